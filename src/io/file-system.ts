@@ -1,0 +1,138 @@
+/**
+ * The file-system port: everything the engine knows of disks. One `FileSystem` is one directory;
+ * names in it are flat (no separators). Implementations: `node-file-system.ts`,
+ * `memory-file-system.ts`, `simulated-file-system.ts`.
+ *
+ * PROMISES an implementation makes, and the only ones the engine builds on:
+ *
+ * 1. After `sync()` resolves, or `syncBlocking()` returns, every earlier `writeAt` and `truncate` of
+ *    that file survives a power cut. If it throws, nothing is known, and calling it again proves
+ *    nothing: the engine stops (fsync failures are not retried).
+ * 2. Without a sync, any subset of writes may survive, in any order, torn at 512-byte sectors.
+ * 3. A created, renamed or removed name survives a power cut only after `syncDirectory`.
+ * 4. `readAt` returns what was last written, synced or not, and zeros in holes below `size()`.
+ * 5. `readAt` and `writeAt` may transfer fewer bytes than asked without an error; `readFully` and
+ *    `writeFully` below loop. `readAt` returns 0 only at or past the end of the file.
+ * 6. A process kill loses nothing that `writeAt` was given.
+ * 7. Errors are thrown as they come from the system with a `code` (`ENOSPC`, `EIO`, `ENOENT`, ...);
+ *    `ioError` below turns them into the engine's.
+ *
+ * Reads, writes and name changes are synchronous: a cached 8 KiB read takes about a microsecond,
+ * a trip through a thread pool thirty. Only a sync may take long, so it has both forms.
+ */
+import { AriesError, type ErrorCode } from '../common/errors.ts'
+
+/** One open file of the directory. */
+export interface File {
+  readonly name: string
+  /** Reads up to `length` bytes at `fileOffset` into `target[targetStart...]`; returns how many. */
+  readAt(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number
+  /** Writes up to `length` bytes of `source[sourceStart...]` at `fileOffset`; returns how many. */
+  writeAt(source: Uint8Array, sourceStart: number, length: number, fileOffset: number): number
+  size(): number
+  truncate(size: number): void
+  /** Makes the file's bytes and size durable without stopping the event loop. */
+  sync(): Promise<void>
+  /** The same, blocking. */
+  syncBlocking(): void
+  close(): void
+}
+
+/** `read`: must exist, never written. `write`: must exist. `create`: made empty; must not exist. */
+export type OpenMode = 'read' | 'write' | 'create'
+
+/** One directory. */
+export interface FileSystem {
+  /** How the directory is called in messages: a path, or a made-up name. */
+  readonly location: string
+  /** The names in the directory, sorted. Files that are not ours may be among them. */
+  list(): string[]
+  open(name: string, mode: OpenMode): File
+  /** Renames over an existing target. */
+  rename(from: string, to: string): void
+  remove(name: string): void
+  /** Makes creations, renames and removals durable. */
+  syncDirectory(): void
+  /**
+   * Takes the one exclusive lock on the directory; the returned function gives it back. The lock
+   * dies with the process.
+   * @throws `DB_LOCKED` at once when another handle or process holds it, with `details.pid` if known.
+   */
+  lock(): Promise<() => void>
+  /** Whether files can be created and written here. */
+  readonly writable: boolean
+}
+
+const CODE_BY_ERRNO: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EFBIG: 'DISK_FULL',
+  EROFS: 'DB_READ_ONLY',
+  EACCES: 'DB_READ_ONLY',
+  EPERM: 'DB_READ_ONLY',
+}
+
+/** The engine's error for one the system gave; errors that are ours already pass through. */
+export function ioError(error: unknown, doing: string, file: string): AriesError {
+  if (AriesError.is(error)) return error
+  const errno = (error as { code?: unknown } | null)?.code
+  const code = (typeof errno === 'string' ? CODE_BY_ERRNO[errno] : undefined) ?? 'IO_ERROR'
+  const reason = error instanceof Error ? error.message : String(error)
+  return new AriesError(code, `${doing} of ${file} failed: ${reason}`, { file, errno }, error)
+}
+
+/**
+ * Writes all `length` bytes.
+ * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
+ */
+export function writeFully(
+  file: File,
+  source: Uint8Array,
+  sourceStart: number,
+  length: number,
+  fileOffset: number,
+): void {
+  let done = 0
+  while (done < length) {
+    const count = attempt(file, 'write', () =>
+      file.writeAt(source, sourceStart + done, length - done, fileOffset + done),
+    )
+    if (count <= 0) {
+      throw new AriesError('DISK_FULL', `write of ${file.name} stopped after ${done} of ${length} bytes`, {
+        file: file.name,
+        offset: fileOffset + done,
+      })
+    }
+    done += count
+  }
+}
+
+/**
+ * Reads until `length` bytes are there or the file ends; returns how many.
+ * @throws `IO_ERROR`
+ */
+export function readFully(
+  file: File,
+  target: Uint8Array,
+  targetStart: number,
+  length: number,
+  fileOffset: number,
+): number {
+  let done = 0
+  while (done < length) {
+    const count = attempt(file, 'read', () =>
+      file.readAt(target, targetStart + done, length - done, fileOffset + done),
+    )
+    if (count <= 0) break
+    done += count
+  }
+  return done
+}
+
+function attempt(file: File, doing: string, transfer: () => number): number {
+  try {
+    return transfer()
+  } catch (error) {
+    throw ioError(error, doing, file.name)
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * The runtime port: time, turns of the event loop and randomness. The engine has no other source of
+ * any of them, so a run under a simulated runtime replays from its seed.
+ */
+
+/** Cancels what `after` scheduled; harmless when it has run. */
+export type Cancel = () => void
+
+export interface Runtime {
+  /** Milliseconds of a clock that never goes back. Used for intervals and reports, never for order. */
+  nowMs(): number
+  /** Runs `callback` in a later turn, after the promise callbacks that are ready now. */
+  nextTurn(callback: () => void): void
+  /** Runs `callback` once after `delayMs`. Must not keep the process alive by itself. */
+  after(delayMs: number, callback: () => void): Cancel
+  /** A number in [0, 1). */
+  random(): number
+}
