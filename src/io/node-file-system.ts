@@ -1,0 +1,194 @@
+/**
+ * The file-system port on node:fs. Reads and writes are one system call each, synchronous, at an
+ * offset; see file-system.ts for why.
+ *
+ * SYNC. `fdatasync` is enough for every promise: on Linux it also writes the metadata without which
+ * the data could not be read back (a changed size, newly allocated blocks), and leaves out only times.
+ * On macOS Node turns it into F_FULLFSYNC, on Windows into FlushFileBuffers. A name is not part of the
+ * file: it is made durable by an fsync of the directory.
+ */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { assert } from '../common/assert.ts'
+import { AriesError } from '../common/errors.ts'
+import { type File, type FileSystem, ioError, type OpenMode } from './file-system.ts'
+import { assertFlat, compareNames } from './names.ts'
+import { lockDirectory } from './process-lock.ts'
+
+/** `create` refuses a file that exists, so that nothing of a database is ever overwritten by it. */
+const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' }
+
+export class NodeFileSystem implements FileSystem {
+  readonly location: string
+  readonly writable: boolean
+
+  private constructor(location: string, writable: boolean) {
+    this.location = location
+    this.writable = writable
+  }
+
+  /**
+   * The directory at `path`. With `createIfMissing` it and its missing parents are made, durably.
+   * @throws `DB_NOT_FOUND` when it is missing; `INVALID_ARGUMENT` when it is no directory;
+   *   `DB_READ_ONLY`, `DISK_FULL`, `IO_ERROR` when it cannot be made.
+   */
+  static open(path: string, options: { readonly createIfMissing: boolean }): NodeFileSystem {
+    const location = resolve(path)
+    const found = statSync(location, { throwIfNoEntry: false })
+    if (found === undefined) {
+      if (!options.createIfMissing) {
+        throw new AriesError('DB_NOT_FOUND', `${location} does not exist; pass createIfMissing to make it`, {
+          file: location,
+        })
+      }
+      createDirectory(location)
+    } else if (!found.isDirectory()) {
+      throw new AriesError('INVALID_ARGUMENT', `${location} is a file; a database is a directory`, { file: location })
+    }
+    return new NodeFileSystem(location, isWritable(location))
+  }
+
+  list(): string[] {
+    return readdirSync(this.location).sort(compareNames)
+  }
+
+  open(name: string, mode: OpenMode): File {
+    return new NodeFile(name, openSync(this.#path(name), FLAGS[mode]))
+  }
+
+  rename(from: string, to: string): void {
+    renameSync(this.#path(from), this.#path(to))
+  }
+
+  remove(name: string): void {
+    unlinkSync(this.#path(name))
+  }
+
+  syncDirectory(): void {
+    syncDirectoryAt(this.location)
+  }
+
+  lock(): Promise<() => void> {
+    return lockDirectory(this.location)
+  }
+
+  #path(name: string): string {
+    assertFlat(name)
+    return join(this.location, name)
+  }
+}
+
+class NodeFile implements File {
+  readonly name: string
+  readonly #descriptor: number
+  #open = true
+  #syncsInFlight = 0
+
+  constructor(name: string, descriptor: number) {
+    this.name = name
+    this.#descriptor = descriptor
+  }
+
+  readAt(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number {
+    this.#assertOpen()
+    return readSync(this.#descriptor, target, targetStart, length, fileOffset)
+  }
+
+  writeAt(source: Uint8Array, sourceStart: number, length: number, fileOffset: number): number {
+    this.#assertOpen()
+    return writeSync(this.#descriptor, source, sourceStart, length, fileOffset)
+  }
+
+  size(): number {
+    this.#assertOpen()
+    return fstatSync(this.#descriptor).size
+  }
+
+  truncate(size: number): void {
+    this.#assertOpen()
+    ftruncateSync(this.#descriptor, size)
+  }
+
+  async sync(): Promise<void> {
+    this.#assertOpen()
+    this.#syncsInFlight++
+    try {
+      await new Promise<void>((resolve, reject) => {
+        fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)))
+      })
+    } finally {
+      this.#syncsInFlight--
+      if (!this.#open && this.#syncsInFlight === 0) closeSync(this.#descriptor)
+    }
+  }
+
+  syncBlocking(): void {
+    this.#assertOpen()
+    fdatasyncSync(this.#descriptor)
+  }
+
+  /**
+   * A descriptor closed under a running sync could be another file's by the time the thread pool gets
+   * to it, so the last sync closes it then.
+   */
+  close(): void {
+    this.#assertOpen()
+    this.#open = false
+    if (this.#syncsInFlight === 0) closeSync(this.#descriptor)
+  }
+
+  #assertOpen(): void {
+    assert(this.#open, 'file used after close')
+  }
+}
+
+/** Makes the directory and its missing parents, each durable in the one above it. */
+function createDirectory(location: string): void {
+  try {
+    const first = mkdirSync(location, { recursive: true })
+    if (first === undefined) return
+    for (let made = location; ; made = dirname(made)) {
+      syncDirectoryAt(dirname(made))
+      if (made === first || made === dirname(made)) return
+    }
+  } catch (error) {
+    throw ioError(error, 'creation', location)
+  }
+}
+
+/** Windows cannot open a directory for this; NTFS journals names by itself. */
+function syncDirectoryAt(path: string): void {
+  if (process.platform === 'win32') return
+  const descriptor = openSync(path, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function isWritable(location: string): boolean {
+  try {
+    accessSync(location, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}

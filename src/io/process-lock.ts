@@ -1,0 +1,155 @@
+/**
+ * One process at a time: the exclusive lock on a database directory. Node has no `flock`, so the lock
+ * is something the system gives to one process only and takes back when that process dies:
+ *
+ *   Linux     an abstract Unix socket, '\0aries-db-<device>-<inode>'. It has no file, so nothing stale
+ *             can stay behind, and two paths to one directory give one name.
+ *   Windows   a named pipe of the same name, which behaves likewise.
+ *   others    a file `lock` with the holder's process id, made complete under another name and then
+ *             linked into place, which only one process can do. Of a dead holder it is stale: moved
+ *             aside, looked at once more, and taken.
+ *
+ * On Linux and Windows the file `lock` exists too, but only so that an error can name the holder; it
+ * may be missing (a read-only directory) and says nothing about whether the lock is held.
+ *
+ * NOT COVERED: an abstract socket belongs to a network namespace, so two containers that share a
+ * volume but no network do not see each other's lock; nor do two machines over a network file system.
+ * With the lock file, a holder whose process id was reused looks alive; the error says what to remove.
+ */
+import { randomUUID } from 'node:crypto'
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { AriesError } from '../common/errors.ts'
+import { ioError } from './file-system.ts'
+
+/** Where the holder leaves its process id. */
+const LOCK_FILE = 'lock'
+
+/**
+ * Locks `directory` for this process; the returned function gives the lock back.
+ * @throws `DB_LOCKED` when it is held, by this process or another; `IO_ERROR`
+ */
+export async function lockDirectory(
+  directory: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<() => void> {
+  if (platform !== 'linux' && platform !== 'win32') return lockByFile(directory)
+  const identity = statSync(directory, { bigint: true })
+  const name = `aries-db-${identity.dev}-${identity.ino}`
+  const server = await listen(directory, platform === 'linux' ? `\0${name}` : `\\\\.\\pipe\\${name}`)
+  const announced = announce(directory)
+  let held = true
+  return () => {
+    if (!held) return
+    held = false
+    // The file goes first: after the socket is closed it could be the next holder's.
+    if (announced) rmSync(join(directory, LOCK_FILE), { force: true })
+    server.close()
+  }
+}
+
+function listen(directory: string, path: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    // Nobody has business here. `unref`: a lock must not keep its process alive.
+    const server = createServer((socket) => socket.destroy()).unref()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? lockedError(directory) : ioError(error, 'lock', directory))
+    })
+    // `exclusive`: under node:cluster a listening handle would otherwise be shared with the primary.
+    server.listen({ path, exclusive: true }, () => resolve(server))
+  })
+}
+
+/** Leaves our process id in the directory; returns whether that was possible. */
+function announce(directory: string): boolean {
+  try {
+    writeFileSync(join(directory, LOCK_FILE), `${process.pid}\n`)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function lockByFile(directory: string): () => void {
+  const path = join(directory, LOCK_FILE)
+  const candidate = join(directory, `${LOCK_FILE}.${randomUUID()}`)
+  try {
+    writeFileSync(candidate, `${process.pid}\n`)
+  } catch (error) {
+    // Who cannot create files cannot write a database either, and reading needs no lock file.
+    if (isErrno(error, 'EROFS') || isErrno(error, 'EACCES') || isErrno(error, 'EPERM')) return () => {}
+    throw ioError(error, 'lock', directory)
+  }
+  try {
+    while (!linkIfFree(candidate, path)) {
+      const holder = readHolder(path)
+      if (holder !== undefined && isAlive(holder)) throw lockedError(directory)
+      moveAside(path, `${candidate}.stale`, holder)
+    }
+  } finally {
+    rmSync(candidate, { force: true })
+  }
+  let held = true
+  return () => {
+    if (held) rmSync(path, { force: true })
+    held = false
+  }
+}
+
+function linkIfFree(candidate: string, path: string): boolean {
+  try {
+    linkSync(candidate, path)
+    return true
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false
+    throw ioError(error, 'lock', path)
+  }
+}
+
+/** Removes the lock file of a dead `holder`, unless another process has replaced it meanwhile. */
+function moveAside(path: string, aside: string, holder: number | undefined): void {
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return
+    throw ioError(error, 'lock', path)
+  }
+  if (readHolder(aside) !== holder) linkIfFree(aside, path)
+  rmSync(aside, { force: true })
+}
+
+function lockedError(directory: string): AriesError {
+  const path = join(directory, LOCK_FILE)
+  const holder = readHolder(path)
+  const known = holder !== undefined && isAlive(holder)
+  const by = known ? ` by process ${holder}` : ''
+  return new AriesError(
+    'DB_LOCKED',
+    `${directory} is open already${by}; close it there first, a directory has one handle in one process`,
+    known ? { file: directory, pid: holder } : { file: directory },
+  )
+}
+
+function readHolder(path: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10)
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a process of this id runs; one that is not ours to signal does. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !isErrno(error, 'ESRCH')
+  }
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return (error as NodeJS.ErrnoException | null)?.code === code
+}
