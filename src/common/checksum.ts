@@ -11,9 +11,7 @@ interface MaybeNode {
   process?: { getBuiltinModule?: (name: string) => { crc32?: Crc32 } | undefined }
 }
 
-const native: Crc32 | undefined = (globalThis as MaybeNode).process?.getBuiltinModule?.(
-  'node:zlib',
-)?.crc32
+const native: Crc32 | undefined = (globalThis as MaybeNode).process?.getBuiltinModule?.('node:zlib')?.crc32
 
 const NATIVE_FROM_BYTES = 300
 

@@ -68,7 +68,9 @@ export function checkSegmentHeader(bytes: Uint8Array, file: string, identity: Id
   }
   for (let i = 0; i < 16; i++) {
     if (bytes[16 + i] !== identity.databaseId[i]) {
-      throw new AriesError('LOG_FOREIGN', `${file} belongs to another database; put this database's own segment back`, { file })
+      throw new AriesError('LOG_FOREIGN', `${file} belongs to another database; put this database's own segment back`, {
+        file,
+      })
     }
   }
   if (getU53(view, 32) !== number || view.getUint32(12, true) !== identity.segmentBytes) {

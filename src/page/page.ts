@@ -21,9 +21,10 @@
  * - The checksum covers pageId and pageLsn; it is set only by the function that writes pages (I24).
  * - pageLsn never goes down (I3).
  */
-import { asLsn, asPageId, type Lsn, type PageId } from '../common/ids.ts'
+
 import { getU53, setU53 } from '../common/bytes.ts'
 import { checksum, placeSeed } from '../common/checksum.ts'
+import { asLsn, asPageId, type Lsn, type PageId } from '../common/ids.ts'
 
 export const PAGE_HEADER_BYTES = 32
 
@@ -62,8 +63,7 @@ export const setFreeBytes = (view: DataView, page: number, bytes: number): void 
   view.setUint16(page + FREE_BYTES, bytes, true)
 export const setRightSibling = (view: DataView, page: number, sibling: PageId): void =>
   view.setUint32(page + RIGHT_SIBLING, sibling, true)
-export const setOwner = (view: DataView, page: number, owner: number): void =>
-  view.setUint32(page + OWNER, owner, true)
+export const setOwner = (view: DataView, page: number, owner: number): void => view.setUint32(page + OWNER, owner, true)
 
 /** Clears a page and gives it its id and type. Everything else, the pageLsn too, becomes 0. */
 export function formatPage(

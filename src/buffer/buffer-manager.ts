@@ -1,0 +1,455 @@
+/**
+ * The buffer manager: a pool of frames in one arena, each holding one page of the data file.
+ *
+ * ```
+ *   page table: pageId -> frame           arena: | frame 0 | frame 1 | frame 2 | ...
+ *   per frame:  pinCount, recLsn, writingRecLsn           `page` = byte offset of a frame
+ * ```
+ *
+ * STEAL, NO-FORCE. A dirty page may go out before its transaction commits (the log can undo it), and
+ * need not go out when it commits (the log can redo it). When it goes out, the log goes first.
+ *
+ * A page is dirty when its recLsn is set: the LSN of the first record since it was last clean. While
+ * a batch of pages is being written, `writingRecLsn` keeps the old recLsn, because until the sync is
+ * done the disk may hold the old page; changes made meanwhile set a new recLsn.
+ *
+ * INVARIANTS
+ * - I1  no page is written before the log is durable up to its pageLsn (asserted in `#writeInPlace`)
+ * - I10 recLsn is at or below every change of the page that is not on disk
+ * - I11 the dirty page table has every page that differs from disk
+ * - I25 pages go through the double-write file, unless the file system writes pages atomically
+ * - I27 pin counts never fall below zero; a pinned page is not evicted
+ * - I28 nothing is written after a failed write or sync
+ */
+import { assert } from '../common/assert.ts'
+import { AriesError } from '../common/errors.ts'
+import { asLsn, asPageId, type Lsn, NULL_LSN, type PageId } from '../common/ids.ts'
+import type { FailStop } from '../io/fail-stop.ts'
+import type { Identity } from '../log/identity.ts'
+import { pageIdOf, pageLsnOf, sealPage } from '../page/page.ts'
+import { type DataFile, pageError } from './data-file.ts'
+import { areaPages, type DoubleWrite } from './double-write.ts'
+import { PageTable } from './page-table.ts'
+import { Replacer } from './replacer.ts'
+
+/** What the buffer manager needs of the log: to force it, and to know where it ends. */
+export interface LogPort {
+  readonly flushedLsn: Lsn
+  readonly nextLsn: Lsn
+  flushTo(lsn: Lsn): void
+  waitDurable(lsn: Lsn): Promise<void>
+}
+
+/** The area of the double-write file that a batch uses, and its staging buffer. */
+const BACKGROUND = 0
+const DEMAND = 1
+
+interface Batch {
+  readonly area: number
+  readonly frames: readonly number[]
+  readonly pageIds: readonly PageId[]
+  readonly staging: Uint8Array
+  readonly view: DataView
+  readonly maxPageLsn: Lsn
+}
+
+/** Frames below this many cannot hold what one structure change pins. */
+export const FRAMES_MIN = 8
+
+export class BufferManager {
+  /** The arena. A page is a byte offset into it. */
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly pageSize: number
+  readonly frameCount: number
+  readonly statistics = {
+    hits: 0,
+    misses: 0,
+    evictions: 0,
+    pagesWritten: 0,
+    batches: 0,
+    demandBatches: 0,
+    deferredBatches: 0,
+  }
+  readonly #identity: Identity
+  readonly #log: LogPort
+  readonly #dataFile: DataFile
+  readonly #doubleWrite: DoubleWrite | undefined
+  readonly #failStop: FailStop
+  readonly #table: PageTable
+  readonly #replacer: Replacer
+  readonly #pageIds: Uint32Array
+  readonly #pinCount: Int32Array
+  readonly #recLsn: Float64Array
+  readonly #writingRecLsn: Float64Array
+  readonly #free: number[] = []
+  readonly #staging: (Uint8Array | undefined)[] = []
+  /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
+  readonly #quarantine = new Map<PageId, Lsn>()
+  #usedFrames = 0
+  #dirtyCount = 0
+  readonly #isUsable = (frame: number): boolean => this.#pinCount[frame] === 0 && this.#writingRecLsn[frame] === 0
+  readonly #pageIdOfFrame = (frame: number): PageId => asPageId(this.#pageIds[frame] as number)
+
+  constructor(
+    identity: Identity,
+    poolBytes: number,
+    log: LogPort,
+    dataFile: DataFile,
+    doubleWrite: DoubleWrite | undefined,
+    failStop: FailStop,
+  ) {
+    const { pageSize } = identity
+    this.#identity = identity
+    this.pageSize = pageSize
+    this.frameCount = Math.max(FRAMES_MIN, Math.floor(poolBytes / pageSize))
+    this.bytes = new Uint8Array(this.frameCount * pageSize)
+    this.view = new DataView(this.bytes.buffer)
+    this.#log = log
+    this.#dataFile = dataFile
+    this.#doubleWrite = doubleWrite
+    this.#failStop = failStop
+    this.#table = new PageTable(this.frameCount)
+    this.#replacer = new Replacer(this.frameCount)
+    this.#pageIds = new Uint32Array(this.frameCount)
+    this.#pinCount = new Int32Array(this.frameCount)
+    this.#recLsn = new Float64Array(this.frameCount)
+    this.#writingRecLsn = new Float64Array(this.frameCount)
+  }
+
+  get dirtyCount(): number {
+    return this.#dirtyCount
+  }
+
+  get pageCount(): number {
+    return this.#dataFile.pageCount
+  }
+
+  /** Makes the data file at least `pageCount` pages long. @throws `DISK_FULL`, `IO_ERROR` */
+  grow(pageCount: number): void {
+    if (pageCount > this.#dataFile.pageCount) this.#dataFile.grow(pageCount)
+  }
+
+  /**
+   * Pins the page and returns its offset in the arena. Every `fix` needs its `unfix`.
+   * @throws `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG`, `POOL_EXHAUSTED`, `IO_ERROR`, `DB_FAILED`
+   */
+  fix(pageId: PageId): number {
+    const frame = this.#table.get(pageId)
+    if (frame < 0) return this.#fixMissing(pageId)
+    this.statistics.hits++
+    this.#pinCount[frame] = (this.#pinCount[frame] as number) + 1
+    this.#replacer.touch(frame)
+    return frame * this.pageSize
+  }
+
+  #fixMissing(pageId: PageId): number {
+    this.statistics.misses++
+    if (this.#quarantine.has(pageId)) throw pageError(pageId, 'damaged', this.pageSize)
+    const frame = this.#takeFrame()
+    const page = frame * this.pageSize
+    try {
+      const fault = this.#dataFile.read(pageId, this.bytes, this.view, page)
+      if (fault !== undefined) throw pageError(pageId, fault, this.pageSize)
+      this.#checkPageLsn(pageId, page)
+    } catch (error) {
+      this.#free.push(frame)
+      throw error
+    }
+    this.#install(frame, pageId)
+    return page
+  }
+
+  /** A page newer than the log says that the end of the log was lost: going on would reuse its LSNs. */
+  #checkPageLsn(pageId: PageId, page: number): void {
+    const pageLsn = pageLsnOf(this.view, page)
+    if (pageLsn < this.#log.nextLsn) return
+    throw new AriesError(
+      'PAGE_LSN_BEYOND_LOG',
+      `page ${pageId} has pageLSN ${pageLsn}, but the log ends at ${this.#log.nextLsn}: the end of the log was lost; restore the log, or all files from one backup`,
+      { pageId, lsn: pageLsn, endLsn: this.#log.nextLsn },
+    )
+  }
+
+  /**
+   * Pins a page whose old content does not matter, because the caller is about to format it: nothing
+   * is read. The frame holds zeros and the pageId.
+   * @throws `POOL_EXHAUSTED`, `DISK_FULL`, `DB_FAILED`
+   */
+  fixNew(pageId: PageId): number {
+    this.grow(pageId + 1)
+    let frame = this.#table.get(pageId)
+    if (frame >= 0) {
+      this.#pinCount[frame] = (this.#pinCount[frame] as number) + 1
+      return frame * this.pageSize
+    }
+    frame = this.#takeFrame()
+    const page = frame * this.pageSize
+    this.bytes.fill(0, page, page + this.pageSize)
+    this.view.setUint32(page + 4, pageId, true)
+    this.#quarantine.delete(pageId)
+    this.#install(frame, pageId)
+    return page
+  }
+
+  #install(frame: number, pageId: PageId): void {
+    this.#pageIds[frame] = pageId
+    this.#pinCount[frame] = 1
+    this.#table.set(pageId, frame)
+    this.#replacer.insert(frame, pageId)
+  }
+
+  unfix(page: number): void {
+    const frame = page / this.pageSize
+    const pins = (this.#pinCount[frame] as number) - 1
+    assert(pins >= 0, 'a page is unpinned as often as pinned (I27)')
+    this.#pinCount[frame] = pins
+  }
+
+  /** The pinned page is about to get the change logged at `lsn` (I10). Only the page writer and redo call this. */
+  markDirty(page: number, lsn: Lsn): void {
+    const frame = page / this.pageSize
+    if (this.#recLsn[frame] !== 0) return
+    this.#recLsn[frame] = lsn
+    if (this.#writingRecLsn[frame] === 0) this.#dirtyCount++
+  }
+
+  /** A damaged page that redo cannot bring up to date stays dirty in the tables, and unusable. */
+  quarantine(pageId: PageId, recLsn: Lsn): void {
+    this.#quarantine.set(pageId, recLsn)
+  }
+
+  get quarantined(): readonly PageId[] {
+    return [...this.#quarantine.keys()]
+  }
+
+  #takeFrame(): number {
+    const free = this.#free.pop()
+    if (free !== undefined) return free
+    if (this.#usedFrames < this.frameCount) return this.#usedFrames++
+    const frame = this.#replacer.victim(this.#isUsable, this.#pageIdOfFrame)
+    if (frame < 0) {
+      throw new AriesError(
+        'POOL_EXHAUSTED',
+        `all ${this.frameCount} frames of the buffer pool are in use; raise poolBytes`,
+      )
+    }
+    if (this.#recLsn[frame] !== 0) this.#writeOnDemand(frame)
+    this.#table.delete(asPageId(this.#pageIds[frame] as number))
+    this.statistics.evictions++
+    return frame
+  }
+
+  /** The victim is dirty: write it now, together with the next ones that would be. */
+  #writeOnDemand(victim: number): void {
+    const frames = [victim]
+    const limit = this.#batchLimit()
+    this.#replacer.coldest((frame) => {
+      if (frames.length < limit && this.#recLsn[frame] !== 0 && this.#isUsable(frame)) frames.push(frame)
+      return frames.length < limit
+    })
+    try {
+      this.#writeBatchBlocking(frames)
+    } catch (error) {
+      this.#replacer.insert(victim, asPageId(this.#pageIds[victim] as number))
+      throw error
+    }
+    this.statistics.demandBatches++
+  }
+
+  #batchLimit(): number {
+    return Math.max(1, Math.min(areaPages(this.pageSize), this.frameCount >>> 2))
+  }
+
+  /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
+  *dirtyPages(): IterableIterator<[PageId, Lsn]> {
+    for (let frame = 0; frame < this.#usedFrames; frame++) {
+      const recLsn = this.#effectiveRecLsn(frame)
+      if (recLsn !== 0) yield [asPageId(this.#pageIds[frame] as number), asLsn(recLsn)]
+    }
+    yield* this.#quarantine
+  }
+
+  #effectiveRecLsn(frame: number): number {
+    return (this.#writingRecLsn[frame] as number) || (this.#recLsn[frame] as number)
+  }
+
+  /** The oldest recLsn, or null when nothing is dirty: where redo would have to start. */
+  minRecLsn(): Lsn {
+    let min = Number.POSITIVE_INFINITY
+    for (const [, recLsn] of this.dirtyPages()) min = Math.min(min, recLsn)
+    return min === Number.POSITIVE_INFINITY ? NULL_LSN : asLsn(min)
+  }
+
+  /**
+   * Writes one batch of dirty pages in the background: those whose recLsn is below `horizonLsn`, then,
+   * while more than `dirtyTarget` pages are dirty, the coldest. Returns how many were written.
+   * Rejects with `DB_FAILED` after a failed write or sync, with `DISK_FULL` when it can be retried.
+   */
+  async writeBack(horizonLsn: Lsn, dirtyTarget: number): Promise<number> {
+    const frames = this.#selectForWriteBack(horizonLsn, dirtyTarget)
+    if (frames.length > 0) await this.#writeBatch(frames)
+    return frames.length
+  }
+
+  #selectForWriteBack(horizonLsn: Lsn, dirtyTarget: number): number[] {
+    const limit = this.#batchLimit()
+    const frames: number[] = []
+    const consider = (frame: number): boolean => {
+      if (this.#recLsn[frame] !== 0 && this.#isUsable(frame)) frames.push(frame)
+      return frames.length < limit
+    }
+    for (let frame = 0; frame < this.#usedFrames && frames.length < limit; frame++) {
+      if ((this.#recLsn[frame] as number) < horizonLsn) consider(frame)
+    }
+    if (frames.length > 0 || this.#dirtyCount <= dirtyTarget) return frames
+    this.#replacer.coldest(consider)
+    return frames
+  }
+
+  /** Writes every dirty page. For a clean close; no page may be pinned. */
+  async writeAll(): Promise<void> {
+    while ((await this.writeBack(asLsn(Number.MAX_SAFE_INTEGER), 0)) > 0);
+  }
+
+  async #writeBatch(frames: readonly number[]): Promise<void> {
+    const batch = this.#stage(BACKGROUND, frames)
+    try {
+      await this.#log.waitDurable(batch.maxPageLsn)
+      const sequence = this.#writeDoubly(batch)
+      await this.#synced(() => this.#doubleWrite?.sync())
+      this.#writeInPlace(batch)
+      await this.#synced(() => this.#dataFile.sync())
+      this.#complete(batch, sequence)
+    } catch (error) {
+      throw this.#abandon(batch, error)
+    }
+  }
+
+  #writeBatchBlocking(frames: readonly number[]): void {
+    const batch = this.#stage(DEMAND, frames)
+    try {
+      this.#log.flushTo(batch.maxPageLsn)
+      const sequence = this.#writeDoubly(batch)
+      if (this.#doubleWrite !== undefined) this.#syncedNow(() => this.#doubleWrite?.syncBlocking())
+      this.#writeInPlace(batch)
+      this.#syncedNow(() => this.#dataFile.syncBlocking())
+      this.#complete(batch, sequence)
+    } catch (error) {
+      throw this.#abandon(batch, error)
+    }
+  }
+
+  /** Copies the pages out, sealed and in page order, and moves their recLsn aside. */
+  #stage(area: number, unordered: readonly number[]): Batch {
+    this.#failStop.check()
+    const frames = [...unordered].sort((a, b) => (this.#pageIds[a] as number) - (this.#pageIds[b] as number))
+    const { pageSize } = this
+    const staging = this.#stagingOf(area, frames.length * pageSize)
+    const view = new DataView(staging.buffer)
+    let maxPageLsn = 0
+    for (const [i, frame] of frames.entries()) {
+      staging.set(this.bytes.subarray(frame * pageSize, (frame + 1) * pageSize), i * pageSize)
+      sealPage(staging, view, i * pageSize, pageSize, this.#identity.databaseSeed)
+      maxPageLsn = Math.max(maxPageLsn, pageLsnOf(view, i * pageSize))
+      this.#writingRecLsn[frame] = this.#recLsn[frame] as number
+      this.#recLsn[frame] = 0
+    }
+    const pageIds = frames.map(this.#pageIdOfFrame)
+    return { area, frames, pageIds, staging, view, maxPageLsn: asLsn(maxPageLsn) }
+  }
+
+  #stagingOf(area: number, length: number): Uint8Array {
+    const old = this.#staging[area]
+    if (old !== undefined && old.length >= length) return old
+    const staging = new Uint8Array(length)
+    this.#staging[area] = staging
+    return staging
+  }
+
+  #writeDoubly(batch: Batch): number {
+    this.#failStop.check()
+    try {
+      return this.#doubleWrite?.write(batch.area, batch.pageIds, batch.staging) ?? 0
+    } catch (error) {
+      // A full disk is met before anything went in place, so it can be tried again; nothing else can.
+      if (AriesError.is(error) && error.code === 'DISK_FULL') throw error
+      throw this.#failStop.fail(error)
+    }
+  }
+
+  /** The one place that writes pages where they belong. */
+  #writeInPlace(batch: Batch): void {
+    this.#failStop.check()
+    assert(this.#log.flushedLsn > batch.maxPageLsn, 'the log is durable up to pageLSN before the page is written (I1)')
+    try {
+      for (const [i, pageId] of batch.pageIds.entries()) {
+        assert(pageIdOf(batch.view, i * this.pageSize) === pageId, 'a page is written to its own place')
+        this.#dataFile.write(pageId, batch.staging, i * this.pageSize)
+      }
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+    this.statistics.pagesWritten += batch.pageIds.length
+    this.statistics.batches++
+  }
+
+  async #synced(sync: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await sync()
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+    this.#failStop.check()
+  }
+
+  #syncedNow(sync: () => void): void {
+    try {
+      sync()
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+  }
+
+  #complete(batch: Batch, sequence: number): void {
+    this.#doubleWrite?.completed(sequence)
+    for (const frame of batch.frames) {
+      this.#writingRecLsn[frame] = 0
+      if (this.#recLsn[frame] === 0) this.#dirtyCount--
+    }
+  }
+
+  /**
+   * A batch that did not get as far as its places (the disk was full) leaves its pages dirty, to be
+   * tried again; anything later has already stopped the engine.
+   */
+  #abandon(batch: Batch, error: unknown): unknown {
+    for (const frame of batch.frames) {
+      this.#recLsn[frame] = this.#writingRecLsn[frame] as number
+      this.#writingRecLsn[frame] = 0
+    }
+    this.statistics.deferredBatches++
+    return error
+  }
+
+  /** Pages pinned now; 0 between operations (I17). */
+  get pinnedCount(): number {
+    let pinned = 0
+    for (let frame = 0; frame < this.#usedFrames; frame++) if ((this.#pinCount[frame] as number) > 0) pinned++
+    return pinned
+  }
+
+  get residentCount(): number {
+    return this.#usedFrames - this.#free.length
+  }
+
+  /** Pages the data file durably has room for. */
+  get syncedPageCount(): number {
+    return this.#dataFile.syncedPageCount
+  }
+
+  close(): void {
+    this.#dataFile.close()
+    this.#doubleWrite?.close()
+  }
+}

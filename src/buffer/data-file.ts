@@ -1,0 +1,106 @@
+/**
+ * The data file: page n at byte n * pageSize. Pages are verified when they are read, before anyone
+ * sees them, and the file grows in chunks of zeros ahead of need, so that a full disk shows when a
+ * page is allocated and not when it is written back.
+ */
+
+import { isZero } from '../common/bytes.ts'
+import { AriesError } from '../common/errors.ts'
+import type { PageId } from '../common/ids.ts'
+import { type File, readFully, writeFully } from '../io/file-system.ts'
+import type { Identity } from '../log/identity.ts'
+import { isPageValid } from '../page/page.ts'
+
+export const DATA_FILE_NAME = 'data'
+const GROW_BYTES = 1 << 20
+
+/** Why a page could not be used. */
+export type PageFault = 'missing' | 'zero' | 'damaged'
+
+export class DataFile {
+  readonly #file: File
+  readonly #identity: Identity
+  #pageCount: number
+  #syncedPageCount: number
+
+  constructor(file: File, identity: Identity) {
+    this.#file = file
+    this.#identity = identity
+    this.#pageCount = Math.floor(file.size() / identity.pageSize)
+    this.#syncedPageCount = 0
+  }
+
+  /** Pages the file has room for. */
+  get pageCount(): number {
+    return this.#pageCount
+  }
+
+  /** Pages the file is known to have durably: what a later open must find at least. */
+  get syncedPageCount(): number {
+    return this.#syncedPageCount
+  }
+
+  /**
+   * Reads and verifies a page. A read that fails the checksum is repeated once, for the sake of a bad
+   * transfer; then it is reported.
+   */
+  read(pageId: PageId, bytes: Uint8Array, view: DataView, page: number): PageFault | undefined {
+    const { pageSize, databaseSeed } = this.#identity
+    if (pageId >= this.#pageCount) return 'missing'
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const count = readFully(this.#file, bytes, page, pageSize, pageId * pageSize)
+      if (count === pageSize && isPageValid(bytes, view, page, pageSize, pageId, databaseSeed)) return undefined
+    }
+    return isZero(bytes, page, page + pageSize) ? 'zero' : 'damaged'
+  }
+
+  write(pageId: PageId, bytes: Uint8Array, start: number): void {
+    writeFully(this.#file, bytes, start, this.#identity.pageSize, pageId * this.#identity.pageSize)
+  }
+
+  /**
+   * Makes the file at least `pageCount` pages long.
+   * @throws `DISK_FULL`; what was written of the chunk stays, as unused room.
+   */
+  grow(pageCount: number): void {
+    const { pageSize } = this.#identity
+    if (pageCount <= this.#pageCount) return
+    const chunkPages = Math.max(1, GROW_BYTES / pageSize)
+    const target = Math.ceil(pageCount / chunkPages) * chunkPages
+    const zeros = new Uint8Array(chunkPages * pageSize)
+    while (this.#pageCount < target) {
+      const pages = Math.min(chunkPages, target - this.#pageCount)
+      writeFully(this.#file, zeros, 0, pages * pageSize, this.#pageCount * pageSize)
+      this.#pageCount += pages
+    }
+  }
+
+  async sync(): Promise<void> {
+    const pageCount = this.#pageCount
+    await this.#file.sync()
+    this.#syncedPageCount = pageCount
+  }
+
+  syncBlocking(): void {
+    this.#file.syncBlocking()
+    this.#syncedPageCount = this.#pageCount
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}
+
+/** The error for a page that cannot be used. */
+export function pageError(pageId: PageId, fault: PageFault, pageSize: number): AriesError {
+  const reason = {
+    missing: 'lies beyond the end of the data file, which was cut short',
+    zero: 'was never written, although it is in use',
+    damaged: 'fails its checksum',
+  }[fault]
+  return new AriesError(
+    'PAGE_CORRUPT',
+    `page ${pageId} of ${DATA_FILE_NAME} ${reason}; restore the file from a backup, or drop what is on the page`,
+    { file: DATA_FILE_NAME, pageId, offset: pageId * pageSize },
+  )
+}

@@ -1,0 +1,169 @@
+/**
+ * The double-write file. Redo cannot repair a torn page: it needs a whole page to start from (I25).
+ * So a batch of pages is written here first and synced; only then do the pages go to their places,
+ * and only after those are synced may the area be used again (I33). After a crash a page that fails
+ * its checksum in its place is whole here.
+ *
+ * ```
+ *   area 0: background write-back        area 1: eviction on demand
+ *   +--------+------+------+---          +--------+------+------+---
+ *   | header | page | page | ...         | header | page | page | ...
+ *   +--------+------+------+---          +--------+------+------+---
+ * ```
+ *
+ * An area's header takes one page:
+ *
+ * | OFFSET | SIZE | FIELD                                                                        |
+ * |--------|------|------------------------------------------------------------------------------|
+ * | 0      | 8    | magic "ARIESDBW"                                                             |
+ * | 8      | 4    | format version                                                               |
+ * | 12     | 4    | pageCount                                                                    |
+ * | 16     | 8    | sequence of this batch                                                       |
+ * | 24     | 8    | completedSequence: every batch up to it is synced in place                   |
+ * | 32     | 4    | CRC-32 of the page ids, seeded with the database id                          |
+ * | 36     | 4    | CRC-32 of bytes [0, 36), seeded with the database id                         |
+ * | 40     | 4n   | page ids                                                                     |
+ *
+ * A batch whose sequence is not above the highest completedSequence of either header is never
+ * restored from: its pages may have been written again since. A torn header means that the batch had
+ * not been synced here, so nothing of it had been written in place.
+ */
+import { getU53, setU53 } from '../common/bytes.ts'
+import { checksum } from '../common/checksum.ts'
+import { asPageId, type PageId } from '../common/ids.ts'
+import { type File, readFully, writeFully } from '../io/file-system.ts'
+import { FORMAT_VERSION, type Identity } from '../log/identity.ts'
+import { isPageValid } from '../page/page.ts'
+import type { DataFile } from './data-file.ts'
+
+export const DOUBLE_WRITE_FILE_NAME = 'double-write'
+const MAGIC = 'ARIESDBW'
+const PAGE_IDS = 40
+export const AREA_COUNT = 2
+
+/** Pages in one area: bounded by what a header page can name, and by a megabyte of pages. */
+export const areaPages = (pageSize: number): number => Math.min((pageSize - PAGE_IDS) >>> 2, (2 << 20) / pageSize)
+
+export const doubleWriteBytes = (pageSize: number): number => AREA_COUNT * (areaPages(pageSize) + 1) * pageSize
+
+interface Batch {
+  readonly area: number
+  readonly sequence: number
+  readonly completedSequence: number
+  readonly pageIds: readonly PageId[]
+}
+
+export class DoubleWrite {
+  readonly #file: File
+  readonly #identity: Identity
+  readonly #header: Uint8Array
+  readonly #view: DataView
+  #lastSequence = 0
+  /** Sequences that are written here but not yet synced in place, at most one per area. */
+  readonly #open = new Set<number>()
+
+  constructor(file: File, identity: Identity) {
+    this.#file = file
+    this.#identity = identity
+    this.#header = new Uint8Array(identity.pageSize)
+    this.#view = new DataView(this.#header.buffer)
+  }
+
+  #areaOffset(area: number): number {
+    return area * (areaPages(this.#identity.pageSize) + 1) * this.#identity.pageSize
+  }
+
+  /**
+   * Writes a batch into `area`: `pageIds.length` sealed pages that lie one after the other in `pages`.
+   * The caller syncs next. Returns the batch's sequence for `completed`.
+   * @throws `DISK_FULL`, `IO_ERROR`
+   */
+  write(area: number, pageIds: readonly PageId[], pages: Uint8Array): number {
+    const { pageSize } = this.#identity
+    const sequence = ++this.#lastSequence
+    const completed = this.#open.size === 0 ? sequence - 1 : Math.min(...this.#open) - 1
+    this.#encodeHeader(pageIds, sequence, completed)
+    const at = this.#areaOffset(area)
+    writeFully(this.#file, this.#header, 0, pageSize, at)
+    writeFully(this.#file, pages, 0, pageIds.length * pageSize, at + pageSize)
+    this.#open.add(sequence)
+    return sequence
+  }
+
+  #encodeHeader(pageIds: readonly PageId[], sequence: number, completed: number): void {
+    const { databaseSeed } = this.#identity
+    const header = this.#header.fill(0)
+    const view = this.#view
+    for (let i = 0; i < MAGIC.length; i++) header[i] = MAGIC.charCodeAt(i)
+    view.setUint32(8, FORMAT_VERSION, true)
+    view.setUint32(12, pageIds.length, true)
+    setU53(view, 16, sequence)
+    setU53(view, 24, completed)
+    for (const [i, pageId] of pageIds.entries()) view.setUint32(PAGE_IDS + 4 * i, pageId, true)
+    view.setUint32(32, checksum(header, PAGE_IDS, PAGE_IDS + 4 * pageIds.length, databaseSeed), true)
+    view.setUint32(36, checksum(header, 0, 36, databaseSeed), true)
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync()
+  }
+
+  syncBlocking(): void {
+    this.#file.syncBlocking()
+  }
+
+  /** The batch is synced in place (or was given up before anything went there). */
+  completed(sequence: number): void {
+    this.#open.delete(sequence)
+  }
+
+  /**
+   * After a crash: puts pages that fail their checksum in place back from here, durably. Returns how
+   * many. Must run before any page is used.
+   * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
+   */
+  restore(dataFile: DataFile): PageId[] {
+    const batches = [0, 1].flatMap((area) => this.#readHeader(area) ?? [])
+    this.#lastSequence = Math.max(0, ...batches.map((batch) => batch.sequence))
+    const completed = Math.max(0, ...batches.map((batch) => batch.completedSequence))
+    const restored: PageId[] = []
+    for (const batch of batches) {
+      if (batch.sequence > completed) this.#restoreBatch(batch, dataFile, restored)
+    }
+    if (restored.length > 0) dataFile.syncBlocking()
+    return restored
+  }
+
+  #readHeader(area: number): Batch | undefined {
+    const { pageSize, databaseSeed } = this.#identity
+    const header = this.#header
+    const view = this.#view
+    if (readFully(this.#file, header, 0, pageSize, this.#areaOffset(area)) < pageSize) return undefined
+    for (let i = 0; i < MAGIC.length; i++) if (header[i] !== MAGIC.charCodeAt(i)) return undefined
+    if (view.getUint32(36, true) !== checksum(header, 0, 36, databaseSeed)) return undefined
+    const count = view.getUint32(12, true)
+    if (count > areaPages(pageSize)) return undefined
+    if (view.getUint32(32, true) !== checksum(header, PAGE_IDS, PAGE_IDS + 4 * count, databaseSeed)) return undefined
+    const pageIds = Array.from({ length: count }, (_, i) => asPageId(view.getUint32(PAGE_IDS + 4 * i, true)))
+    return { area, sequence: getU53(view, 16), completedSequence: getU53(view, 24), pageIds }
+  }
+
+  #restoreBatch(batch: Batch, dataFile: DataFile, restored: PageId[]): void {
+    const { pageSize, databaseSeed } = this.#identity
+    const page = new Uint8Array(pageSize)
+    const view = new DataView(page.buffer)
+    const areaStart = this.#areaOffset(batch.area) + pageSize
+    for (const [i, pageId] of batch.pageIds.entries()) {
+      if (dataFile.read(pageId, page, view, 0) === undefined) continue
+      readFully(this.#file, page, 0, pageSize, areaStart + i * pageSize)
+      if (!isPageValid(page, view, 0, pageSize, pageId, databaseSeed)) continue
+      dataFile.grow(pageId + 1)
+      dataFile.write(pageId, page, 0)
+      restored.push(pageId)
+    }
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}

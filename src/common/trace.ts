@@ -1,0 +1,50 @@
+/**
+ * What the engine does, as data: one typed stream that tools, tests and lessons read. Nothing is
+ * built when nobody listens.
+ */
+import type { Lsn, PageId, TxnId } from './ids.ts'
+
+/**
+ * Why the redo pass passes over a record, in the order in which the reasons are tested (Mohan et al.,
+ * TODS 1992, figure 11):
+ * 1 `not-redoable`: the record changes no page;
+ * 2 `not-in-dpt`: its page was clean at the crash;
+ * 3 `lsn<recLsn`: the page was made dirty only after this record;
+ * 4 `pageLsn>=lsn`: the page on disk has the change already;
+ * 5 `page-damaged`: the page cannot be read and stays quarantined.
+ */
+export type SkipReason = 'not-redoable' | 'not-in-dpt' | 'lsn<recLsn' | 'pageLsn>=lsn' | 'page-damaged'
+
+/** One row of the transaction table. */
+export interface TracedTransaction {
+  readonly txnId: TxnId
+  readonly status: string
+  readonly lastLsn: Lsn
+  readonly undoNextLsn: Lsn
+}
+
+/** One row of the dirty page table. */
+export interface TracedDirtyPage {
+  readonly pageId: PageId
+  readonly recLsn: Lsn
+}
+
+/** One step of restart. */
+export type TraceEvent =
+  /** The tables as the scan left them, before anything is appended. */
+  | {
+      readonly kind: 'analysis'
+      readonly startLsn: Lsn
+      readonly endLsn: Lsn
+      readonly transactions: readonly TracedTransaction[]
+      readonly dirtyPages: readonly TracedDirtyPage[]
+    }
+  | { readonly kind: 'redo-start'; readonly lsn: Lsn }
+  | { readonly kind: 'redone'; readonly lsn: Lsn; readonly pageId: PageId }
+  | { readonly kind: 'redo-skipped'; readonly lsn: Lsn; readonly reason: SkipReason }
+  | { readonly kind: 'redo-end'; readonly dirtyPages: readonly TracedDirtyPage[] }
+  | { readonly kind: 'undone'; readonly lsn: Lsn; readonly txnId: TxnId; readonly clrLsn: Lsn }
+  | { readonly kind: 'rolled-back'; readonly txnId: TxnId; readonly endLsn: Lsn }
+
+/** Receives events; undefined when nobody listens. */
+export type Trace = ((event: TraceEvent) => void) | undefined

@@ -1,0 +1,41 @@
+/**
+ * Fail-stop: after a failed write or sync of log, data or master nothing may be acknowledged or
+ * written any more (I28). A failed sync is never retried: the kernel may have dropped the dirty pages
+ * and would report success for data that is gone (Rebello et al., "Can Applications Recover from
+ * fsync Failures?", ATC 2020). Only a reopen, which runs restart, goes on.
+ */
+import { AriesError } from '../common/errors.ts'
+
+/** One per open database, shared by every part that writes. */
+export class FailStop {
+  #cause: unknown
+  #failed = false
+
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  /** Stops the engine for good; the first cause is kept. Returns the error to throw. */
+  fail(cause: unknown): AriesError {
+    if (!this.#failed) {
+      this.#failed = true
+      this.#cause = cause
+    }
+    return this.error()
+  }
+
+  /** @throws `DB_FAILED` when the engine has stopped. */
+  check(): void {
+    if (this.#failed) throw this.error()
+  }
+
+  error(): AriesError {
+    const reason = this.#cause instanceof Error ? this.#cause.message : String(this.#cause)
+    return new AriesError(
+      'DB_FAILED',
+      `a write or sync failed and the engine stopped (${reason}); close and reopen the database: restart decides what had committed`,
+      {},
+      this.#cause,
+    )
+  }
+}

@@ -1,0 +1,409 @@
+/**
+ * The log manager: appends records to the one infinite log and makes them durable.
+ *
+ * ```
+ *   in the files, durable | in the files, not yet synced | only in the log buffer |
+ *   ----------------------+------------------------------+------------------------+-- reserved --|
+ *                     flushedLsn                     writtenLsn                nextLsn
+ * ```
+ *
+ * Appending is synchronous and encodes in place: `start` makes room in the log buffer and writes the
+ * header, the caller writes the payload, `finish` computes the CRC. Writing to the files is
+ * synchronous too (a copy into the operating system's cache); only the sync is waited for.
+ *
+ * GROUP COMMIT. One flush is in flight; whoever asks meanwhile shares the next one. A flush starts in
+ * the turn after the first request, so that everyone who is ready now goes with it. No timers.
+ *
+ * FLUSH MARKERS. The first record of every batch that is written carries flushedLsn as of that
+ * moment. At restart it tells a torn tail (nothing later was ever durable) from damage.
+ *
+ * ROOM. `reserve` holds back bytes for the rollback of every active transaction and makes segments
+ * ahead of need; it is the only function that can meet a full disk, and it is called before anything
+ * is changed (I19).
+ *
+ * INVARIANTS: I5 (LSNs rise, each record starts where the last ended), I19, I28 (nothing after a
+ * failed write or sync).
+ */
+import { assert } from '../common/assert.ts'
+import { setU53 } from '../common/bytes.ts'
+import { checksum, placeSeed } from '../common/checksum.ts'
+import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../common/ids.ts'
+import type { FailStop } from '../io/fail-stop.ts'
+import { type File, ioError, writeFully } from '../io/file-system.ts'
+import type { Runtime } from '../io/runtime.ts'
+import { FlushStatistics } from './flush-statistics.ts'
+import type { Identity } from './identity.ts'
+import { LogReader } from './log-reader.ts'
+import {
+  alignRecord,
+  CLR_HEADER_BYTES,
+  CRC,
+  FLAGS,
+  LENGTH,
+  LogRecordView,
+  OPERATION,
+  PAGE_ID,
+  PREV_LSN,
+  RECORD_HEADER_BYTES,
+  RESOURCE,
+  RecordType,
+  TXN_ID,
+  TYPE,
+  UNDO_NEXT_LSN,
+} from './log-record.ts'
+import { ResourceId } from './resource-manager.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.ts'
+import type { Segments } from './segments.ts'
+
+const BUFFER_BYTES = 1 << 20
+const MARKER_BYTES = RECORD_HEADER_BYTES + 8
+
+interface Flush {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+const DONE: Promise<void> = Promise.resolve()
+
+export class LogManager {
+  /** The log buffer. Payloads are written here, at the offset that `start` returned. */
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly statistics = new FlushStatistics()
+  readonly #segments: Segments
+  readonly #identity: Identity
+  readonly #runtime: Runtime
+  readonly #failStop: FailStop
+  readonly #reader: LogReader
+  readonly #record = new LogRecordView()
+  /** LSN of the first byte of the log buffer. */
+  #bufferLsn: number
+  #tail = 0
+  #started = -1
+  #startedLength = 0
+  #markerAt = -1
+  #writtenLsn: number
+  #flushedLsn: number
+  #reservedBytes = 0
+  readonly #segmentOverhead: number
+  readonly #unsynced = new Set<File>()
+  #inFlight: Flush | undefined
+  #inFlightEnd = 0
+  #next: Flush | undefined
+
+  /** Appends from `endLsn` on; everything before it is in the segments and durable. */
+  constructor(segments: Segments, identity: Identity, runtime: Runtime, failStop: FailStop, endLsn: Lsn) {
+    this.bytes = new Uint8Array(BUFFER_BYTES)
+    this.view = new DataView(this.bytes.buffer)
+    this.#segments = segments
+    this.#identity = identity
+    this.#runtime = runtime
+    this.#failStop = failStop
+    this.#reader = new LogReader(segments, identity)
+    this.#segmentOverhead = identity.segmentBytes / (identity.segmentBytes - this.recordBytesMax)
+    this.#bufferLsn = endLsn
+    this.#writtenLsn = endLsn
+    this.#flushedLsn = endLsn
+  }
+
+  /** Where the log ends: no record has this LSN or a later one yet. */
+  get nextLsn(): Lsn {
+    return asLsn(this.#bufferLsn + this.#tail)
+  }
+
+  /** Every byte below is durable: the record at `lsn` is durable exactly when `flushedLsn > lsn`. */
+  get flushedLsn(): Lsn {
+    return asLsn(this.#flushedLsn)
+  }
+
+  get reservedBytes(): number {
+    return this.#reservedBytes
+  }
+
+  /** The largest record: a page image and some. Segments hold several. */
+  get recordBytesMax(): number {
+    return this.#identity.pageSize + 1024
+  }
+
+  /**
+   * Holds back `rollbackBytes` and makes sure that besides all that is held back a record of
+   * `payloadBytes` fits (or several, of that many bytes together). Makes a new segment when needed.
+   * @throws `DISK_FULL`, `IO_ERROR`; nothing is held back then.
+   */
+  reserve(rollbackBytes: number, payloadBytes: number): void {
+    const bytes = this.#reservedBytes + rollbackBytes + payloadBytes
+    // A record does not cross a segment, so each segment may leave up to a record's length unused.
+    const needed = bytes * this.#segmentOverhead + 3 * this.recordBytesMax
+    if (this.#bufferLsn + this.#tail + needed > this.#segments.allocatedLsn) this.#makeRoom(needed)
+    this.#reservedBytes += rollbackBytes
+  }
+
+  #makeRoom(neededBytes: number): void {
+    this.#failStop.check()
+    while (this.#segments.allocatedLsn < this.nextLsn + neededBytes) this.#segments.append()
+  }
+
+  /** Gives back what `reserve` held. */
+  release(bytes: number): void {
+    this.#reservedBytes -= bytes
+    assert(this.#reservedBytes >= 0, 'no more log room is released than was reserved (I19)')
+  }
+
+  /**
+   * Starts a record: writes its header and returns the offset in `bytes` where its payload belongs.
+   * Exactly one `finish` must follow, after the payload is there and before any other call.
+   */
+  start(
+    type: number,
+    resource: number,
+    operation: number,
+    flags: number,
+    pageId: PageId,
+    txnId: TxnId,
+    prevLsn: Lsn,
+    undoNextLsn: Lsn,
+    payloadBytes: number,
+  ): number {
+    assert(this.#started < 0, 'one record at a time')
+    const header = type === RecordType.CLR ? CLR_HEADER_BYTES : RECORD_HEADER_BYTES
+    const length = header + payloadBytes
+    this.#makePlace(length)
+    const { view } = this
+    const at = this.#tail
+    view.setUint32(at + LENGTH, length, true)
+    view.setUint8(at + TYPE, type)
+    view.setUint8(at + RESOURCE, resource)
+    view.setUint8(at + OPERATION, operation)
+    view.setUint8(at + FLAGS, flags)
+    view.setUint32(at + PAGE_ID, pageId, true)
+    setU53(view, at + TXN_ID, txnId)
+    setU53(view, at + PREV_LSN, prevLsn)
+    if (type === RecordType.CLR) setU53(view, at + UNDO_NEXT_LSN, undoNextLsn)
+    this.#started = at
+    this.#startedLength = length
+    return at + header
+  }
+
+  /** Seals the started record. The view holds until the next `start`. */
+  finish(): LogRecordView {
+    const at = this.#started
+    assert(at >= 0, 'finish without start')
+    this.#started = -1
+    const lsn = this.#bufferLsn + at
+    this.#seal(at, this.#startedLength, lsn)
+    this.#tail = at + alignRecord(this.#startedLength)
+    return this.#record.set(this.bytes, this.view, at, asLsn(lsn))
+  }
+
+  #seal(at: number, length: number, lsn: number): void {
+    const seed = placeSeed(this.#identity.databaseSeed, lsn, length)
+    this.view.setUint32(at + CRC, checksum(this.bytes, at + TYPE, at + length, seed), true)
+    // The gap up to the next multiple of 8 is written too: it must not hold what was there before.
+    for (let i = at + length; (i & 7) !== 0; i++) this.bytes[i] = 0
+  }
+
+  /** Makes the tail a place where `length` bytes fit: buffer, batch marker, segment. */
+  #makePlace(length: number): void {
+    const worst = length + MARKER_BYTES + SEGMENT_HEADER_BYTES + this.recordBytesMax + 16
+    if (this.#tail + worst > this.bytes.length) {
+      this.writeOut()
+      this.#bufferLsn += this.#tail
+      this.#tail = 0
+    }
+    if (this.#markerAt < 0) {
+      this.#fitSegment(MARKER_BYTES)
+      this.#markerAt = this.#tail
+      this.#tail += MARKER_BYTES
+    }
+    this.#fitSegment(length)
+  }
+
+  /** Pads to the next segment when `length` does not fit in this one, and passes its header. */
+  #fitSegment(length: number): void {
+    const { segmentBytes } = this.#identity
+    const used = (this.#bufferLsn + this.#tail) % segmentBytes
+    if (used !== 0 && used + alignRecord(length) <= segmentBytes) return
+    if (used !== 0) this.#pad(segmentBytes - used)
+    const lsn = this.#bufferLsn + this.#tail
+    assert(lsn + segmentBytes <= this.#segments.allocatedLsn, 'room was made before the record was started (I19)')
+    this.bytes.set(encodeSegmentHeader(this.#identity, lsn / segmentBytes), this.#tail)
+    this.#tail += SEGMENT_HEADER_BYTES
+  }
+
+  #pad(rest: number): void {
+    const at = this.#tail
+    this.bytes.fill(0, at, at + rest)
+    this.#tail += rest
+    if (rest < RECORD_HEADER_BYTES) return
+    this.view.setUint32(at + LENGTH, rest, true)
+    this.view.setUint8(at + TYPE, RecordType.PADDING)
+    this.view.setUint32(at + PAGE_ID, NO_PAGE, true)
+    this.#seal(at, rest, this.#bufferLsn + at)
+  }
+
+  /** Hands everything to the operating system: it survives a process kill from here on. */
+  writeOut(): void {
+    this.#failStop.check()
+    const end = this.#bufferLsn + this.#tail
+    if (end === this.#writtenLsn) return
+    if (this.#markerAt >= 0) this.#sealMarker()
+    try {
+      while (this.#writtenLsn < end) this.#writeToSegment(end)
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+  }
+
+  #sealMarker(): void {
+    const at = this.#markerAt
+    const { view } = this
+    this.bytes.fill(0, at, at + RECORD_HEADER_BYTES)
+    view.setUint32(at + LENGTH, MARKER_BYTES, true)
+    view.setUint8(at + TYPE, RecordType.FLUSH_MARKER)
+    view.setUint8(at + RESOURCE, ResourceId.NONE)
+    view.setUint32(at + PAGE_ID, NO_PAGE, true)
+    setU53(view, at + TXN_ID, NO_TXN)
+    setU53(view, at + RECORD_HEADER_BYTES, this.#flushedLsn)
+    this.#seal(at, MARKER_BYTES, this.#bufferLsn + at)
+    this.#markerAt = -1
+  }
+
+  #writeToSegment(end: number): void {
+    const { segmentBytes } = this.#identity
+    const number = Math.floor(this.#writtenLsn / segmentBytes)
+    const upTo = Math.min(end, (number + 1) * segmentBytes)
+    const file = this.#segments.file(number)
+    const start = this.#writtenLsn - this.#bufferLsn
+    writeFully(file, this.bytes, start, upTo - this.#writtenLsn, this.#writtenLsn - number * segmentBytes)
+    this.#unsynced.add(file)
+    this.#writtenLsn = upTo
+  }
+
+  /**
+   * Resolves when the record at `lsn` is durable. All who ask in one turn share one sync.
+   * Rejects with `DB_FAILED` when the write or sync fails.
+   */
+  waitDurable(lsn: Lsn): Promise<void> {
+    if (lsn < this.#flushedLsn) return DONE
+    if (this.#failStop.failed) return Promise.reject(this.#failStop.error())
+    if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) return this.#inFlight.promise
+    if (this.#next === undefined) {
+      this.#next = makeFlush()
+      if (this.#inFlight === undefined) this.#runtime.nextTurn(() => void this.#flush())
+    }
+    return this.#next.promise
+  }
+
+  async #flush(): Promise<void> {
+    const flush = this.#next
+    if (flush === undefined || this.#inFlight !== undefined) return
+    this.#inFlight = flush
+    this.#next = undefined
+    try {
+      this.writeOut()
+      this.#inFlightEnd = this.#writtenLsn
+      const startedMs = this.#runtime.nowMs()
+      const files = [...this.#unsynced]
+      this.#unsynced.clear()
+      for (const file of files) await file.sync()
+      this.#failStop.check()
+      this.#durableUpTo(this.#inFlightEnd, this.#runtime.nowMs() - startedMs)
+      flush.resolve()
+    } catch (error) {
+      flush.reject(this.#failStop.fail(error))
+    } finally {
+      this.#inFlight = undefined
+    }
+    this.#continue()
+  }
+
+  #continue(): void {
+    if (this.#next === undefined) return
+    if (this.#failStop.failed) {
+      this.#next.reject(this.#failStop.error())
+      this.#next = undefined
+    } else {
+      this.#runtime.nextTurn(() => void this.#flush())
+    }
+  }
+
+  #durableUpTo(lsn: number, tookMs: number): void {
+    if (lsn > this.#flushedLsn) this.statistics.flushed(lsn - this.#flushedLsn, tookMs)
+    this.#flushedLsn = Math.max(this.#flushedLsn, lsn)
+  }
+
+  /**
+   * Makes the record at `lsn` durable before it returns (the WAL rule's way, when a page must go out
+   * now). @throws `DB_FAILED`
+   */
+  flushTo(lsn: Lsn): void {
+    if (lsn < this.#flushedLsn) return
+    this.writeOut()
+    const startedMs = this.#runtime.nowMs()
+    // Files of a flush in flight are synced again: its own sync may not have begun to work yet.
+    const from = this.#segments.numberOf(this.#flushedLsn)
+    const to = this.#segments.numberOf(Math.max(this.#flushedLsn, this.#writtenLsn - 1))
+    try {
+      for (let number = from; number <= to; number++) this.#segments.file(number).syncBlocking()
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+    this.#unsynced.clear()
+    this.#durableUpTo(this.#writtenLsn, this.#runtime.nowMs() - startedMs)
+  }
+
+  /** Makes everything appended so far durable, by the shared flush. Rejects with `DB_FAILED`. */
+  flush(): Promise<void> {
+    if (this.nextLsn === this.#flushedLsn) return DONE
+    return this.waitDurable(asLsn(this.nextLsn - 1))
+  }
+
+  /**
+   * The record at `lsn`, copied: from the buffer when it is recent, else from its segment.
+   * @throws `LOG_CORRUPT`, `IO_ERROR`
+   */
+  read(lsn: Lsn): LogRecordView {
+    assert(lsn !== NULL_LSN && lsn < this.nextLsn, 'a record that exists is read')
+    if (lsn >= this.#bufferLsn) {
+      return new LogRecordView().set(this.bytes, this.view, lsn - this.#bufferLsn, lsn).copy()
+    }
+    return this.#reader.readAt(lsn)
+  }
+
+  /** Writes out and syncs what is left, then closes the files. @throws `DB_FAILED` */
+  close(): void {
+    try {
+      if (!this.#failStop.failed && this.nextLsn > this.#flushedLsn) this.flushTo(asLsn(this.nextLsn - 1))
+    } finally {
+      this.#segments.close()
+    }
+  }
+
+  /** Recycles at most one segment below `lowWaterLsn`; returns whether there is more to do (I12). */
+  recycleOne(lowWaterLsn: Lsn): boolean {
+    try {
+      return this.#segments.recycleOne(lowWaterLsn, this.nextLsn)
+    } catch (error) {
+      throw ioError(error, 'recycling', 'the log')
+    }
+  }
+
+  /** Bytes of log files on disk, and the first LSN still there. */
+  get retention(): { bytes: number; firstLsn: Lsn } {
+    return { bytes: this.#segments.count * this.#identity.segmentBytes, firstLsn: asLsn(this.#segments.firstLsn) }
+  }
+}
+
+function makeFlush(): Flush {
+  let resolve!: () => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  // Whoever waits handles the rejection; a flush that nobody waits for any more must not be reported
+  // as unhandled, because the fail-stop already carries its error.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
+}

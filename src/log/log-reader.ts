@@ -1,0 +1,189 @@
+/**
+ * Reading the log from its files: forward from an LSN until the first invalid record, or one record
+ * at an LSN. Blocks of the file are kept, so that both a scan and a walk backward along prevLsn cost
+ * one file read per block.
+ *
+ * A record is VALID when its length fits its segment, its type is known, and its CRC, which covers
+ * database, LSN and length, holds. Nothing else is believed.
+ */
+
+import { checksum, placeSeed } from '../common/checksum.ts'
+import { AriesError } from '../common/errors.ts'
+import { asLsn, type Lsn } from '../common/ids.ts'
+import { readFully } from '../io/file-system.ts'
+import type { Identity } from './identity.ts'
+import {
+  alignRecord,
+  CRC,
+  headerBytesOf,
+  LENGTH,
+  LogRecordView,
+  RECORD_HEADER_BYTES,
+  RECORD_TYPE_MAX,
+  RecordType,
+  TYPE,
+} from './log-record.ts'
+import { checkSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
+import type { Segments } from './segments.ts'
+
+const BLOCK_BYTES = 1 << 18
+/** How far before the record a block begins when reading backward. */
+const BACKWARD_BYTES = BLOCK_BYTES - (1 << 16)
+
+export class LogReader {
+  readonly #segments: Segments
+  readonly #identity: Identity
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #record = new LogRecordView()
+  #blockLsn = 0
+  #blockEnd = 0
+  #nextLsn = 0
+  readonly #checkedSegments = new Set<number>()
+
+  constructor(segments: Segments, identity: Identity) {
+    this.#segments = segments
+    this.#identity = identity
+    this.#bytes = new Uint8Array(Math.min(BLOCK_BYTES, identity.segmentBytes))
+    this.#view = new DataView(this.#bytes.buffer)
+  }
+
+  /** Where `next` reads. */
+  get position(): Lsn {
+    return asLsn(this.#nextLsn)
+  }
+
+  seek(lsn: Lsn): void {
+    this.#nextLsn = lsn
+  }
+
+  /** Forgets what was read, for when the files below have changed. */
+  reset(): void {
+    this.#blockEnd = this.#blockLsn
+  }
+
+  /**
+   * The valid record at `position`, and moves on behind it; undefined at the first invalid one, which
+   * then is at `position`. Paddings are passed over. The view holds until the next call.
+   * @throws `LOG_FOREIGN`, `FORMAT_UNSUPPORTED` for a segment of another database or format
+   */
+  next(): LogRecordView | undefined {
+    for (;;) {
+      if (!this.#enterSegment()) return undefined
+      const record = this.#validAt(this.#nextLsn, false)
+      if (record === undefined) return undefined
+      this.#nextLsn += alignRecord(record.length)
+      this.#skipRest()
+      if (record.type !== RecordType.PADDING) return record
+    }
+  }
+
+  /** The record at `lsn`, copied. @throws `LOG_CORRUPT` when there is none. */
+  readAt(lsn: Lsn): LogRecordView {
+    const record = this.#segments.has(this.#segments.numberOf(lsn)) ? this.#validAt(lsn, true) : undefined
+    if (record === undefined) {
+      const file = segmentName(this.#segments.numberOf(lsn))
+      throw new AriesError('LOG_CORRUPT', `${file} has no valid record at LSN ${lsn}, which recovery needs`, {
+        file,
+        lsn,
+      })
+    }
+    return record.copy()
+  }
+
+  /** Whether a valid record starts at `lsn`. Does not move. */
+  isValidAt(lsn: number): boolean {
+    return this.#segments.has(this.#segments.numberOf(lsn)) && this.#validAt(lsn, false) !== undefined
+  }
+
+  /**
+   * Looks behind the invalid record at `endLsn` for a flush marker that says that more than `endLsn`
+   * had been durable when it was written. If there is one, `endLsn` is damage and not a torn tail.
+   * A valid record of another kind proves nothing: of one unsynced batch a later sector may have
+   * persisted without an earlier one.
+   */
+  findProofBehind(endLsn: Lsn): { lsn: Lsn; durableLsn: Lsn } | undefined {
+    const length = RECORD_HEADER_BYTES + 8
+    for (let lsn = endLsn + 8; lsn + length <= this.#segments.allocatedLsn; lsn += 8) {
+      if (lsn % this.#identity.segmentBytes === 0) lsn += SEGMENT_HEADER_BYTES
+      const at = this.#load(lsn, length, false)
+      if (at < 0) {
+        lsn = (this.#segments.numberOf(lsn) + 1) * this.#identity.segmentBytes - 8
+        continue
+      }
+      if (this.#bytes[at + TYPE] !== RecordType.FLUSH_MARKER || this.#view.getUint32(at, true) !== length) continue
+      const record = this.#validAt(lsn, false)
+      if (record === undefined) continue
+      const durableLsn = flushedLsnOf(record)
+      if (durableLsn > endLsn) return { lsn: asLsn(lsn), durableLsn }
+    }
+    return undefined
+  }
+
+  #enterSegment(): boolean {
+    const { segmentBytes } = this.#identity
+    const number = Math.floor(this.#nextLsn / segmentBytes)
+    if (!this.#segments.has(number)) return false
+    if (!this.#checkedSegments.has(number)) {
+      const header = new Uint8Array(SEGMENT_HEADER_BYTES)
+      readFully(this.#segments.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
+      try {
+        checkSegmentHeader(header, segmentName(number), this.#identity, number)
+      } catch (error) {
+        // A preallocated segment whose header did not persist ends the log like an invalid record:
+        // whether that is damage is decided by the proof behind it, as for any other end.
+        if (AriesError.is(error) && error.code === 'LOG_CORRUPT') return false
+        throw error
+      }
+      this.#checkedSegments.add(number)
+    }
+    if (this.#nextLsn % segmentBytes === 0) this.#nextLsn += SEGMENT_HEADER_BYTES
+    return true
+  }
+
+  /** A rest too short for a record header belongs to nobody. */
+  #skipRest(): void {
+    const rest = this.#identity.segmentBytes - (this.#nextLsn % this.#identity.segmentBytes)
+    if (rest < RECORD_HEADER_BYTES) this.#nextLsn += rest
+  }
+
+  #validAt(lsn: number, backward: boolean): LogRecordView | undefined {
+    const segmentEnd = (this.#segments.numberOf(lsn) + 1) * this.#identity.segmentBytes
+    if (lsn + RECORD_HEADER_BYTES > segmentEnd) return undefined
+    let at = this.#load(lsn, RECORD_HEADER_BYTES, backward)
+    if (at < 0) return undefined
+    const length = this.#view.getUint32(at + LENGTH, true)
+    const type = this.#view.getUint8(at + TYPE)
+    if (type === 0 || type > RECORD_TYPE_MAX) return undefined
+    if (length < headerBytesOf(type) || length > this.#bytes.length || lsn + length > segmentEnd) return undefined
+    at = this.#load(lsn, length, backward)
+    if (at < 0) return undefined
+    const seed = placeSeed(this.#identity.databaseSeed, lsn, length)
+    if (checksum(this.#bytes, at + TYPE, at + length, seed) !== this.#view.getUint32(at + CRC, true)) return undefined
+    return this.#record.set(this.#bytes, this.#view, at, asLsn(lsn))
+  }
+
+  /** Has [lsn, lsn + length) in the block and returns its offset there, or -1 past the end. */
+  #load(lsn: number, length: number, backward: boolean): number {
+    if (lsn < this.#blockLsn || lsn + length > this.#blockEnd) {
+      const number = this.#segments.numberOf(lsn)
+      if (!this.#segments.has(number)) return -1
+      const segmentLsn = number * this.#identity.segmentBytes
+      const start = backward ? Math.max(segmentLsn, lsn - BACKWARD_BYTES) : lsn
+      const wanted = Math.min(this.#bytes.length, segmentLsn + this.#identity.segmentBytes - start)
+      const count = readFully(this.#segments.file(number), this.#bytes, 0, wanted, start - segmentLsn)
+      this.#blockLsn = start
+      this.#blockEnd = start + count
+      if (lsn + length > this.#blockEnd) return -1
+    }
+    return lsn - this.#blockLsn
+  }
+}
+
+/** The flushedLsn that a FLUSH_MARKER carries: everything below it was durable when it was written. */
+export function flushedLsnOf(marker: LogRecordView): Lsn {
+  return asLsn(
+    marker.view.getUint32(marker.payloadStart + 4, true) * 0x1_0000_0000 +
+      marker.view.getUint32(marker.payloadStart, true),
+  )
+}

@@ -1,0 +1,198 @@
+/**
+ * The segment files of the log: which exist, opening them, making new ones, recycling old ones.
+ *
+ * ```
+ *   log-000000000003   log-000000000004   log-000000000005   log-000000000006
+ *   below the low-     |<------- needed ------->|             preallocated
+ *   water mark: is                        ^ nextLsn           ^ allocatedLsn (end)
+ *   renamed to the far end
+ * ```
+ *
+ * Segments are made whole, with zeros, before anything is written in them: overwriting is cheaper to
+ * sync than appending (no metadata to journal), and a full disk shows when room is made and not when
+ * a commit is written. Names are durable (directory synced) before a segment is used.
+ *
+ * INVARIANT I12: nothing at or above the low-water mark is recycled.
+ */
+import { assert } from '../common/assert.ts'
+import type { Lsn } from '../common/ids.ts'
+import { type File, type FileSystem, ioError, writeFully } from '../io/file-system.ts'
+import type { Identity } from './identity.ts'
+import { encodeSegmentHeader, segmentName, segmentNumberOf } from './segment.ts'
+
+/** Zeros are written in pieces of this size. */
+const FILL_BYTES = 1 << 20
+/** Recycled segments kept ahead of the tail; more than that are removed. */
+const SPARE_SEGMENTS_MAX = 8
+/** A segment under construction: renamed to its real name when it is whole. */
+const NEW_SEGMENT_NAME = 'log-new'
+
+export class Segments {
+  readonly #fileSystem: FileSystem
+  readonly #identity: Identity
+  readonly #open = new Map<number, File>()
+  /** The numbers that exist. Contiguous, unless the directory is damaged. */
+  readonly #present: Set<number>
+  #first: number
+  #end: number
+
+  /** Finds the segments in the directory. */
+  constructor(fileSystem: FileSystem, identity: Identity) {
+    this.#fileSystem = fileSystem
+    this.#identity = identity
+    const numbers = fileSystem.list().flatMap((name) => segmentNumberOf(name) ?? [])
+    this.#present = new Set(numbers)
+    this.#first = numbers.length === 0 ? 0 : Math.min(...numbers)
+    this.#end = numbers.length === 0 ? 0 : Math.max(...numbers) + 1
+  }
+
+  get segmentBytes(): number {
+    return this.#identity.segmentBytes
+  }
+
+  /** The end of the last segment that exists: the log has room up to here. */
+  get allocatedLsn(): number {
+    return this.#end * this.segmentBytes
+  }
+
+  /** The first byte that still exists. */
+  get firstLsn(): number {
+    return this.#first * this.segmentBytes
+  }
+
+  get count(): number {
+    return this.#present.size
+  }
+
+  numberOf(lsn: number): number {
+    return Math.floor(lsn / this.segmentBytes)
+  }
+
+  has(number: number): boolean {
+    return this.#present.has(number)
+  }
+
+  /** The open file of segment `number`, which must exist. @throws `IO_ERROR` */
+  file(number: number): File {
+    let file = this.#open.get(number)
+    if (file === undefined) {
+      const name = segmentName(number)
+      try {
+        file = this.#fileSystem.open(name, this.#fileSystem.writable ? 'write' : 'read')
+      } catch (error) {
+        throw ioError(error, 'open', name)
+      }
+      this.#open.set(number, file)
+    }
+    return file
+  }
+
+  /**
+   * Makes one more segment at the end, durable before it returns.
+   * @throws `DISK_FULL`, `IO_ERROR`; a half-made file is removed.
+   */
+  append(): void {
+    const number = this.#end
+    try {
+      this.#removeIfThere(NEW_SEGMENT_NAME)
+      const file = this.#fileSystem.open(NEW_SEGMENT_NAME, 'create')
+      try {
+        this.#fill(file)
+        writeFully(file, encodeSegmentHeader(this.#identity, number), 0, 64, 0)
+        file.syncBlocking()
+      } finally {
+        file.close()
+      }
+      this.#fileSystem.rename(NEW_SEGMENT_NAME, segmentName(number))
+      this.#fileSystem.syncDirectory()
+    } catch (error) {
+      this.#removeIfThere(NEW_SEGMENT_NAME)
+      throw ioError(error, 'preallocation', segmentName(number))
+    }
+    this.#present.add(number)
+    this.#end = number + 1
+  }
+
+  #fill(file: File): void {
+    const zeros = new Uint8Array(Math.min(FILL_BYTES, this.segmentBytes))
+    for (let at = 0; at < this.segmentBytes; at += zeros.length) {
+      writeFully(file, zeros, 0, Math.min(zeros.length, this.segmentBytes - at), at)
+    }
+  }
+
+  #removeIfThere(name: string): void {
+    if (this.#fileSystem.list().includes(name)) this.#fileSystem.remove(name)
+  }
+
+  /**
+   * Turns segments wholly below `lowWaterLsn` into segments at the end, or removes them when enough
+   * lie ahead of `nextLsn` already. At most one a call, so that nobody waits long; returns whether
+   * there is more to do.
+   * @throws `IO_ERROR`
+   */
+  recycleOne(lowWaterLsn: Lsn, nextLsn: Lsn): boolean {
+    const oldest = this.#first
+    if (oldest >= this.numberOf(lowWaterLsn)) return false
+    assert((oldest + 1) * this.segmentBytes <= lowWaterLsn, 'nothing at or above the low-water mark goes (I12)')
+    this.#close(oldest)
+    const spare = this.#end - 1 - this.numberOf(nextLsn)
+    const name = segmentName(oldest)
+    try {
+      if (spare >= SPARE_SEGMENTS_MAX) {
+        this.#fileSystem.remove(name)
+        this.#forgetFirst()
+        this.#fileSystem.syncDirectory()
+      } else {
+        this.#reuse(oldest)
+      }
+    } catch (error) {
+      throw ioError(error, 'recycling', name)
+    }
+    return this.#first < this.numberOf(lowWaterLsn)
+  }
+
+  /** The old content needs no wiping: its checksums hold only at its old LSNs (I31). */
+  #reuse(oldest: number): void {
+    const number = this.#end
+    this.#fileSystem.rename(segmentName(oldest), segmentName(number))
+    this.#forgetFirst()
+    this.#present.add(number)
+    const file = this.file(number)
+    writeFully(file, encodeSegmentHeader(this.#identity, number), 0, 64, 0)
+    file.syncBlocking()
+    this.#fileSystem.syncDirectory()
+    this.#end = number + 1
+  }
+
+  #forgetFirst(): void {
+    this.#present.delete(this.#first)
+    while (this.#first < this.#end && !this.#present.has(this.#first)) this.#first++
+  }
+
+  /** Removes all segments from `number` on: they hold nothing that was acknowledged. Durable. */
+  removeFrom(number: number): void {
+    let removed = false
+    for (const name of this.#fileSystem.list()) {
+      const found = segmentNumberOf(name)
+      if ((found !== undefined && found >= number) || name === NEW_SEGMENT_NAME) {
+        if (found !== undefined) {
+          this.#close(found)
+          this.#present.delete(found)
+        }
+        this.#fileSystem.remove(name)
+        removed = true
+      }
+    }
+    if (removed) this.#fileSystem.syncDirectory()
+    this.#end = Math.min(this.#end, number)
+  }
+
+  #close(number: number): void {
+    this.#open.get(number)?.close()
+    this.#open.delete(number)
+  }
+
+  close(): void {
+    for (const number of [...this.#open.keys()]) this.#close(number)
+  }
+}

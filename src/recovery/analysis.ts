@@ -1,0 +1,135 @@
+/**
+ * The analysis pass (Mohan et al., TODS 1992, section 6.1, figure 10): from the last complete
+ * checkpoint to the end of the log it rebuilds the two tables as of the crash.
+ *
+ *   - a record of a transaction: it is in the transaction table, with this as its lastLsn
+ *   - a record of a page: the page is in the dirty page table; the first such LSN is its recLsn
+ *   - COMMIT, ABORT: the status advances; END: the transaction leaves the table
+ *   - END_CHECKPOINT: the checkpoint's tables are merged in. Its recLsn of a page is the older one and
+ *     wins; of a transaction the larger lastLsn and the more advanced status win; a transaction that
+ *     ended in between stays out.
+ *
+ * The dirty page table may name pages that had reached the disk: that costs a page read, never
+ * correctness (I11).
+ */
+import { assert } from '../common/assert.ts'
+import { getU53 } from '../common/bytes.ts'
+import { AriesError } from '../common/errors.ts'
+import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../common/ids.ts'
+import type { LogReader } from '../log/log-reader.ts'
+import { type LogRecordView, RecordType } from '../log/log-record.ts'
+import { segmentName } from '../log/segment.ts'
+import { type CheckpointPart, decodeCheckpointPart } from './checkpoint-record.ts'
+import { TransactionEntry, TxnStatus } from './transaction-table.ts'
+
+/** What the analysis pass found. */
+export interface Analysis {
+  readonly startLsn: Lsn
+  /** Where the log ends: the LSN of the first invalid record. */
+  readonly endLsn: Lsn
+  readonly records: number
+  readonly transactions: Map<TxnId, TransactionEntry>
+  readonly dirtyPages: Map<PageId, Lsn>
+  readonly nextTxnId: number
+}
+
+/**
+ * Scans from `startLsn`, a BEGIN_CHECKPOINT or the start of the log.
+ * @throws `LOG_CORRUPT`, `LOG_FOREIGN`, `FORMAT_UNSUPPORTED`, `IO_ERROR`
+ */
+export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) => void): Analysis {
+  const tables = new Tables()
+  let records = 0
+  reader.seek(startLsn)
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    records++
+    tables.take(record)
+    onRecord?.(record.lsn)
+  }
+  const { transactions, dirtyPages, nextTxnId } = tables
+  return { startLsn, endLsn: reader.position, records, transactions, dirtyPages, nextTxnId }
+}
+
+/**
+ * Decides whether the log really ends at `endLsn`. It does not when something proves that the log had
+ * been durable beyond it: the master record, or a later flush marker.
+ * @throws `LOG_CORRUPT` with file and LSN range
+ */
+export function checkLogEnd(reader: LogReader, endLsn: Lsn, masterEndLsn: Lsn, segmentBytes: number): void {
+  const file = segmentName(Math.floor(endLsn / segmentBytes))
+  const proof = endLsn < masterEndLsn ? masterEndLsn : reader.findProofBehind(endLsn)?.durableLsn
+  if (proof === undefined) return
+  throw new AriesError(
+    'LOG_CORRUPT',
+    `${file} has no valid record at LSN ${endLsn}, although the log was durable up to LSN ${proof}; nothing was changed; restore the log files from a backup`,
+    { file, lsn: endLsn, endLsn: proof, offset: endLsn % segmentBytes },
+  )
+}
+
+class Tables {
+  readonly transactions = new Map<TxnId, TransactionEntry>()
+  readonly dirtyPages = new Map<PageId, Lsn>()
+  nextTxnId = 1
+  readonly #ended = new Set<TxnId>()
+
+  take(record: LogRecordView): void {
+    if (record.type === RecordType.END_CHECKPOINT) this.#mergeCheckpoint(decodeCheckpointPart(record))
+    if (record.txnId !== NO_TXN) this.#takeTransaction(record)
+    if (record.pageId !== NO_PAGE && !this.dirtyPages.has(record.pageId)) {
+      this.dirtyPages.set(record.pageId, record.lsn)
+    }
+  }
+
+  #takeTransaction(record: LogRecordView): void {
+    const { txnId, lsn } = record
+    this.nextTxnId = Math.max(this.nextTxnId, txnId + 1)
+    if (record.type === RecordType.END) {
+      this.transactions.delete(txnId)
+      this.#ended.add(txnId)
+      return
+    }
+    let entry = this.transactions.get(txnId)
+    if (entry === undefined) {
+      entry = new TransactionEntry(txnId)
+      entry.firstLsn = lsn
+      this.transactions.set(txnId, entry)
+    }
+    entry.lastLsn = lsn
+    entry.undoNextLsn = record.type === RecordType.CLR ? record.undoNextLsn : lsn
+    if (record.type === RecordType.COMMIT) {
+      entry.status = TxnStatus.COMMITTING
+      entry.lastPendingLsn = pendingLsnOf(record)
+    } else if (record.type === RecordType.ABORT) {
+      entry.status = TxnStatus.ABORTING
+    }
+  }
+
+  #mergeCheckpoint(part: CheckpointPart): void {
+    this.nextTxnId = Math.max(this.nextTxnId, part.nextTxnId)
+    for (const saved of part.transactions) {
+      if (!this.#ended.has(saved.id)) this.#mergeTransaction(saved)
+    }
+    for (const [pageId, recLsn] of part.dirtyPages) this.dirtyPages.set(pageId, recLsn)
+  }
+
+  #mergeTransaction(saved: TransactionEntry): void {
+    const entry = this.transactions.get(saved.id)
+    if (entry === undefined) {
+      this.transactions.set(saved.id, saved)
+      return
+    }
+    assert(saved.firstLsn <= entry.firstLsn || saved.firstLsn === NULL_LSN, 'a checkpoint knows the older firstLsn')
+    if (saved.firstLsn !== NULL_LSN) entry.firstLsn = saved.firstLsn
+    if (saved.lastLsn > entry.lastLsn) {
+      entry.lastLsn = saved.lastLsn
+      entry.undoNextLsn = saved.undoNextLsn
+    }
+    if (saved.status > entry.status) entry.status = saved.status
+    if (entry.lastPendingLsn === NULL_LSN) entry.lastPendingLsn = saved.lastPendingLsn
+  }
+}
+
+/** The LSN of the PENDING record that a COMMIT or a PENDING record links to, 0 = none. */
+export function pendingLsnOf(record: LogRecordView): Lsn {
+  return asLsn(getU53(record.view, record.payloadStart))
+}

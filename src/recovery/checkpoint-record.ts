@@ -1,0 +1,109 @@
+/**
+ * END_CHECKPOINT: the transaction table and the dirty page table as of one moment, split over as many
+ * records as they need. They follow BEGIN_CHECKPOINT directly, so nothing lies between the two.
+ *
+ * | OFFSET | SIZE  | FIELD (payload)                                                    |
+ * |--------|-------|--------------------------------------------------------------------|
+ * | 0      | 4     | index of this part                                                 |
+ * | 4      | 4     | number of parts                                                    |
+ * | 8      | 8     | next transaction id                                                |
+ * | 16     | 4     | t: transactions in this part                                       |
+ * | 20     | 4     | p: dirty pages in this part                                        |
+ * | 24     | 48 t  | id 8, status 8, firstLsn 8, lastLsn 8, undoNextLsn 8, lastPendingLsn 8 |
+ * | ...    | 12 p  | pageId 4, recLsn 8                                                 |
+ */
+import { getU53, setU53 } from '../common/bytes.ts'
+import { asLsn, asPageId, asTxnId, type Lsn, type PageId } from '../common/ids.ts'
+import type { LogRecordView } from '../log/log-record.ts'
+import { TransactionEntry, type TxnStatus } from './transaction-table.ts'
+
+const HEADER_BYTES = 24
+const TRANSACTION_BYTES = 48
+const DIRTY_PAGE_BYTES = 12
+const PART_BYTES_MAX = 4000
+
+/** One part, decoded. */
+export interface CheckpointPart {
+  readonly index: number
+  readonly count: number
+  readonly nextTxnId: number
+  readonly transactions: readonly TransactionEntry[]
+  readonly dirtyPages: readonly (readonly [PageId, Lsn])[]
+}
+
+/** Encodes both tables into payloads of END_CHECKPOINT records, at least one. */
+export function encodeCheckpoint(
+  nextTxnId: number,
+  transactions: readonly TransactionEntry[],
+  dirtyPages: readonly (readonly [PageId, Lsn])[],
+): Uint8Array[] {
+  const room = PART_BYTES_MAX - HEADER_BYTES
+  const transactionsPerPart = Math.floor(room / TRANSACTION_BYTES)
+  const pagesPerPart = Math.floor(room / DIRTY_PAGE_BYTES)
+  const parts: { transactions: readonly TransactionEntry[]; pages: readonly (readonly [PageId, Lsn])[] }[] = []
+  for (let i = 0; i < transactions.length; i += transactionsPerPart) {
+    parts.push({ transactions: transactions.slice(i, i + transactionsPerPart), pages: [] })
+  }
+  for (let i = 0; i < dirtyPages.length; i += pagesPerPart) {
+    parts.push({ transactions: [], pages: dirtyPages.slice(i, i + pagesPerPart) })
+  }
+  if (parts.length === 0) parts.push({ transactions: [], pages: [] })
+  return parts.map((part, index) => encodePart(index, parts.length, nextTxnId, part.transactions, part.pages))
+}
+
+function encodePart(
+  index: number,
+  count: number,
+  nextTxnId: number,
+  transactions: readonly TransactionEntry[],
+  dirtyPages: readonly (readonly [PageId, Lsn])[],
+): Uint8Array {
+  const length = HEADER_BYTES + transactions.length * TRANSACTION_BYTES + dirtyPages.length * DIRTY_PAGE_BYTES
+  const view = new DataView(new ArrayBuffer(length))
+  view.setUint32(0, index, true)
+  view.setUint32(4, count, true)
+  setU53(view, 8, nextTxnId)
+  view.setUint32(16, transactions.length, true)
+  view.setUint32(20, dirtyPages.length, true)
+  let at = HEADER_BYTES
+  for (const entry of transactions) {
+    const fields = [entry.id, entry.status, entry.firstLsn, entry.lastLsn, entry.undoNextLsn, entry.lastPendingLsn]
+    for (const [i, field] of fields.entries()) setU53(view, at + 8 * i, field)
+    at += TRANSACTION_BYTES
+  }
+  for (const [pageId, recLsn] of dirtyPages) {
+    view.setUint32(at, pageId, true)
+    setU53(view, at + 4, recLsn)
+    at += DIRTY_PAGE_BYTES
+  }
+  return new Uint8Array(view.buffer)
+}
+
+export function decodeCheckpointPart(record: LogRecordView): CheckpointPart {
+  const { view, payloadStart: start } = record
+  const transactionCount = view.getUint32(start + 16, true)
+  const pageCount = view.getUint32(start + 20, true)
+  let at = start + HEADER_BYTES
+  const transactions = Array.from({ length: transactionCount }, () => {
+    const entry = new TransactionEntry(asTxnId(getU53(view, at)))
+    entry.status = getU53(view, at + 8) as TxnStatus
+    entry.firstLsn = asLsn(getU53(view, at + 16))
+    entry.lastLsn = asLsn(getU53(view, at + 24))
+    entry.undoNextLsn = asLsn(getU53(view, at + 32))
+    entry.lastPendingLsn = asLsn(getU53(view, at + 40))
+    at += TRANSACTION_BYTES
+    return entry
+  })
+  const dirtyPages = Array.from({ length: pageCount }, () => {
+    const pair = [asPageId(view.getUint32(at, true)), asLsn(getU53(view, at + 4))] as const
+    at += DIRTY_PAGE_BYTES
+    return pair
+  })
+  return {
+    index: view.getUint32(start, true),
+    count: view.getUint32(start + 4, true),
+    nextTxnId: getU53(view, start + 8),
+    transactions,
+    dirtyPages,
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The redo pass (Mohan et al., TODS 1992, section 6.2, figure 11): repeats history, of losers too, so
+ * that undo finds the pages as they were. A record is applied unless one of the numbered reasons of
+ * `SkipReason` holds, tested in that order, the cheap ones first.
+ *
+ * INVARIANTS: I14 (redo is idempotent, because of the test of pageLsn), I3.
+ */
+
+import type { BufferManager } from '../buffer/buffer-manager.ts'
+import { AriesError } from '../common/errors.ts'
+import { asLsn, type Lsn, NO_PAGE, NULL_LSN, type PageId } from '../common/ids.ts'
+import type { SkipReason, Trace } from '../common/trace.ts'
+import type { LogReader } from '../log/log-reader.ts'
+import { type LogRecordView, RecordType } from '../log/log-record.ts'
+import { ResourceId, type ResourceManagers } from '../log/resource-manager.ts'
+import { pageLsnOf, setPageLsn } from '../page/page.ts'
+import type { TransactionEntry } from './transaction-table.ts'
+
+/** What the redo pass did. */
+export interface RedoResult {
+  readonly startLsn: Lsn
+  readonly records: number
+  readonly redone: number
+  readonly skipped: Readonly<Record<SkipReason, number>>
+}
+
+export class Redo {
+  readonly #buffer: BufferManager
+  readonly #managers: ResourceManagers<TransactionEntry>
+  readonly #dirtyPages: Map<PageId, Lsn>
+  readonly #trace: Trace
+  /** Where history starts to be repeated: the oldest recLsn, 0 when nothing was dirty. */
+  readonly startLsn: Lsn
+  #redone = 0
+  readonly #skipped: Record<SkipReason, number> = {
+    'not-redoable': 0,
+    'not-in-dpt': 0,
+    'lsn<recLsn': 0,
+    'pageLsn>=lsn': 0,
+    'page-damaged': 0,
+  }
+
+  constructor(
+    buffer: BufferManager,
+    managers: ResourceManagers<TransactionEntry>,
+    dirtyPages: Map<PageId, Lsn>,
+    trace: Trace,
+  ) {
+    this.#buffer = buffer
+    this.#managers = managers
+    this.#dirtyPages = dirtyPages
+    this.#trace = trace
+    this.startLsn = oldestOf(dirtyPages)
+  }
+
+  /**
+   * Repeats history from the oldest recLsn to `endLsn`.
+   * @throws `PAGE_LSN_BEYOND_LOG`, `LOG_CORRUPT`, `DISK_FULL`, `IO_ERROR`
+   */
+  run(reader: LogReader, endLsn: Lsn, onRecord?: (lsn: Lsn) => void): RedoResult {
+    const { startLsn } = this
+    this.#trace?.({ kind: 'redo-start', lsn: startLsn })
+    let records = 0
+    if (startLsn !== NULL_LSN) {
+      reader.seek(startLsn)
+      while (reader.position < endLsn) {
+        const record = reader.next()
+        if (record === undefined) throw damagedBefore(reader.position, endLsn)
+        if (record.type === RecordType.FLUSH_MARKER) continue
+        records++
+        this.#take(record)
+        onRecord?.(record.lsn)
+      }
+    }
+    return { startLsn, records, redone: this.#redone, skipped: this.#skipped }
+  }
+
+  #take(record: LogRecordView): void {
+    const reason = this.#skipReason(record) ?? this.#redo(record)
+    if (reason === undefined) {
+      this.#redone++
+      this.#trace?.({ kind: 'redone', lsn: record.lsn, pageId: record.pageId })
+    } else {
+      this.#skipped[reason]++
+      this.#trace?.({ kind: 'redo-skipped', lsn: record.lsn, reason })
+    }
+  }
+
+  #skipReason(record: LogRecordView): SkipReason | undefined {
+    if (record.pageId === NO_PAGE || record.resource === ResourceId.NONE) return 'not-redoable'
+    const recLsn = this.#dirtyPages.get(record.pageId)
+    if (recLsn === undefined) return 'not-in-dpt'
+    if (record.lsn < recLsn) return 'lsn<recLsn'
+    return undefined
+  }
+
+  #redo(record: LogRecordView): SkipReason | undefined {
+    const manager = this.#managers.of(record.resource)
+    const page = this.#fix(record, manager.formatsPage(record.operation))
+    if (page < 0) return 'page-damaged'
+    try {
+      if (pageLsnOf(this.#buffer.view, page) >= record.lsn) return 'pageLsn>=lsn'
+      this.#buffer.markDirty(page, record.lsn)
+      manager.redo(record, page)
+      setPageLsn(this.#buffer.view, page, record.lsn)
+      return undefined
+    } finally {
+      this.#buffer.unfix(page)
+    }
+  }
+
+  /**
+   * A page that cannot be read is made anew when the record formats it. Otherwise it is quarantined
+   * with the recLsn it has, so that the records it still needs are kept.
+   */
+  #fix(record: LogRecordView, formats: boolean): number {
+    try {
+      return this.#buffer.fix(record.pageId)
+    } catch (error) {
+      if (!AriesError.is(error) || error.code !== 'PAGE_CORRUPT') throw error
+    }
+    if (formats) return this.#buffer.fixNew(record.pageId)
+    this.#buffer.quarantine(record.pageId, this.#dirtyPages.get(record.pageId) as Lsn)
+    return -1
+  }
+}
+
+function damagedBefore(lsn: Lsn, endLsn: Lsn): AriesError {
+  return new AriesError('LOG_CORRUPT', `the log has no valid record at LSN ${lsn}, which redo needs`, { lsn, endLsn })
+}
+
+function oldestOf(dirtyPages: Map<PageId, Lsn>): Lsn {
+  let oldest: number = NULL_LSN
+  for (const recLsn of dirtyPages.values()) if (oldest === NULL_LSN || recLsn < oldest) oldest = recLsn
+  return asLsn(oldest)
+}

@@ -1,0 +1,151 @@
+/**
+ * Undo: writes compensation log records and follows undoNextLsn, so that nothing is undone twice, no
+ * matter how often a crash interrupts it (Mohan et al., TODS 1992, section 5.2 and figure 12). The
+ * same step serves the abort of one transaction, the rollback to a savepoint, the clean-up of a failed
+ * nested top action, and the undo pass of restart.
+ *
+ * ```
+ *    log:    u1 <--- u2 <--- u3      CLR3        CLR2        CLR1     END
+ *                                 undoNext=u2  undoNext=u1  undoNext=0
+ * ```
+ *
+ * INVARIANTS: I6 (undoNextLsn is the prevLsn of the undone record), I7 (at most one CLR a record),
+ * I19 (the room for it was reserved).
+ */
+import { assert } from '../common/assert.ts'
+import { type Lsn, NULL_LSN } from '../common/ids.ts'
+import type { Trace } from '../common/trace.ts'
+import { CLR_HEADER_BYTES, type LogRecordView, RecordType } from '../log/log-record.ts'
+import type { ResourceManagers } from '../log/resource-manager.ts'
+import type { PageWriter } from './page-writer.ts'
+import { type TransactionEntry, type TransactionTable, TxnStatus } from './transaction-table.ts'
+
+export class Rollback {
+  readonly #writer: PageWriter
+  readonly #managers: ResourceManagers<TransactionEntry>
+  readonly #table: TransactionTable
+  /** Set while somebody listens. */
+  trace: Trace
+
+  constructor(writer: PageWriter, managers: ResourceManagers<TransactionEntry>, table: TransactionTable) {
+    this.#writer = writer
+    this.#managers = managers
+    this.#table = table
+  }
+
+  /**
+   * Undoes every change of `entry` above `toLsn` that is not undone yet; 0 undoes all.
+   * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `IO_ERROR`, `DISK_FULL`; what is undone stays undone, and
+   *   calling again goes on
+   */
+  rollback(entry: TransactionEntry, toLsn: Lsn): void {
+    while (entry.undoNextLsn > toLsn) this.undoNext(entry)
+  }
+
+  /** Looks at the record `entry.undoNextLsn` names: compensates it, or passes over it. */
+  undoNext(entry: TransactionEntry): void {
+    const record = this.#writer.log.read(entry.undoNextLsn)
+    assert(record.txnId === entry.id, 'a transaction undoes its own records (I5)')
+    if (record.type === RecordType.CLR) {
+      assert(record.undoNextLsn < record.lsn, 'undoNextLsn goes back (I6)')
+      entry.undoNextLsn = record.undoNextLsn
+    } else if (record.type === RecordType.UPDATE && !record.isRedoOnly) {
+      this.#compensate(entry, record)
+    } else {
+      entry.undoNextLsn = record.prevLsn
+    }
+  }
+
+  #compensate(entry: TransactionEntry, record: LogRecordView): void {
+    const compensation = this.#managers.of(record.resource).undo(record, entry)
+    if (compensation === undefined) {
+      entry.undoNextLsn = record.prevLsn
+      return
+    }
+    this.#useReserve(entry, CLR_HEADER_BYTES + compensation.payload.length)
+    const clrLsn = this.#writer.compensate(entry, record.resource, compensation, record.prevLsn)
+    this.trace?.({ kind: 'undone', lsn: record.lsn, txnId: entry.id, clrLsn })
+  }
+
+  /** Turns held-back room into room for the next record. At restart nothing is held back yet. */
+  #useReserve(entry: TransactionEntry, bytes: number): void {
+    const held = Math.min(entry.reservedBytes, bytes)
+    entry.reservedBytes -= held
+    this.#writer.log.release(held)
+    this.#writer.log.reserve(0, bytes)
+  }
+
+  /** Writes ABORT: from here on `entry` only rolls back. */
+  begin(entry: TransactionEntry): void {
+    entry.status = TxnStatus.ABORTING
+    if (entry.lastLsn === NULL_LSN) return
+    const { undoNextLsn } = entry
+    this.#useReserve(entry, CLR_HEADER_BYTES)
+    this.#writer.append(entry, RecordType.ABORT, NULL_LSN, 0)
+    this.#writer.finish()
+    entry.undoNextLsn = undoNextLsn
+  }
+
+  /** Writes END: nothing is left to do for `entry`, and it leaves the table. */
+  end(entry: TransactionEntry): Lsn {
+    this.#useReserve(entry, CLR_HEADER_BYTES)
+    this.#writer.append(entry, RecordType.END, NULL_LSN, 0)
+    const lsn = this.#writer.finish()
+    this.#writer.log.release(entry.reservedBytes)
+    entry.reservedBytes = 0
+    this.#table.remove(entry.id)
+    return lsn
+  }
+
+  /**
+   * Runs `action` as a nested top action of `entry`. The action closes itself with a CLR whose
+   * undoNextLsn is the `savedLsn` it is given. When it throws, what it logged is undone.
+   */
+  nestedTopAction<T>(entry: TransactionEntry, action: (savedLsn: Lsn) => T): T {
+    const savedLsn = entry.lastLsn
+    const { undoNextLsn } = entry
+    try {
+      const result = action(savedLsn)
+      entry.undoNextLsn = undoNextLsn
+      return result
+    } catch (error) {
+      this.rollback(entry, savedLsn)
+      entry.undoNextLsn = undoNextLsn
+      throw error
+    }
+  }
+
+  /**
+   * The undo pass of restart: one backward sweep over the log for all losers together, always the
+   * record with the highest LSN that any of them has left (section 6.3).
+   */
+  undoLosers(losers: Iterable<TransactionEntry>, onRecord?: (lsn: Lsn) => void): number {
+    const left = new Set(losers)
+    let undone = 0
+    while (left.size > 0) {
+      const entry = highest(left)
+      if (entry.undoNextLsn === NULL_LSN) {
+        left.delete(entry)
+        const endLsn = this.end(entry)
+        this.trace?.({ kind: 'rolled-back', txnId: entry.id, endLsn })
+        continue
+      }
+      const before = entry.lastLsn
+      onRecord?.(entry.undoNextLsn)
+      this.undoNext(entry)
+      if (entry.lastLsn !== before) undone++
+    }
+    return undone
+  }
+}
+
+function highest(entries: Set<TransactionEntry>): TransactionEntry {
+  let found: TransactionEntry | undefined
+  for (const entry of entries) {
+    // A loser with nothing left is ended before anything else is undone.
+    if (entry.undoNextLsn === NULL_LSN) return entry
+    if (found === undefined || entry.undoNextLsn > found.undoNextLsn) found = entry
+  }
+  assert(found !== undefined, 'there is a loser left')
+  return found
+}
