@@ -21,6 +21,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  type Stats,
   statSync,
   unlinkSync,
   writeSync,
@@ -51,7 +52,7 @@ export class NodeFileSystem implements FileSystem {
    */
   static open(path: string, options: { readonly createIfMissing: boolean }): NodeFileSystem {
     const location = resolve(path)
-    const found = statSync(location, { throwIfNoEntry: false })
+    const found = lookUp(location)
     if (found === undefined) {
       if (!options.createIfMissing) {
         throw new AriesError('DB_NOT_FOUND', `${location} does not exist; pass createIfMissing to make it`, {
@@ -156,6 +157,14 @@ class NodeFile implements File {
 
   #assertOpen(): void {
     assert(this.#open, 'file used after close')
+  }
+}
+
+function lookUp(location: string): Stats | undefined {
+  try {
+    return statSync(location, { throwIfNoEntry: false })
+  } catch (error) {
+    throw ioError(error, 'look-up', location)
   }
 }
 

@@ -6,7 +6,7 @@
  *
  *   const disk = new SimulatedFileSystem({ seed: 1 })
  *   disk.crashAfter(100)                    // the hundredth change from now is the last, perhaps torn
- *   ... run the engine until SimulatedCrash comes out of it, and drop it ...
+ *   ... run the engine until disk.poweredOff, and drop it ...
  *   for (const seed of seeds) restart(disk.crash(seed))
  *
  * `crash` does not touch the disk it is called on, so one moment gives many states, also while the
@@ -19,10 +19,10 @@
  * any error number on any operation, once, several times or for good (F15, F16); bit rot (F18); crash
  * at every change and again during restart (F24); process kill and power cut (F25).
  *
- * NOT YET: garbage in missing sectors (F4), a failed write that left a part (F12), short and transient bad reads (F17, F19), misdirected
- * reads and writes (F20, F21), a lying sync (F10), sync completions out of order (F23). They test
- * detection rather than recovery, and hook in where the faults here do. Files missing or of another
- * instance (F22) a test makes with `remove`, `rename` and `writeAt`.
+ * NOT YET: garbage in missing sectors (F4), a lying sync (F10), a failed write that left a part (F12),
+ * short and transient bad reads (F17, F19), misdirected reads and writes (F20, F21), sync completions
+ * out of order (F23). Most test detection rather than recovery; they hook in where the faults here do.
+ * Files missing or of another instance (F22) a test makes with `remove`, `rename` and `writeAt`.
  *
  * NEVER INJECTED: a sector that mixes two of its states, loss of what was synced, a changed byte that
  * nobody asked for. The engine is entitled to rely on these.
@@ -46,8 +46,9 @@ import { type SimulatedDisk, SimulatedFile } from './simulated-file.ts'
 import { systemError } from './system-error.ts'
 
 /**
- * The machine is off. Not an `AriesError`: nothing in the engine may handle it as an operating error,
- * and an engine that met it is to be dropped.
+ * The machine is off. `ioError` wraps it as any other failure, so an engine may report it as the
+ * `cause` of an `IO_ERROR` or `DB_FAILED`; whether the machine is off `poweredOff` tells for certain.
+ * An engine that met it is to be dropped.
  */
 export class SimulatedCrash extends Error {
   constructor() {
@@ -136,6 +137,11 @@ export class SimulatedFileSystem implements FileSystem {
 
   get writable(): boolean {
     return !this.readOnly
+  }
+
+  /** Whether `crashAfter` has struck. */
+  get poweredOff(): boolean {
+    return this.#poweredOff
   }
 
   list(): string[] {
