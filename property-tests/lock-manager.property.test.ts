@@ -1,0 +1,233 @@
+/**
+ * Random requests, releases and cancellations of several owners, followed by a shadow that knows the
+ * lock rules by name and nothing of the lock manager's lists: a matrix of who was granted what, built
+ * only from the answers, and for each key the requests that wait, in order.
+ *
+ * After every step: no two owners hold conflicting modes (I21); whoever waits has a reason to; there
+ * is no cycle of waits; the victim of a deadlock was the cheapest. In the end all give back, and
+ * nobody waits.
+ */
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { AriesError } from '../src/common/errors.ts'
+import { LockMode, type LockModeName } from '../src/lock/lock-mode.ts'
+import type { LockOwner } from '../src/lock/lock-owner.ts'
+import { LockBench, makeOwner, settle } from '../test/lock/support.ts'
+
+const RUN_COUNT = 300
+const OWNER_COUNT = 6
+const MODES: LockModeName[] = ['IS', 'IX', 'S', 'SIX', 'X']
+const COMPATIBLE: Record<LockModeName, string> = { IS: 'IS IX S SIX', IX: 'IS IX', S: 'IS S', SIX: 'IS', X: '' }
+const RIGHTS: Record<LockModeName, string> = { IS: 'i', IX: 'ij', S: 'ir', SIX: 'ijr', X: 'ijrw' }
+
+const fits = (a: LockModeName, b: LockModeName) => COMPATIBLE[a].split(' ').includes(b)
+const rightsOf = (modes: LockModeName[]) => [...new Set(modes.flatMap((mode) => [...RIGHTS[mode]]))].sort().join('')
+const join = (a: LockModeName, b: LockModeName) => MODES.find((mode) => RIGHTS[mode] === rightsOf([a, b])) ?? 'X'
+
+type Step =
+  | { readonly kind: 'acquire'; readonly owner: number; readonly key: string; readonly mode: LockModeName }
+  | { readonly kind: 'release' | 'cancel'; readonly owner: number }
+
+interface Wait {
+  readonly owner: number
+  readonly mode: LockModeName
+  readonly upgrade: boolean
+}
+
+class Shadow {
+  readonly bench = new LockBench()
+  readonly owners: LockOwner[] = []
+  /** Key to owner to mode: what was granted and not given back. */
+  readonly held = new Map<string, Map<number, LockModeName>>()
+  /** Key to its waits: upgrades first, then by age. */
+  readonly waits = new Map<string, Wait[]>()
+  readonly deadlocked: number[] = []
+
+  constructor() {
+    for (let index = 0; index < OWNER_COUNT; index++) {
+      // Few distinct sizes, so that ties happen; one owner rolls back all the time.
+      this.owners.push(makeOwner(index + 1, { logBytes: index % 3, isRollingBack: index === 5 }))
+    }
+  }
+
+  isWaiting(owner: number): boolean {
+    return [...this.waits.values()].some((waits) => waits.some((wait) => wait.owner === owner))
+  }
+
+  /** The step's owner, or the next one whose turn it can be: one that waits can only be cancelled. */
+  #actorOf(step: Step): number {
+    for (let offset = 0; offset < OWNER_COUNT; offset++) {
+      const index = (step.owner + offset) % OWNER_COUNT
+      if (this.isWaiting(index) === (step.kind === 'cancel')) return index
+    }
+    return step.owner
+  }
+
+  async run(step: Step): Promise<void> {
+    const index = this.#actorOf(step)
+    const owner = this.owners[index] as LockOwner
+    if (step.kind === 'acquire') this.#acquire(owner, index, step)
+    if (step.kind === 'release') this.release(index)
+    if (step.kind === 'cancel') this.bench.locks.cancelWait(owner, new AriesError('TX_CLOSED', 'cancelled'))
+    await settle()
+    this.check()
+  }
+
+  #acquire(owner: LockOwner, index: number, { key, mode }: Step & { kind: 'acquire' }): void {
+    const held = this.held.get(key)?.get(index)
+    const target = held === undefined ? mode : join(held, mode)
+    const bytes = new TextEncoder().encode(key)
+    const promise = this.bench.locks.acquire(owner, 1, bytes, 0, bytes.length, LockMode[mode], Number.POSITIVE_INFINITY)
+    if (promise === undefined) {
+      this.#grant(key, index, target)
+      return
+    }
+    const wait: Wait = { owner: index, mode: target, upgrade: held !== undefined }
+    const waits = this.waits.get(key) ?? []
+    const upgrades = waits.filter((other) => other.upgrade).length
+    waits.splice(wait.upgrade ? upgrades : waits.length, 0, wait)
+    this.waits.set(key, waits)
+    promise.then(
+      () => {
+        this.#drop(key, wait)
+        this.#grant(key, index, target)
+      },
+      (error: AriesError) => {
+        this.#drop(key, wait)
+        if (error.code === 'TX_DEADLOCK') this.#checkVictim(index, error)
+        else expect(error.code).toBe('TX_CLOSED')
+      },
+    )
+  }
+
+  #grant(key: string, owner: number, mode: LockModeName): void {
+    const holders = this.held.get(key) ?? new Map<number, LockModeName>()
+    holders.set(owner, mode)
+    this.held.set(key, holders)
+  }
+
+  #drop(key: string, wait: Wait): void {
+    const waits = this.waits.get(key) ?? []
+    waits.splice(waits.indexOf(wait), 1)
+  }
+
+  release(index: number): void {
+    for (const holders of this.held.values()) holders.delete(index)
+    this.bench.locks.releaseAll(this.owners[index] as LockOwner)
+  }
+
+  #checkVictim(index: number, error: AriesError): void {
+    this.deadlocked.push(index)
+    const cycle = error.details['cycle'] as { txnId: number }[]
+    const members = cycle.map(({ txnId }) => (this.owners[txnId - 1] as LockOwner).transaction)
+    const candidates = members.filter((member) => !member.isRollingBack)
+    candidates.sort((a, b) => a.logBytes - b.logBytes || b.txnId - a.txnId)
+    expect(candidates[0]?.txnId).toBe(index + 1)
+  }
+
+  check(): void {
+    for (const [key, holders] of this.held) this.#checkGrants(key, [...holders])
+    for (const [key, waits] of this.waits) this.#checkWaits(key, waits)
+    this.#checkNoCycle()
+    this.#checkReport()
+  }
+
+  #checkGrants(key: string, holders: [number, LockModeName][]): void {
+    for (const [a, modeA] of holders) {
+      for (const [b, modeB] of holders) {
+        if (a !== b) expect(fits(modeA, modeB), `${key}: ${modeA} beside ${modeB}`).toBe(true)
+      }
+    }
+  }
+
+  /** Upgrades wait for a holder; so does the first of the others, unless an upgrade is before it. */
+  #checkWaits(key: string, waits: Wait[]): void {
+    for (const wait of waits.filter((each, index) => each.upgrade || index === 0)) {
+      expect(this.#blockers(key, wait).length, `${key}: a wait for nobody`).toBeGreaterThan(0)
+    }
+  }
+
+  #blockers(key: string, wait: Wait): number[] {
+    const blockers: number[] = []
+    for (const [owner, mode] of this.held.get(key) ?? []) {
+      if (owner !== wait.owner && !fits(wait.mode, mode)) blockers.push(owner)
+    }
+    if (wait.upgrade) return blockers
+    const waits = this.waits.get(key) ?? []
+    return blockers.concat(waits.slice(0, waits.indexOf(wait)).map((ahead) => ahead.owner))
+  }
+
+  /** Takes away owners that wait for nobody left, until none can be: whoever stays is on a cycle. */
+  #checkNoCycle(): void {
+    const edges = new Map<number, Set<number>>()
+    for (const [key, waits] of this.waits) {
+      for (const wait of waits) edges.set(wait.owner, new Set(this.#blockers(key, wait)))
+    }
+    for (;;) {
+      const free = [...edges.keys()].find((owner) => [...(edges.get(owner) ?? [])].every((other) => !edges.has(other)))
+      if (free === undefined) break
+      edges.delete(free)
+    }
+    expect([...edges.keys()], 'owners on or behind a cycle').toEqual([])
+  }
+
+  /** The lock manager says of itself what its answers said. */
+  #checkReport(): void {
+    const keys = [...new Set([...this.held.keys(), ...this.waits.keys()])].sort()
+    const expected = keys.flatMap((key) => {
+      const holders = [...(this.held.get(key) ?? [])].map(([owner, mode]) => `T${owner + 1} ${mode}`).sort()
+      const waits = (this.waits.get(key) ?? []).map(({ owner, mode }) => `T${owner + 1} ${mode}`)
+      return holders.length + waits.length > 0 ? [`${key}: ${holders.join(' ')} | ${waits.join(' ')}`] : []
+    })
+    const actual = this.bench.locks.snapshot().map(({ key, holders, waiters }) => {
+      const held = holders.map(({ txnId, mode }) => `T${txnId} ${mode}`).sort()
+      const waits = waiters.map(({ txnId, mode }) => `T${txnId} ${mode}`)
+      return `${new TextDecoder().decode(key)}: ${held.join(' ')} | ${waits.join(' ')}`
+    })
+    expect(actual).toEqual(expected)
+  }
+
+  /** Owners that do not wait end one after the other; after as many rounds as owners nobody is left. */
+  async finish(): Promise<void> {
+    for (let round = 0; round < OWNER_COUNT; round++) {
+      for (let index = 0; index < OWNER_COUNT; index++) {
+        if (!this.isWaiting(index)) this.release(index)
+        await settle()
+        this.check()
+      }
+    }
+    expect(this.bench.locks.snapshot()).toEqual([])
+    expect(this.bench.locks.stats).toMatchObject({ held: 0, waiting: 0, deadlocks: this.deadlocked.length })
+  }
+}
+
+const owner = fc.nat(OWNER_COUNT - 1)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant('acquire' as const),
+      owner,
+      key: fc.constantFrom('a', 'b', 'c'),
+      // Weak modes more often: they let others in, and upgrades meet.
+      mode: fc.constantFrom<LockModeName>('IS', 'IS', 'IX', 'IX', 'S', 'S', 'SIX', 'X'),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const), owner }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), owner }) },
+)
+
+test('grants never conflict, waits have a reason, no cycle stays, nobody is forgotten', async () => {
+  let deadlocks = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 100, size: 'max' }), async (steps) => {
+      const shadow = new Shadow()
+      for (const each of steps) await shadow.run(each)
+      await shadow.finish()
+      deadlocks += shadow.deadlocked.length
+    }),
+    { numRuns: RUN_COUNT },
+  )
+  // The runs are worth nothing if they do not collide.
+  expect(deadlocks).toBeGreaterThan(RUN_COUNT / 4)
+}, 60_000)

@@ -1,0 +1,261 @@
+/**
+ * The lock manager: strict two-phase locks on (space, key). `space` is a tree's id; a table is locked
+ * with intention modes on its catalog record, a record with S or X on its own key.
+ *
+ *     acquire --- free, or fits the holders and nobody waits ------------------> granted, synchronously
+ *        |
+ *        +------- else: queue -> deadlock search -> timer ---> granted | TX_DEADLOCK | TX_LOCK_TIMEOUT
+ *                                                                      | the error of cancelWait or close
+ *
+ * ORDER. A request waits behind everyone who waits, even when it fits the holders, so nobody starves.
+ * An upgrade alone goes before ordinary waits: they wait for its holder anyhow. It waits only for the
+ * other holders, not for other upgrades, so it never waits without need; it starves nobody, because
+ * the holders are finitely many and each can rise only a few modes. When a lock goes, the upgrades
+ * that now fit are granted, and if none is left waiting the longest prefix of the others that fits.
+ *
+ * DEADLOCK. Each wait begins with a search (`deadlock.ts`). The victim's wait is rejected; what it
+ * holds stays locked until its rollback has ended and gives it back with `releaseAll` (I21).
+ *
+ * Everything runs to completion: a grant only resolves a promise, so the code that waited runs after
+ * the caller is done, in the order of the grants.
+ *
+ * INVARIANTS
+ * - No two owners hold conflicting modes of one resource (I21).
+ * - After `acquire` returns there is no cycle of waits (I21).
+ * - Whoever waits, waits for someone: there is no lost wake-up.
+ * - A transaction that rolls back is no deadlock's victim (I20).
+ */
+import { assert } from '../common/assert.ts'
+import type { AriesError } from '../common/errors.ts'
+import type { Runtime } from '../io/runtime.ts'
+import { chooseVictim, DeadlockSearch } from './deadlock.ts'
+import { type LockMode, supremum } from './lock-mode.ts'
+import {
+  addGrant,
+  findGrant,
+  fitsHolders,
+  type LockGrant,
+  type LockHead,
+  type LockOwner,
+  LockQueue,
+  LockWait,
+  raiseGrant,
+  unlinkFromHead,
+} from './lock-owner.ts'
+import { deadlockError, type LockReport, reportLocks, timeoutError } from './lock-report.ts'
+import { hashResource, LockTable } from './lock-table.ts'
+
+/** `held` and `waiting` are now, the others since the start. */
+export interface LockStats {
+  readonly held: number
+  readonly waiting: number
+  readonly waits: number
+  readonly deadlocks: number
+  readonly timeouts: number
+}
+
+export class LockManager {
+  readonly #runtime: Runtime
+  readonly #table = new LockTable()
+  readonly #deadlockSearch = new DeadlockSearch()
+  #closeError: AriesError | undefined = undefined
+  #held = 0
+  #waiting = 0
+  #waits = 0
+  #deadlocks = 0
+  #timeouts = 0
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+  }
+
+  /**
+   * Locks `key[keyStart, keyEnd)` of `space` for `owner` in at least `mode`. The key is copied.
+   * Returns undefined when the lock is granted at once, else a promise that resolves when it is. An
+   * owner must not call this while it waits.
+   *
+   * The promise rejects with `TX_DEADLOCK` (`details.cycle` lists `DeadlockStep`s) when this wait is
+   * given up to break a deadlock, `TX_LOCK_TIMEOUT` after `timeoutMs` (Infinity: never), or the error
+   * given to `cancelWait` or `close`. What the owner held before it still holds.
+   */
+  acquire(
+    owner: LockOwner,
+    space: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    mode: LockMode,
+    timeoutMs: number,
+  ): Promise<void> | undefined {
+    assert(owner.waiting === undefined, 'a transaction waits for one lock at a time')
+    if (this.#closeError !== undefined) return Promise.reject(this.#closeError)
+    const hash = hashResource(space, key, keyStart, keyEnd)
+    const head = this.#table.find(hash, space, key, keyStart, keyEnd)
+    if (head === undefined) {
+      this.#grant(owner, this.#table.insert(hash, space, key, keyStart, keyEnd), mode)
+      return undefined
+    }
+    const held = findGrant(owner, head)
+    if (held === undefined) {
+      if (head.queue !== undefined || !fitsHolders(head, mode, undefined)) {
+        return this.#wait(owner, head, mode, undefined, timeoutMs)
+      }
+      this.#grant(owner, head, mode)
+      return undefined
+    }
+    const target = supremum(held.mode, mode)
+    if (target === held.mode) return undefined
+    if (!fitsHolders(head, target, held)) return this.#wait(owner, head, target, held, timeoutMs)
+    raiseGrant(held, target)
+    return undefined
+  }
+
+  /** Whether `owner` holds the resource in `mode` or a stronger one. */
+  holds(owner: LockOwner, space: number, key: Uint8Array, keyStart: number, keyEnd: number, mode: LockMode): boolean {
+    const head = this.#table.find(hashResource(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
+    const held = head === undefined ? undefined : findGrant(owner, head)
+    return held !== undefined && supremum(held.mode, mode) === held.mode
+  }
+
+  /** Whether anyone holds or waits for the resource, in any mode. */
+  isLocked(space: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    return this.#table.find(hashResource(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd) !== undefined
+  }
+
+  /**
+   * Gives back every lock of `owner`, which must not be waiting, and grants what others waited for.
+   * The owner may be used again.
+   */
+  releaseAll(owner: LockOwner): void {
+    assert(owner.waiting === undefined, 'a transaction that waits cannot end')
+    let grant = owner.firstGrant
+    owner.firstGrant = undefined
+    owner.lastGrant = undefined
+    while (grant !== undefined) {
+      const { head, nextOfOwner } = grant
+      unlinkFromHead(grant)
+      this.#held--
+      if (head.queue !== undefined) this.#grantWaits(head, head.queue)
+      else if (head.firstGrant === undefined) this.#table.remove(head)
+      grant = nextOfOwner
+    }
+  }
+
+  /** Ends the owner's wait, if it waits, by rejecting it with `error`. */
+  cancelWait(owner: LockOwner, error: AriesError): void {
+    if (owner.waiting !== undefined) this.#reject(owner.waiting, error)
+  }
+
+  /**
+   * Rejects every wait with `error`, and every later `acquire` too. Locks stay held until their
+   * owners give them back.
+   */
+  close(error: AriesError): void {
+    this.#closeError = error
+    for (const head of this.#table.heads()) {
+      const queue = head.queue
+      head.queue = undefined
+      for (let wait = queue?.first; wait !== undefined; wait = wait.next) {
+        this.#endWait(wait)
+        wait.reject(error)
+      }
+    }
+  }
+
+  get stats(): LockStats {
+    return {
+      held: this.#held,
+      waiting: this.#waiting,
+      waits: this.#waits,
+      deadlocks: this.#deadlocks,
+      timeouts: this.#timeouts,
+    }
+  }
+
+  /** Who holds and who waits for what, by space and key. */
+  snapshot(): LockReport[] {
+    return reportLocks(this.#table)
+  }
+
+  #grant(owner: LockOwner, head: LockHead, mode: LockMode): void {
+    addGrant(owner, head, mode)
+    this.#held++
+  }
+
+  #wait(
+    owner: LockOwner,
+    head: LockHead,
+    mode: LockMode,
+    held: LockGrant | undefined,
+    timeoutMs: number,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wait = new LockWait(owner, head, mode, held, resolve, reject)
+      head.queue ??= new LockQueue()
+      head.queue.add(wait)
+      owner.waiting = wait
+      this.#waiting++
+      this.#waits++
+      this.#breakDeadlocks(owner)
+      if (owner.waiting === wait && timeoutMs < Number.POSITIVE_INFINITY) {
+        wait.cancelTimer = this.#runtime.after(timeoutMs, () => this.#timeOut(wait, timeoutMs))
+      }
+    })
+  }
+
+  /** One wait may close several cycles, and a victim's end may even grant the wait. */
+  #breakDeadlocks(requester: LockOwner): void {
+    while (requester.waiting !== undefined) {
+      const cycle = this.#deadlockSearch.findCycle(requester)
+      if (cycle === undefined) return
+      const victim = chooseVictim(cycle)
+      this.#deadlocks++
+      this.#reject(victim.waiting as LockWait, deadlockError(cycle, victim))
+    }
+  }
+
+  #timeOut(wait: LockWait, timeoutMs: number): void {
+    assert(wait.owner.waiting === wait, 'the timer of an ended wait is cancelled')
+    this.#timeouts++
+    this.#reject(wait, timeoutError(wait, timeoutMs))
+  }
+
+  /** Ends a wait without its lock. Those behind it may have waited for it alone. */
+  #reject(wait: LockWait, error: AriesError): void {
+    const { head } = wait
+    const queue = head.queue
+    assert(queue !== undefined, 'a waited-for resource has a queue')
+    queue.remove(wait)
+    this.#endWait(wait)
+    wait.reject(error)
+    this.#grantWaits(head, queue)
+  }
+
+  #endWait(wait: LockWait): void {
+    wait.owner.waiting = undefined
+    this.#waiting--
+    wait.cancelTimer?.()
+  }
+
+  /** Grants the upgrades that fit; if none is left waiting, then the others up to the first that does not. */
+  #grantWaits(head: LockHead, queue: LockQueue): void {
+    let wait = queue.first
+    while (wait !== undefined) {
+      const { next } = wait
+      if (wait.held === undefined && queue.lastUpgrade !== undefined) break
+      if (fitsHolders(head, wait.mode, wait.held)) this.#grantWait(wait, queue)
+      else if (wait.held === undefined) break
+      wait = next
+    }
+    if (queue.first === undefined) head.queue = undefined
+    assert(head.firstGrant !== undefined, 'a resource that was waited for has a holder')
+  }
+
+  #grantWait(wait: LockWait, queue: LockQueue): void {
+    queue.remove(wait)
+    this.#endWait(wait)
+    if (wait.held !== undefined) raiseGrant(wait.held, wait.mode)
+    else this.#grant(wait.owner, wait.head, wait.mode)
+    wait.resolve()
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * The owner of locks, and the objects that hang on it: grants, waits, and the heads of the resources
+ * they concern. All are linked through their own fields, without arrays or closures, and each kind
+ * points at the others, which is why they share a file.
+ *
+ *                      LockOwner A      LockOwner B      LockOwner C
+ *                          |                |                |
+ *      LockHead ------ LockGrant S ---- LockGrant S          |        all granted
+ *         |                |                                 |
+ *         |            LockGrant IX  (A's next lock, in another head's list)
+ *         |                                                  |
+ *      LockQueue ----- LockWait S->X (of A) ---- LockWait X (of C)    upgrades first, then FIFO
+ *
+ * A head exists exactly while someone holds or waits for its resource, and while someone waits
+ * someone holds: the first waiter of a resource without holders would have been granted.
+ * A `LockQueue` exists only while someone waits, so the uncontended lock does not pay for it.
+ */
+import type { TxnId } from '../common/ids.ts'
+import type { Cancel } from '../io/runtime.ts'
+import { areCompatible, conflictsWithAny, type LockMode, type LockModeSet, modeBit, NO_MODES } from './lock-mode.ts'
+
+/** What the choice of a deadlock's victim reads of a transaction, at that moment. */
+export interface LockingTransaction {
+  readonly txnId: TxnId
+  /** Log written so far: what its rollback would have to undo. */
+  readonly logBytes: number
+  /** A transaction rolling back is never a victim (I20): it could only be rolled back again. */
+  readonly isRollingBack: boolean
+}
+
+/**
+ * A transaction as the lock manager sees it. The transaction owns one for its whole life and passes
+ * it to every call; its locks are threaded through it, so that taking one needs no lookup by
+ * transaction, and giving all back is one walk. It waits for at most one lock at a time: a
+ * transaction runs its operations one by one. Everything but `transaction` is the lock manager's.
+ */
+export class LockOwner {
+  readonly transaction: LockingTransaction
+  /** Its locks in the order it took them. Intention locks come first and are found again at once. */
+  firstGrant: LockGrant | undefined = undefined
+  lastGrant: LockGrant | undefined = undefined
+  /** The request it waits for. */
+  waiting: LockWait | undefined = undefined
+  /** The last deadlock search that reached it. */
+  searchId = 0
+
+  constructor(transaction: LockingTransaction) {
+    this.transaction = transaction
+  }
+}
+
+/** One resource, (space, key), that is locked now. */
+export class LockHead {
+  space = 0
+  /** `key[0, keyLength)` is the key; the rest is room kept for the next user of this object. */
+  key: Uint8Array
+  keyLength = 0
+  hash = 0
+  /** Next head of the same hash bucket, or of the free list. */
+  next: LockHead | undefined = undefined
+  firstGrant: LockGrant | undefined = undefined
+  /** Every granted mode, and perhaps modes that were granted earlier: exact only after a walk. */
+  grantedModes: LockModeSet = NO_MODES
+  queue: LockQueue | undefined = undefined
+
+  constructor(keyCapacity: number) {
+    this.key = new Uint8Array(keyCapacity)
+  }
+}
+
+/** One owner holds one resource in one mode. Short-lived and small: the young generation's business. */
+export class LockGrant {
+  readonly owner: LockOwner
+  readonly head: LockHead
+  mode: LockMode
+  nextOfOwner: LockGrant | undefined = undefined
+  nextOfHead: LockGrant | undefined = undefined
+  previousOfHead: LockGrant | undefined = undefined
+
+  constructor(owner: LockOwner, head: LockHead, mode: LockMode) {
+    this.owner = owner
+    this.head = head
+    this.mode = mode
+  }
+}
+
+/** One owner waits for one resource. */
+export class LockWait {
+  readonly owner: LockOwner
+  readonly head: LockHead
+  /** The mode it will hold: for an upgrade the supremum of the held mode and the one asked for. */
+  readonly mode: LockMode
+  /** What an upgrade holds already. */
+  readonly held: LockGrant | undefined
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+  cancelTimer: Cancel | undefined = undefined
+  next: LockWait | undefined = undefined
+  previous: LockWait | undefined = undefined
+  /** The last deadlock search that has seen every wait ahead of this one. */
+  searchId = 0
+
+  constructor(
+    owner: LockOwner,
+    head: LockHead,
+    mode: LockMode,
+    held: LockGrant | undefined,
+    resolve: () => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.owner = owner
+    this.head = head
+    this.mode = mode
+    this.held = held
+    this.resolve = resolve
+    this.reject = reject
+  }
+}
+
+/** Who waits for one resource, in the order they will be served. */
+export class LockQueue {
+  first: LockWait | undefined = undefined
+  last: LockWait | undefined = undefined
+  lastUpgrade: LockWait | undefined = undefined
+  /** The last deadlock search that walked the holders, and for which modes it did. */
+  searchId = 0
+  searchedModes: LockModeSet = NO_MODES
+
+  /** Appends an ordinary wait; puts an upgrade behind the upgrades and before all others. */
+  add(wait: LockWait): void {
+    const previous = wait.held === undefined ? this.last : this.lastUpgrade
+    const next = previous === undefined ? this.first : previous.next
+    wait.previous = previous
+    wait.next = next
+    if (previous === undefined) this.first = wait
+    else previous.next = wait
+    if (next === undefined) this.last = wait
+    else next.previous = wait
+    if (wait.held !== undefined) this.lastUpgrade = wait
+  }
+
+  remove(wait: LockWait): void {
+    const { previous, next } = wait
+    if (previous === undefined) this.first = next
+    else previous.next = next
+    if (next === undefined) this.last = previous
+    else next.previous = previous
+    // Only upgrades stand ahead of an upgrade.
+    if (this.lastUpgrade === wait) this.lastUpgrade = previous
+  }
+}
+
+/** Makes `owner` a holder: first in the head's list, last in its own. */
+export function addGrant(owner: LockOwner, head: LockHead, mode: LockMode): void {
+  const grant = new LockGrant(owner, head, mode)
+  const nextOfHead = head.firstGrant
+  grant.nextOfHead = nextOfHead
+  if (nextOfHead !== undefined) nextOfHead.previousOfHead = grant
+  head.firstGrant = grant
+  head.grantedModes |= modeBit(mode)
+  if (owner.lastGrant === undefined) owner.firstGrant = grant
+  else owner.lastGrant.nextOfOwner = grant
+  owner.lastGrant = grant
+}
+
+/** Makes a holder hold a stronger mode. */
+export function raiseGrant(grant: LockGrant, mode: LockMode): void {
+  grant.mode = mode
+  grant.head.grantedModes |= modeBit(mode)
+}
+
+/** Takes a grant out of its head's list. The owner's list is walked and dropped as a whole. */
+export function unlinkFromHead(grant: LockGrant): void {
+  const { head, previousOfHead, nextOfHead } = grant
+  if (previousOfHead === undefined) head.firstGrant = nextOfHead
+  else previousOfHead.nextOfHead = nextOfHead
+  if (nextOfHead !== undefined) nextOfHead.previousOfHead = previousOfHead
+}
+
+/**
+ * The owner's lock on the resource. Both lists that contain it are walked in step: a record has few
+ * holders, and a table, which may have thousands, is among the first locks of each of them.
+ */
+export function findGrant(owner: LockOwner, head: LockHead): LockGrant | undefined {
+  let ofHead = head.firstGrant
+  let ofOwner = owner.firstGrant
+  while (ofHead !== undefined && ofOwner !== undefined) {
+    if (ofHead.owner === owner) return ofHead
+    if (ofOwner.head === head) return ofOwner
+    ofHead = ofHead.nextOfHead
+    ofOwner = ofOwner.nextOfOwner
+  }
+  return undefined
+}
+
+/** Whether `mode` fits every holder but `except`, the asker's own grant. */
+export function fitsHolders(head: LockHead, mode: LockMode, except: LockGrant | undefined): boolean {
+  if (!conflictsWithAny(mode, head.grantedModes)) return true
+  let modes: LockModeSet = NO_MODES
+  for (let grant = head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
+    if (grant !== except && !areCompatible(mode, grant.mode)) return false
+    modes |= modeBit(grant.mode)
+  }
+  head.grantedModes = modes
+  return true
+}
