@@ -1,26 +1,23 @@
 /**
- * The content of a file held in memory: a byte array with a length that may grow and shrink.
+ * The content of a file held in memory: chunks of one size and a length that may grow and shrink.
  *
- *   bytes  [ content ........ | zeros ........ ]
- *          0              length            capacity
+ *   chunks  [ 16 KiB ][ absent ][ 16 KiB ][ 16 KiB ]
+ *   content [ ........ zeros .... ............. ]
+ *                                               length
  *
- * Everything between length and capacity is zero, so growing never shows old bytes. Capacity doubles.
- * `share` makes a second owner of the same bytes without copying; whichever of the two writes first
- * takes its own copy then.
+ * An absent chunk is all zeros, and so is a chunk beyond the length; growing therefore never shows old
+ * bytes, and a hole costs nothing. `share` makes a second owner of the same content without copying
+ * it: whichever of the two changes a chunk first takes its own copy of that chunk then.
  */
 import { assert } from '../common/assert.ts'
 
-const CAPACITY_BYTES_MIN = 1024
+const CHUNK_BYTES = 16_384
 
 export class GrowableBytes {
-  #bytes: Uint8Array
-  #length: number
-  #shared = false
-
-  constructor(bytes: Uint8Array = new Uint8Array(0)) {
-    this.#bytes = bytes
-    this.#length = bytes.length
-  }
+  #chunks: (Uint8Array | undefined)[] = []
+  /** Which chunks are ours alone. */
+  #owned: boolean[] = []
+  #length = 0
 
   get length(): number {
     return this.#length
@@ -28,52 +25,69 @@ export class GrowableBytes {
 
   /** A second owner of the present content. */
   share(): GrowableBytes {
-    const other = new GrowableBytes(this.#bytes)
+    const other = new GrowableBytes()
+    other.#chunks = this.#chunks.slice()
     other.#length = this.#length
-    other.#shared = true
-    this.#shared = true
+    this.#owned = []
     return other
   }
 
   /** Copies up to `length` bytes from `offset` out; returns how many there were. */
   read(target: Uint8Array, targetStart: number, length: number, offset: number): number {
-    const count = Math.min(length, this.#length - offset)
-    if (count <= 0) return 0
-    target.set(this.#bytes.subarray(offset, offset + count), targetStart)
-    return count
+    const end = Math.min(offset + length, this.#length)
+    for (let at = offset; at < end; ) {
+      const start = at % CHUNK_BYTES
+      const count = Math.min(CHUNK_BYTES - start, end - at)
+      const chunk = this.#chunks[(at - start) / CHUNK_BYTES]
+      const to = targetStart + at - offset
+      if (chunk === undefined) target.fill(0, to, to + count)
+      else target.set(chunk.subarray(start, start + count), to)
+      at += count
+    }
+    return Math.max(0, end - offset)
   }
 
   /** Copies `source` in at `offset`; a gap before it becomes zeros. */
   write(source: Uint8Array, offset: number): void {
-    if (source.length === 0) return
     const end = offset + source.length
-    this.#own(Math.max(end, this.#length))
-    this.#bytes.set(source, offset)
-    if (end > this.#length) this.#length = end
+    for (let at = offset; at < end; ) {
+      const start = at % CHUNK_BYTES
+      const count = Math.min(CHUNK_BYTES - start, end - at)
+      const from = at - offset
+      this.#own((at - start) / CHUNK_BYTES).set(source.subarray(from, from + count), start)
+      at += count
+    }
+    if (source.length > 0 && end > this.#length) this.#length = end
   }
 
   /** Cuts the content or extends it by zeros. */
   truncate(length: number): void {
-    if (length === this.#length) return
-    this.#own(length)
-    if (length < this.#length) this.#bytes.fill(0, length, this.#length)
+    if (length < this.#length) {
+      const last = Math.floor(length / CHUNK_BYTES)
+      if (this.#chunks[last] !== undefined) this.#own(last).fill(0, length % CHUNK_BYTES)
+      this.#chunks.length = Math.min(this.#chunks.length, last + 1)
+      this.#owned.length = Math.min(this.#owned.length, last + 1)
+    }
     this.#length = length
   }
 
   flipBit(offset: number, bit: number): void {
     assert(offset >= 0 && offset < this.#length && bit >= 0 && bit < 8, 'flipped bit outside the content')
-    this.#own(this.#length)
-    this.#bytes[offset] = (this.#bytes[offset] as number) ^ (1 << bit)
+    const place = offset % CHUNK_BYTES
+    const chunk = this.#own((offset - place) / CHUNK_BYTES)
+    chunk[place] = (chunk[place] as number) ^ (1 << bit)
   }
 
-  /** Makes the bytes ours alone, with room for `length` of them. */
-  #own(length: number): void {
-    const fits = length <= this.#bytes.length
-    if (fits && !this.#shared) return
-    const capacity = fits ? this.#bytes.length : Math.max(length, this.#bytes.length * 2, CAPACITY_BYTES_MIN)
-    const copy = new Uint8Array(capacity)
-    copy.set(this.#bytes.subarray(0, this.#length))
-    this.#bytes = copy
-    this.#shared = false
+  /** The chunk, present and ours alone. */
+  #own(index: number): Uint8Array {
+    const chunk = this.#chunks[index]
+    if (chunk !== undefined && this.#owned[index] === true) return chunk
+    const own = chunk === undefined ? new Uint8Array(CHUNK_BYTES) : chunk.slice()
+    // Filled up, so that the arrays stay without holes of their own.
+    while (this.#chunks.length < index) this.#chunks.push(undefined)
+    while (this.#owned.length < index) this.#owned.push(false)
+    this.#chunks[index] = own
+    this.#owned[index] = true
+    return own
   }
 }

@@ -145,6 +145,49 @@ describe('power cut', () => {
     expect(state(firstOnly)).toBe('a: 500x0 12x1 512x0')
   })
 
+  test('at either edge what the sector held before survives with the write', () => {
+    const file = durableFile('a', sectors(3, 0))
+    put(file, run(10, 1), 500)
+    put(file, run(10, 2), 1030)
+    put(file, run(514, 3), 510)
+    const startsInside = disk.crash({
+      mode: 'pick',
+      keep: (change) => change.kind === 'write' && change.bytes[0] === 3,
+    })
+    expect(state(startsInside)).toBe('a: 500x0 10x1 514x3 512x0')
+    put(file, run(516, 4), 512)
+    const endsInside = disk.crash({ mode: 'pick', keep: (change) => change.kind === 'write' && change.bytes[0] === 4 })
+    expect(state(endsInside)).toBe('a: 512x0 516x4 2x0 10x2 496x0')
+  })
+
+  test('a pending write has its own copy of the bytes', () => {
+    const file = durableFile('a', run(1, 0))
+    const source = run(4, 1)
+    put(file, source)
+    source.fill(9)
+    expect(state(disk.crash(EVERYTHING))).toBe('a: 4x1')
+    file.syncBlocking()
+    expect(state(disk.crash(NOTHING))).toBe('a: 4x1')
+  })
+
+  test('among the tears of a long write are long prefixes, suffixes and holes', () => {
+    const file = durableFile('a', sectors(24, 1))
+    put(file, sectors(24, 2))
+    const seen = [...statesSeen()]
+    expect(seen.some((one) => /^a: \d{4,}x2 \d{4,}x1$/.test(one))).toBe(true)
+    expect(seen.some((one) => /^a: \d{4,}x1 \d{4,}x2$/.test(one))).toBe(true)
+    expect(seen.some((one) => one.split(' ').length > 8)).toBe(true)
+  })
+
+  test('among the crashes are clean cuts at every moment', () => {
+    const files = Array.from({ length: 12 }, (_, i) => durableFile(`f${String(i).padStart(2, '0')}`, run(1, 0)))
+    for (const file of files) put(file, run(1, 1))
+    const cuts = [...statesSeen(1000)]
+      .map((one) => one.replace(/f\d\d: 1x|; /g, ''))
+      .filter((one) => /^1*0*$/.test(one))
+    expect(new Set(cuts).size).toBe(13)
+  })
+
   test('an extension can leave size without data, and data without size', () => {
     const file = durableFile('a', sectors(1, 1))
     put(file, sectors(2, 2), SECTOR_BYTES)
@@ -234,6 +277,14 @@ describe('names at a power cut', () => {
     for (const one of seen) expect(one).toMatch(/^master: /)
     disk.syncDirectory()
     expect(state(disk.crash(NOTHING))).toBe('master: ')
+  })
+
+  test('a lost creation does not let its removal hit an older file of the name', () => {
+    durableFile('a', run(1, 1))
+    disk.rename('a', 'b')
+    disk.open('a', 'create').close()
+    disk.remove('a')
+    expect(state(disk.crash({ mode: 'pick', keep: (change) => change.kind === 'remove' }))).toBe('a: 1x1')
   })
 
   test('a name used again belongs to the later file or to none', () => {
