@@ -1,0 +1,135 @@
+/**
+ * The B+tree's resource manager, and undo. What a user did is undone by key: the cell is looked for
+ * from the root, because structure changes may have moved it, and they are not undone. What a nested
+ * top action did is undone on the same page and slot.
+ */
+import { assert } from '../common/assert.ts'
+import type { LogRecordView } from '../log/log-record.ts'
+import { type Compensation, ResourceId, type ResourceManager } from '../log/resource-manager.ts'
+import { pageIdOf } from '../page/page.ts'
+import type { TransactionEntry } from '../recovery/transaction-table.ts'
+import {
+  encodeRestore,
+  encodeSlot,
+  growthOfUndo,
+  keyOfRecord,
+  redoTree,
+  slotOfRecord,
+  TREE_OPERATION_NAMES,
+  TreeOperation,
+  treeOfRecord,
+} from './btree-log.ts'
+import type { Cleaner } from './cleaner.ts'
+import type { TreeFreer } from './free-tree.ts'
+import { findSlot, makeScratch, type NodeMemory, roomOf } from './node-page.ts'
+import type { Splitter } from './split.ts'
+import { fixLeaf, type TreeContext } from './tree-context.ts'
+
+export class TreeResourceManager implements ResourceManager<TransactionEntry> {
+  readonly id = ResourceId.BTREE
+  readonly name = 'btree'
+  readonly #context: TreeContext
+  readonly #splitter: Splitter
+  readonly #cleaner: Cleaner
+  readonly #freer: TreeFreer
+  readonly #scratch: NodeMemory
+
+  constructor(context: TreeContext, splitter: Splitter, cleaner: Cleaner, freer: TreeFreer) {
+    this.#context = context
+    this.#splitter = splitter
+    this.#cleaner = cleaner
+    this.#freer = freer
+    this.#scratch = makeScratch(context.buffer.pageSize)
+  }
+
+  redo(record: LogRecordView, page: number): void {
+    redoTree(this.#context.buffer, this.#scratch, record, page)
+  }
+
+  formatsPage(operation: number): boolean {
+    return operation === TreeOperation.FORMAT
+  }
+
+  undo(record: LogRecordView, entry: TransactionEntry): Compensation | undefined {
+    switch (record.operation) {
+      case TreeOperation.INSERT:
+      case TreeOperation.REPLACE:
+      case TreeOperation.GHOST:
+        return this.#undoByKey(record, entry)
+      case TreeOperation.INSERT_CHILD:
+        return {
+          operation: TreeOperation.REMOVE,
+          pageId: record.pageId,
+          payload: encodeSlot(slotOfRecord(record)),
+        }
+      case TreeOperation.REMOVE_CHILD:
+        return {
+          operation: TreeOperation.INSERT_CHILD,
+          pageId: record.pageId,
+          payload: record.bytes.slice(record.payloadStart, record.payloadEnd),
+        }
+      default:
+        assert(record.operation === TreeOperation.CREATE, 'the other tree operations are never undone')
+        this.#freer.freeAllButRoot(entry, record.pageId)
+        return undefined
+    }
+  }
+
+  #undoByKey(record: LogRecordView, entry: TransactionEntry): Compensation {
+    const { buffer } = this.#context
+    const tree = treeOfRecord(record)
+    const key = keyOfRecord(record)
+    const growth = record.operation === TreeOperation.REPLACE ? growthOfUndo(record) : 0
+    for (;;) {
+      const page = fixLeaf(buffer, tree, key, 0, key.length)
+      const slot = findSlot(buffer, page, 0, key, 0, key.length)
+      const pageId = pageIdOf(buffer.view, page)
+      const hasRoom = roomOf(buffer.view, page) >= growth
+      buffer.unfix(page)
+      assert(slot >= 0, 'the key of an uncommitted change is in its tree')
+      if (hasRoom) {
+        this.#cleaner.note(tree, pageId)
+        return { pageId, ...compensationAt(record, slot) }
+      }
+      this.#splitter.makeRoom(entry, tree, key)
+    }
+  }
+
+  describe(record: LogRecordView): string {
+    const name = TREE_OPERATION_NAMES[record.operation] ?? `operation ${record.operation}`
+    switch (record.operation) {
+      case TreeOperation.FORMAT:
+      case TreeOperation.CREATE:
+        return name
+      case TreeOperation.TRUNCATE:
+        return `${name} after ${slotOfRecord(record)} cells`
+      case TreeOperation.INSERT:
+      case TreeOperation.REPLACE:
+      case TreeOperation.GHOST:
+      case TreeOperation.INSERT_CHILD:
+      case TreeOperation.REMOVE_CHILD:
+        return `${name} slot ${slotOfRecord(record)} of tree ${treeOfRecord(record)} key ${printable(keyOfRecord(record))}`
+      default:
+        return `${name} slot ${slotOfRecord(record)}`
+    }
+  }
+}
+
+function compensationAt(record: LogRecordView, slot: number): { operation: number; payload: Uint8Array } {
+  switch (record.operation) {
+    case TreeOperation.INSERT:
+      return { operation: TreeOperation.REMOVE, payload: encodeSlot(slot) }
+    case TreeOperation.GHOST:
+      return { operation: TreeOperation.UNGHOST, payload: encodeSlot(slot) }
+    default:
+      return { operation: TreeOperation.RESTORE, payload: encodeRestore(record, slot) }
+  }
+}
+
+/** A key for people: as text where it is plain ASCII, else in hexadecimal, cut at 32 bytes. */
+function printable(key: Uint8Array): string {
+  const shown = key.subarray(0, 32)
+  const more = key.length > shown.length ? '...' : ''
+  if (shown.every((byte) => byte >= 0x20 && byte < 0x7f)) return `"${String.fromCharCode(...shown)}"${more}`
+  return `0x${Array.from(shown, (byte) => byte.toString(16).padStart(2, '0')).join('')}${more}`
+}

@@ -1,0 +1,100 @@
+/**
+ * The catalog: a tree whose root is fixed when the database is created, from table names (UTF-8) to
+ * what is known of each table:
+ *
+ * | OFFSET | SIZE | FIELD                          |
+ * |--------|------|--------------------------------|
+ * | 0      | 1    | version of this entry's layout |
+ * | 1      | 4    | root of the table's tree       |
+ *
+ * Like every tree it leaves locking to the caller, who locks the name in it before any call here.
+ */
+import { AriesError } from '../common/errors.ts'
+import { asPageId } from '../common/ids.ts'
+import type { TransactionEntry } from '../recovery/transaction-table.ts'
+import type { BTree } from './btree.ts'
+import { TreeCursor } from './cursor.ts'
+import type { Tree } from './node-page.ts'
+
+/** The page the catalog's root gets: the first that a new database allocates. */
+export const CATALOG_TREE = asPageId(2)
+
+const ENTRY_VERSION = 1
+const ENTRY_BYTES = 5
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+export interface CatalogEntry {
+  readonly name: string
+  readonly tree: Tree
+}
+
+export class Catalog {
+  readonly #btree: BTree
+
+  constructor(btree: BTree) {
+    this.#btree = btree
+  }
+
+  /** The key of a table's entry: what to lock in `CATALOG_TREE`. */
+  static keyOf(name: string): Uint8Array {
+    return encoder.encode(name)
+  }
+
+  /** The tree of a table; undefined when there is no such table. */
+  find(name: string): Tree | undefined {
+    const value = this.#btree.get(CATALOG_TREE, Catalog.keyOf(name))
+    return value === undefined ? undefined : decodeEntry(name, value)
+  }
+
+  /** Makes a table with an empty tree. @throws `TABLE_EXISTS`, `KEY_TOO_LARGE`, `DISK_FULL` */
+  create(entry: TransactionEntry, name: string): Tree {
+    if (this.find(name) !== undefined) {
+      throw new AriesError('TABLE_EXISTS', `there is a table "${name}"; drop it first, or open it`, { table: name })
+    }
+    const tree = this.#btree.create(entry)
+    this.#btree.put(entry, CATALOG_TREE, Catalog.keyOf(name), encodeEntry(tree))
+    return tree
+  }
+
+  /** Takes a table away; its pages are freed after commit. @throws `TABLE_NOT_FOUND`, `DISK_FULL` */
+  remove(entry: TransactionEntry, name: string): Tree {
+    const tree = this.find(name)
+    if (tree === undefined) {
+      throw new AriesError('TABLE_NOT_FOUND', `there is no table "${name}"`, { table: name })
+    }
+    this.#btree.delete(entry, CATALOG_TREE, Catalog.keyOf(name))
+    this.#btree.drop(entry, tree)
+    return tree
+  }
+
+  /** All tables, by name. */
+  list(): CatalogEntry[] {
+    const entries: CatalogEntry[] = []
+    const cursor = new TreeCursor(this.#btree, CATALOG_TREE)
+    const options = { reverse: false, inclusive: true }
+    for (let found = cursor.seek(undefined, options); found; found = cursor.advance()) {
+      const value = cursor.value()
+      const name = decoder.decode(cursor.key())
+      if (value !== undefined) entries.push({ name, tree: decodeEntry(name, value) })
+    }
+    return entries
+  }
+}
+
+function encodeEntry(tree: Tree): Uint8Array {
+  const bytes = new Uint8Array(ENTRY_BYTES)
+  const view = new DataView(bytes.buffer)
+  view.setUint8(0, ENTRY_VERSION)
+  view.setUint32(1, tree, true)
+  return bytes
+}
+
+function decodeEntry(name: string, value: Uint8Array): Tree {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+  if (value.length !== ENTRY_BYTES || view.getUint8(0) !== ENTRY_VERSION) {
+    throw new AriesError('FORMAT_UNSUPPORTED', `this build cannot read the catalog entry of table "${name}"`, { table: name })
+  }
+  return asPageId(view.getUint32(1, true))
+}

@@ -1,0 +1,182 @@
+/**
+ * Building whole nodes: in a scratch page, cell by cell, then into a log record as an image without
+ * the gap. What a split moves, what a merge joins and what a truncation keeps are built this way.
+ *
+ * Image:
+ *
+ * | OFFSET | SIZE | FIELD                                            |
+ * |--------|------|--------------------------------------------------|
+ * | 0      | 2    | lowerLength                                      |
+ * | 2      | ...  | the page's bytes from 16 on: lowerLength of them, header fields and slots |
+ * | ...    | ...  | the page's bytes from heapStart to its end       |
+ */
+import { copyBytes } from '../common/bytes.ts'
+import type { PageId } from '../common/ids.ts'
+import {
+  formatPage,
+  heapStartOf,
+  levelOf,
+  ownerOf,
+  PageType,
+  pageIdOf,
+  rightSiblingOf,
+  setHeapStart,
+  setLevel,
+  setOwner,
+  setRightSibling,
+  setSlotCount,
+  slotCountOf,
+} from '../page/page.ts'
+import {
+  CELL_HEADER_BYTES,
+  CHILD_BYTES,
+  cellAt,
+  copyKeyFrom,
+  fencesAt,
+  flagsOf,
+  GHOST_FLAG,
+  ghostCountOf,
+  headOf,
+  keyLengthOf,
+  lowFenceOf,
+  type NodeMemory,
+  prefixLengthOf,
+  SLOT_BYTES,
+  setCellHeader,
+  setFences,
+  setGhostCount,
+  setSlot,
+  setTreeId,
+  slotAt,
+  treeIdOf,
+  valueLengthOf,
+  valueStartOf,
+} from './node-page.ts'
+
+/** The page header before this offset belongs to the page's place and the last record, not to the image. */
+const IMAGE_START = 16
+
+/** What a node is before it has cells. */
+export interface NodeShape {
+  readonly level: number
+  readonly owner: number
+  readonly treeId: number
+  readonly rightSibling: PageId
+  readonly low: Uint8Array
+  readonly high: Uint8Array
+}
+
+/** The part of the shape that all nodes of a level of a tree have in common. */
+export function shapeOf(view: DataView, page: number): Omit<NodeShape, 'low' | 'high'> {
+  return {
+    level: levelOf(view, page),
+    owner: ownerOf(view, page),
+    treeId: treeIdOf(view, page),
+    rightSibling: rightSiblingOf(view, page),
+  }
+}
+
+/** Makes the page at `page` an empty node. */
+export function formatNode(memory: NodeMemory, page: number, pageId: PageId, shape: NodeShape): void {
+  const { bytes, view, pageSize } = memory
+  formatPage(bytes, view, page, pageSize, pageId, shape.level === 0 ? PageType.LEAF : PageType.INNER)
+  setLevel(view, page, shape.level)
+  setOwner(view, page, shape.owner)
+  setRightSibling(view, page, shape.rightSibling)
+  setTreeId(view, page, shape.treeId)
+  setFences(memory, page, shape.low, shape.high)
+  setHeapStart(view, page, fencesAt(memory, page) - page)
+}
+
+/** Bytes a cell of `source` with its slot would take in a node with this prefix, as slot `slot`. */
+export function cellBytesElsewhere(
+  source: NodeMemory,
+  page: number,
+  slot: number,
+  prefixLength: number,
+  isFirst: boolean,
+): number {
+  const { view } = source
+  const leavesOutKey = isFirst && levelOf(view, page) > 0
+  const suffixLength = leavesOutKey ? 0 : keyLengthOf(source, page, slot) - prefixLength
+  return SLOT_BYTES + CELL_HEADER_BYTES + suffixLength + valueLengthOf(view, cellAt(view, page, slot))
+}
+
+/** Appends cell `slot` of the node at `page` of `source` to the node in the scratch page. */
+export function appendCell(scratch: NodeMemory, source: NodeMemory, page: number, slot: number): void {
+  const { bytes, view } = scratch
+  const count = slotCountOf(view, 0)
+  const prefixLength = prefixLengthOf(view, 0)
+  const cellBytes = cellBytesElsewhere(source, page, slot, prefixLength, count === 0) - SLOT_BYTES
+  const from = cellAt(source.view, page, slot)
+  const valueLength = valueLengthOf(source.view, from)
+  const suffixLength = cellBytes - CELL_HEADER_BYTES - valueLength
+  const cell = heapStartOf(view, 0) - cellBytes
+
+  const suffix = cell + CELL_HEADER_BYTES
+  if (suffixLength > 0) copyKeyFrom(source, page, slot, prefixLength, bytes, suffix)
+  setCellHeader(view, cell, flagsOf(source.view, from), suffixLength, valueLength)
+  copyBytes(bytes, suffix + suffixLength, source.bytes, valueStartOf(source.view, from), valueLength)
+  setSlot(view, 0, count, headOf(bytes, suffix, suffix + suffixLength), cell)
+  setSlotCount(view, 0, count + 1)
+  setHeapStart(view, 0, cell)
+  if ((flagsOf(source.view, from) & GHOST_FLAG) !== 0) setGhostCount(view, 0, ghostCountOf(view, 0) + 1)
+}
+
+/** Appends a child to the inner node in the scratch page; only the first needs no key. */
+export function appendFirstChild(scratch: NodeMemory, child: PageId): void {
+  const { view } = scratch
+  const cell = heapStartOf(view, 0) - CELL_HEADER_BYTES - CHILD_BYTES
+  setCellHeader(view, cell, 0, 0, CHILD_BYTES)
+  view.setUint32(cell + CELL_HEADER_BYTES, child, true)
+  setSlot(view, 0, 0, 0, cell)
+  setSlotCount(view, 0, 1)
+  setHeapStart(view, 0, cell)
+}
+
+/** Bytes of the image of the node at `page`, whose heap must have no dead cells. */
+export function imageBytesOf(memory: NodeMemory, page: number): number {
+  const { view, pageSize } = memory
+  return 2 + slotAt(0, slotCountOf(view, page)) - IMAGE_START + pageSize - heapStartOf(view, page)
+}
+
+export function encodeImage(memory: NodeMemory, page: number, target: Uint8Array, view: DataView, at: number): void {
+  const lowerLength = slotAt(0, slotCountOf(memory.view, page)) - IMAGE_START
+  const heapStart = heapStartOf(memory.view, page)
+  view.setUint16(at, lowerLength, true)
+  copyBytes(target, at + 2, memory.bytes, page + IMAGE_START, lowerLength)
+  copyBytes(target, at + 2 + lowerLength, memory.bytes, page + heapStart, memory.pageSize - heapStart)
+}
+
+/** Makes the page what the image in `source[start, end)` says. */
+export function decodeImage(
+  memory: NodeMemory,
+  page: number,
+  pageId: PageId,
+  source: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+): void {
+  const lowerLength = view.getUint16(start, true)
+  const upper = start + 2 + lowerLength
+  formatPage(memory.bytes, memory.view, page, memory.pageSize, pageId, PageType.LEAF)
+  copyBytes(memory.bytes, page + IMAGE_START, source, start + 2, lowerLength)
+  copyBytes(memory.bytes, page + memory.pageSize - (end - upper), source, upper, end - upper)
+}
+
+/** Rebuilds the node in place with its first `keep` cells, a new high fence and right sibling. */
+export function truncateNode(
+  memory: NodeMemory,
+  scratch: NodeMemory,
+  page: number,
+  keep: number,
+  high: Uint8Array,
+  rightSibling: PageId,
+): void {
+  const { view } = memory
+  const shape = { ...shapeOf(view, page), low: lowFenceOf(memory, page), high, rightSibling }
+  formatNode(scratch, 0, pageIdOf(view, page), shape)
+  for (let slot = 0; slot < keep; slot++) appendCell(scratch, memory, page, slot)
+  memory.bytes.set(scratch.bytes, page)
+}
