@@ -66,7 +66,6 @@ export class GrowableBytes {
       const last = Math.floor(length / CHUNK_BYTES)
       if (this.#chunks[last] !== undefined) this.#own(last).fill(0, length % CHUNK_BYTES)
       this.#chunks.length = Math.min(this.#chunks.length, last + 1)
-      this.#owned.length = Math.min(this.#owned.length, last + 1)
     }
     this.#length = length
   }
