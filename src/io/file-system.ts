@@ -120,9 +120,7 @@ export function readFully(
 ): number {
   let done = 0
   while (done < length) {
-    const count = attempt(file, 'read', () =>
-      file.readAt(target, targetStart + done, length - done, fileOffset + done),
-    )
+    const count = attempt(file, 'read', () => file.readAt(target, targetStart + done, length - done, fileOffset + done))
     if (count <= 0) break
     done += count
   }

@@ -27,6 +27,8 @@ export interface Analysis {
   readonly startLsn: Lsn
   /** Where the log ends: the LSN of the first invalid record. */
   readonly endLsn: Lsn
+  /** The end of the checkpoint at `startLsn`: when it is `endLsn` too, nothing has happened since. */
+  readonly checkpointEndLsn: Lsn
   readonly records: number
   readonly transactions: Map<TxnId, TransactionEntry>
   readonly dirtyPages: Map<PageId, Lsn>
@@ -40,14 +42,18 @@ export interface Analysis {
 export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) => void): Analysis {
   const tables = new Tables()
   let records = 0
+  let checkpointEndLsn = startLsn
   reader.seek(startLsn)
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    const { type } = record
+    const continuesCheckpoint = type === RecordType.BEGIN_CHECKPOINT || type === RecordType.END_CHECKPOINT
+    if (continuesCheckpoint && tables.isEmptyOfWork) checkpointEndLsn = reader.position
     records++
     tables.take(record)
     onRecord?.(record.lsn)
   }
   const { transactions, dirtyPages, nextTxnId } = tables
-  return { startLsn, endLsn: reader.position, records, transactions, dirtyPages, nextTxnId }
+  return { startLsn, endLsn: reader.position, checkpointEndLsn, records, transactions, dirtyPages, nextTxnId }
 }
 
 /**
@@ -70,6 +76,8 @@ class Tables {
   readonly transactions = new Map<TxnId, TransactionEntry>()
   readonly dirtyPages = new Map<PageId, Lsn>()
   nextTxnId = 1
+  /** Whether only records of checkpoints have been seen. */
+  isEmptyOfWork = true
   readonly #ended = new Set<TxnId>()
 
   take(record: LogRecordView): void {
@@ -82,6 +90,7 @@ class Tables {
 
   #takeTransaction(record: LogRecordView): void {
     const { txnId, lsn } = record
+    this.isEmptyOfWork = false
     this.nextTxnId = Math.max(this.nextTxnId, txnId + 1)
     if (record.type === RecordType.END) {
       this.transactions.delete(txnId)

@@ -62,17 +62,22 @@ export class Rollback {
       entry.undoNextLsn = record.prevLsn
       return
     }
-    this.#useReserve(entry, CLR_HEADER_BYTES + compensation.payload.length)
+    this.spendReserve(entry, CLR_HEADER_BYTES + compensation.payload.length)
     const clrLsn = this.#writer.compensate(entry, record.resource, compensation, record.prevLsn)
     this.trace?.({ kind: 'undone', lsn: record.lsn, txnId: entry.id, clrLsn })
   }
 
-  /** Turns held-back room into room for the next record. At restart nothing is held back yet. */
-  #useReserve(entry: TransactionEntry, bytes: number): void {
-    const held = Math.min(entry.reservedBytes, bytes)
-    entry.reservedBytes -= held
-    this.#writer.log.release(held)
-    this.#writer.log.reserve(0, bytes)
+  /**
+   * Turns held-back room into room for the next record, which therefore cannot meet a full disk (I19).
+   * At restart nothing is held back yet, and room is made.
+   */
+  spendReserve(entry: TransactionEntry, bytes: number): void {
+    if (entry.reservedBytes < bytes) {
+      this.#writer.log.reserve(0, bytes)
+    } else {
+      entry.reservedBytes -= bytes
+      this.#writer.log.release(bytes)
+    }
   }
 
   /** Writes ABORT: from here on `entry` only rolls back. */
@@ -80,7 +85,7 @@ export class Rollback {
     entry.status = TxnStatus.ABORTING
     if (entry.lastLsn === NULL_LSN) return
     const { undoNextLsn } = entry
-    this.#useReserve(entry, CLR_HEADER_BYTES)
+    this.spendReserve(entry, CLR_HEADER_BYTES)
     this.#writer.append(entry, RecordType.ABORT, NULL_LSN, 0)
     this.#writer.finish()
     entry.undoNextLsn = undoNextLsn
@@ -88,7 +93,7 @@ export class Rollback {
 
   /** Writes END: nothing is left to do for `entry`, and it leaves the table. */
   end(entry: TransactionEntry): Lsn {
-    this.#useReserve(entry, CLR_HEADER_BYTES)
+    this.spendReserve(entry, CLR_HEADER_BYTES)
     this.#writer.append(entry, RecordType.END, NULL_LSN, 0)
     const lsn = this.#writer.finish()
     this.#writer.log.release(entry.reservedBytes)

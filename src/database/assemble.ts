@@ -1,0 +1,127 @@
+/**
+ * Wires the managers of one open database together: the only place where they all meet.
+ *
+ * ```
+ *   log <- buffer <- page writer <- rollback <- transactions <- space <- btree <- catalog
+ *              resource managers: space and btree register; recovery calls them
+ * ```
+ */
+import { BTree } from '../btree/btree.ts'
+import { Catalog } from '../btree/catalog.ts'
+import { BufferManager } from '../buffer/buffer-manager.ts'
+import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
+import { DoubleWrite } from '../buffer/double-write.ts'
+import type { Lsn } from '../common/ids.ts'
+import { FailStop } from '../io/fail-stop.ts'
+import type { FileSystem } from '../io/file-system.ts'
+import type { Runtime } from '../io/runtime.ts'
+import { LockManager } from '../lock/lock-manager.ts'
+import type { Identity } from '../log/identity.ts'
+import { LogManager } from '../log/log-manager.ts'
+import { MASTER_FILE_NAME, MasterWriter } from '../log/master-record.ts'
+import { ResourceManagers } from '../log/resource-manager.ts'
+import type { Segments } from '../log/segments.ts'
+import { PageWriter } from '../recovery/page-writer.ts'
+import { type TransactionEntry, TransactionTable } from '../recovery/transaction-table.ts'
+import { Rollback } from '../recovery/undo.ts'
+import { OverflowStore } from '../space/overflow.ts'
+import { SpaceManager } from '../space/space-manager.ts'
+import { PendingQueue } from '../txn/pending-actions.ts'
+import { TransactionManager } from '../txn/transaction-manager.ts'
+import { openDoubleWrite, openFile } from './files.ts'
+import type { Settings } from './options.ts'
+
+export interface Managers {
+  readonly failStop: FailStop
+  readonly log: LogManager
+  readonly dataFile: DataFile
+  readonly doubleWrite: DoubleWrite | undefined
+  readonly buffer: BufferManager
+  readonly resources: ResourceManagers<TransactionEntry>
+  readonly table: TransactionTable
+  readonly rollback: Rollback
+  readonly locks: LockManager
+  readonly pending: PendingQueue
+  readonly transactions: TransactionManager
+  readonly space: SpaceManager
+  readonly btree: BTree
+  readonly catalog: Catalog
+  readonly master: MasterWriter
+}
+
+export interface Parts {
+  readonly fileSystem: FileSystem
+  readonly identity: Identity
+  readonly segments: Segments
+  readonly settings: Settings
+  readonly runtime: Runtime
+  /** Where new log records go. */
+  readonly endLsn: Lsn
+  readonly nextTxnId: number
+  readonly masterSequence: number
+  /** While restart has not undone all losers, every ghost may still be needed. */
+  readonly isRestarting: () => boolean
+}
+
+/** Opens the data, double-write and master files and builds the managers over them. */
+export function assemble(parts: Parts): Managers {
+  const { fileSystem, identity, settings, runtime } = parts
+  const failStop = new FailStop()
+  const log = new LogManager(parts.segments, identity, runtime, failStop, parts.endLsn)
+  const mode = fileSystem.writable ? 'write' : 'read'
+  const dataFile = new DataFile(openFile(fileSystem, DATA_FILE_NAME, mode), identity)
+  const doubleWrite = settings.doubleWrite
+    ? new DoubleWrite(openDoubleWrite(fileSystem, identity.pageSize), identity)
+    : undefined
+  const buffer = new BufferManager(identity, settings.poolBytes, log, dataFile, doubleWrite, failStop)
+  const resources = new ResourceManagers<TransactionEntry>()
+  const table = new TransactionTable()
+  const writer = new PageWriter(log, buffer, resources, table)
+  const rollback = new Rollback(writer, resources, table)
+  const locks = new LockManager(runtime)
+  const pending = new PendingQueue(writer, rollback, (payload) => btree.runPendingStep(payload))
+  const transactions = new TransactionManager(
+    writer,
+    rollback,
+    table,
+    locks,
+    runtime,
+    failStop,
+    pending,
+    parts.nextTxnId,
+  )
+  const systemTransaction = <T>(action: (entry: TransactionEntry) => T): T => transactions.systemTransaction(action)
+  const space = new SpaceManager(buffer, writer)
+  const overflow = new OverflowStore(buffer, writer, space, systemTransaction)
+  const btree: BTree = new BTree({
+    buffer,
+    writer,
+    space,
+    overflow,
+    nestedTopActions: rollback,
+    systemTransaction,
+    isLocked: (tree, key, start, end) => parts.isRestarting() || locks.isLocked(tree, key, start, end),
+    addPendingAction: (entry, payload) => transactions.addPending(entry, payload),
+  })
+  resources.register(space)
+  resources.register(btree.resourceManager)
+  const master = new MasterWriter(openFile(fileSystem, MASTER_FILE_NAME, mode), identity, failStop, parts.masterSequence)
+  const catalog = new Catalog(btree)
+  return {
+    failStop,
+    log,
+    dataFile,
+    doubleWrite,
+    buffer,
+    resources,
+    table,
+    rollback,
+    locks,
+    pending,
+    transactions,
+    space,
+    btree,
+    catalog,
+    master,
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * The consistency check of a whole database (I22): every tree in itself, every page of every tree
+ * allocated and in one place only, every allocated page in some tree.
+ */
+import { CATALOG_TREE } from '../btree/catalog.ts'
+import { checkTree } from '../btree/check.ts'
+import type { PageId } from '../common/ids.ts'
+import { AriesError } from '../common/errors.ts'
+import type { Managers } from './assemble.ts'
+
+/** What is wrong, one line each. */
+export function checkDatabase(managers: Managers): string[] {
+  const problems: string[] = []
+  const owners = new Map<PageId, string>()
+  const checkOne = (name: string, tree: PageId): void => {
+    const result = checkTree(managers.btree, tree)
+    problems.push(...result.problems.map((problem) => `table ${name}: ${problem}`))
+    for (const pageId of result.pages) {
+      const other = owners.get(pageId)
+      if (other !== undefined) problems.push(`page ${pageId}: in table ${name} and in table ${other}`)
+      owners.set(pageId, name)
+    }
+  }
+  checkOne('(catalog)', CATALOG_TREE)
+  for (const { name, tree } of readable(() => managers.catalog.list(), problems)) checkOne(name, tree)
+  if (managers.pending.size === 0) problems.push(...leaks(managers, owners))
+  return problems
+}
+
+function readable<T>(read: () => T[], problems: string[]): T[] {
+  try {
+    return read()
+  } catch (error) {
+    if (!AriesError.is(error)) throw error
+    problems.push(error.message)
+    return []
+  }
+}
+
+/** Pages that are allocated and in no tree. With a damaged tree the rest of it looks leaked, too. */
+function leaks(managers: Managers, owners: Map<PageId, string>): string[] {
+  const problems: string[] = []
+  for (const pageId of readable(() => [...managers.space.allocatedPages()], problems)) {
+    if (!owners.has(pageId)) problems.push(`page ${pageId}: allocated, but in no table`)
+  }
+  return problems
+}

@@ -1,0 +1,265 @@
+/**
+ * The database: opens, hands out transactions and tables, closes. What it stands on is wired together
+ * in `assemble.ts`; how it comes up is in `open.ts`; what it does by itself is in `maintenance.ts`.
+ */
+import { maxKeyBytes } from '../btree/node-page.ts'
+import { AriesError } from '../common/errors.ts'
+import { type FileSystem, ioError } from '../io/file-system.ts'
+import { NodeFileSystem } from '../io/node-file-system.ts'
+import { nodeRuntime } from '../io/node-runtime.ts'
+import type { Runtime } from '../io/runtime.ts'
+import type { RecoveryReport } from '../recovery/report.ts'
+import { checkDatabase } from './check.ts'
+import { Maintenance } from './maintenance.ts'
+import { closeFiles, type Opened, openFiles } from './open.ts'
+import {
+  type BeginOptions,
+  durabilityOf,
+  invalid,
+  lockTimeoutOf,
+  type OpenOptions,
+  type Settings,
+  settingsOf,
+  type TransactionOptions,
+} from './options.ts'
+import { type DatabaseStats, statsOf } from './stats.ts'
+import { checkTableName, Store } from './store.ts'
+import { Table, type TableCodecs } from './table.ts'
+import { Transaction } from './transaction.ts'
+
+const ATTEMPTS_DEFAULT = 10
+const BACKOFF_MS = 2
+const BACKOFF_MS_MAX = 100
+
+/**
+ * Opens the database in a directory, or on a `FileSystem`. After a crash this runs restart first:
+ * when it resolves, everything acknowledged is there and nothing else is.
+ *
+ * @throws `DB_NOT_FOUND` without `createIfMissing`; `DB_LOCKED`; `FORMAT_UNSUPPORTED`; `LOG_CORRUPT`,
+ *   `LOG_FOREIGN`, `MASTER_CORRUPT`, `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG` for damage, before anything is
+ *   changed where that is possible; `DISK_FULL`; `DB_READ_ONLY`; `IO_ERROR`; `INVALID_ARGUMENT`
+ */
+export async function open(location: string | FileSystem, options: OpenOptions = {}): Promise<Database> {
+  const settings = settingsOf(options)
+  const fileSystem = typeof location === 'string' ? NodeFileSystem.open(location, settings) : location
+  const runtime = options.runtime ?? nodeRuntime
+  const unlock = await fileSystem.lock()
+  try {
+    const opened = await openFiles({ fileSystem, settings, options, runtime })
+    return new Database(opened, settings, runtime, fileSystem, unlock)
+  } catch (error) {
+    unlock()
+    throw ioErrorOrBug(error, fileSystem)
+  }
+}
+
+function ioErrorOrBug(error: unknown, fileSystem: FileSystem): unknown {
+  const isSystemError = typeof (error as { errno?: unknown } | null)?.errno === 'number'
+  return isSystemError ? ioError(error, 'opening', fileSystem.location) : error
+}
+
+export class Database {
+  /** What restart did when this was opened. */
+  readonly recovery: RecoveryReport
+  readonly #opened: Opened
+  readonly #settings: Settings
+  readonly #runtime: Runtime
+  readonly #fileSystem: FileSystem
+  readonly #unlock: () => void
+  readonly #store: Store
+  readonly #maintenance: Maintenance
+  #closing: Promise<void> | undefined
+
+  /** @internal Made by `open`. */
+  constructor(opened: Opened, settings: Settings, runtime: Runtime, fileSystem: FileSystem, unlock: () => void) {
+    const { managers, checkpointer } = opened
+    this.recovery = opened.report
+    this.#opened = opened
+    this.#settings = settings
+    this.#runtime = runtime
+    this.#fileSystem = fileSystem
+    this.#unlock = unlock
+    this.#maintenance = new Maintenance({ ...managers, runtime, checkpointer, settings })
+    this.#store = new Store(managers, maxKeyBytes(opened.identity.pageSize), fileSystem.writable, () =>
+      this.#maintenance.poke(),
+    )
+    this.#maintenance.poke()
+  }
+
+  /** Where the database is. */
+  get location(): string {
+    return this.#fileSystem.location
+  }
+
+  /**
+   * Begins a transaction. Many may be open at once; each must be committed or aborted, or held by
+   * `await using`.
+   * @throws `DB_CLOSED`, `DB_FAILED`, `INVALID_ARGUMENT`
+   */
+  begin(options: BeginOptions = {}): Transaction {
+    this.#checkOpen()
+    const durability = options.durability === undefined ? this.#settings.durability : durabilityOf(options.durability)
+    const lockTimeoutMs =
+      options.lockTimeoutMs === undefined ? this.#settings.lockTimeoutMs : lockTimeoutOf(options.lockTimeoutMs)
+    return new Transaction(this.#store, this.#store.transactions.begin(), durability, lockTimeoutMs)
+  }
+
+  /**
+   * Runs `fn` in a transaction and commits it; aborts it when `fn` throws. When the error is retryable
+   * (a deadlock, a lock timeout), runs it again from the start, after a short wait that grows, up to
+   * `attempts` times. `fn` must have no lasting effect outside the transaction.
+   * @throws what `fn` and `commit` throw
+   */
+  async transaction<T>(
+    fn: (transaction: Transaction, attempt: number) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    if (typeof fn !== 'function') throw invalid('transaction takes a function')
+    const attempts = options.attempts ?? ATTEMPTS_DEFAULT
+    if (!(attempts >= 1)) throw invalid(`attempts must be at least 1, got ${attempts}`)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(fn, attempt, options)
+      } catch (error) {
+        if (!AriesError.is(error) || !error.retryable || attempt >= attempts) throw error
+        await this.#backOff(attempt)
+      }
+    }
+  }
+
+  async #attempt<T>(
+    fn: (transaction: Transaction, attempt: number) => Promise<T> | T,
+    attempt: number,
+    options: BeginOptions,
+  ): Promise<T> {
+    const transaction = this.begin(options)
+    try {
+      const result = await fn(transaction, attempt)
+      if (transaction.isActive) await transaction.commit()
+      return result
+    } catch (error) {
+      if (transaction.isActive) await transaction.abort()
+      throw error
+    }
+  }
+
+  #backOff(attempt: number): Promise<void> {
+    const limitMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** attempt)
+    return new Promise((resolve) => void this.#runtime.after(limitMs * this.#runtime.random(), resolve))
+  }
+
+  /**
+   * A handle on the table `name`, with the codecs of its keys and values. Nothing is looked up or made:
+   * reading a table that does not exist finds nothing, the first write makes it.
+   * @throws `INVALID_ARGUMENT`
+   */
+  table<K, V>(name: string, codecs: TableCodecs<K, V>): Table<K, V> {
+    checkTableName(name)
+    if (typeof codecs?.key?.encode !== 'function' || typeof codecs.value?.encode !== 'function') {
+      throw invalid('table needs codecs for key and value, such as { key: utf8, value: json() }')
+    }
+    return new Table(this, name, codecs)
+  }
+
+  /** The names of the tables, sorted. @throws as `Transaction.tables` */
+  tables(): Promise<string[]> {
+    return this.transaction((transaction) => transaction.tables())
+  }
+
+  /** Removes a table and all it holds. @throws as `Transaction.dropTable` */
+  dropTable<K, V>(table: Table<K, V>): Promise<void> {
+    return this.transaction((transaction) => transaction.dropTable(table))
+  }
+
+  /** Takes a checkpoint now: a restart begins there. Nobody waits for it. @throws `DB_CLOSED`, `DB_FAILED`, `DISK_FULL` */
+  async checkpoint(): Promise<void> {
+    this.#checkOpen()
+    await this.#maintenance.checkpoint()
+  }
+
+  /** Makes every commit so far durable, whatever its level. @throws `DB_CLOSED`, `DB_FAILED` */
+  async flush(): Promise<void> {
+    this.#checkOpen()
+    await this.#opened.managers.log.flush()
+  }
+
+  /** Counters and gauges. @throws `DB_CLOSED` */
+  stats(): DatabaseStats {
+    this.#checkOpen()
+    return statsOf(this.#opened.managers, this.#opened.checkpointer, this.#maintenance)
+  }
+
+  /**
+   * Checks the structure of all tables and of the free space, and reads every page in use. Returns what
+   * is wrong, one line each, such as `page 12: ...`; an empty list means sound. Runs in one step: nothing
+   * else happens meanwhile.
+   * @throws `DB_CLOSED`, `IO_ERROR`
+   */
+  check(): string[] {
+    this.#checkOpen()
+    return checkDatabase(this.#opened.managers)
+  }
+
+  /**
+   * Closes: rolls back open transactions, whose handles then throw `TX_CLOSED`, writes everything back,
+   * takes a clean checkpoint and gives the directory free. Calling it again waits for the same.
+   * After `DB_FAILED` it only lets go of the files.
+   * @throws `DB_FAILED`, `DISK_FULL`: the files are closed all the same, and the next open recovers
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { managers } = this.#opened
+    try {
+      await this.#endTransactions()
+      await this.#maintenance.stop()
+      if (!managers.failStop.failed && this.#fileSystem.writable) await this.#cleanUp()
+    } finally {
+      try {
+        closeFiles(managers)
+      } finally {
+        this.#unlock()
+      }
+    }
+  }
+
+  async #endTransactions(): Promise<void> {
+    const { managers } = this.#opened
+    const cause = new AriesError('DB_CLOSED', 'the database was closed')
+    managers.locks.close(cause)
+    for (const active of [...managers.transactions.active.values()]) {
+      if (active.state === 'committing') await managers.log.flush()
+      if (active.state !== 'active') continue
+      active.cause = cause
+      // What cannot be rolled back now is rolled back by the next restart.
+      await managers.transactions.abort(active).catch(() => undefined)
+    }
+  }
+
+  /** Leaves nothing for the next open to do, unless there is something that cannot be done. */
+  async #cleanUp(): Promise<void> {
+    const { managers, checkpointer } = this.#opened
+    this.#maintenance.finish()
+    await managers.buffer.writeAll()
+    const isClean = managers.table.size === 0 && managers.buffer.quarantined.length === 0
+    if (checkpointer.logBytesSince > 0 || !this.#isCleanAlready) await this.#maintenance.checkpoint(isClean)
+  }
+
+  /** Opened after a clean shutdown and not written since: the files are as they should be. */
+  get #isCleanAlready(): boolean {
+    return !this.recovery.wasNeeded && this.#opened.checkpointer.taken === 0
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new AriesError('DB_CLOSED', 'the database was closed; open it again')
+    this.#opened.managers.failStop.check()
+  }
+
+  /** Closes: `await using db = await open(...)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Background work, one small slice a turn of the event loop: clean-up of ghosts, actions that waited
+ * for a commit, write-back of dirty pages, checkpoints, recycling of the log, and the regular flush of
+ * the weaker durability levels. At most one slice is under way at a time.
+ *
+ * An error that may pass (a full disk) is kept for the statistics and the work is tried again later; a
+ * failed write or sync has stopped the engine already.
+ */
+import type { BTree } from '../btree/btree.ts'
+import type { BufferManager } from '../buffer/buffer-manager.ts'
+import { AriesError } from '../common/errors.ts'
+import { asLsn } from '../common/ids.ts'
+import type { FailStop } from '../io/fail-stop.ts'
+import type { Cancel, Runtime } from '../io/runtime.ts'
+import type { LogManager } from '../log/log-manager.ts'
+import type { Checkpointer } from '../recovery/checkpoint.ts'
+import type { PendingQueue } from '../txn/pending-actions.ts'
+import type { Settings } from './options.ts'
+
+export interface MaintenanceParts {
+  readonly runtime: Runtime
+  readonly failStop: FailStop
+  readonly log: LogManager
+  readonly buffer: BufferManager
+  readonly btree: BTree
+  readonly pending: PendingQueue
+  readonly checkpointer: Checkpointer
+  readonly settings: Settings
+}
+
+/** More than this part of the pool dirty: the coldest pages are written back. */
+const DIRTY_PART = 0.6
+/** Redo may grow to this part of maxRedoBytes before old pages are written back. */
+const REDO_PART = 0.75
+
+export class Maintenance {
+  readonly #parts: MaintenanceParts
+  #running: Promise<void> | undefined
+  #poked = false
+  #stopped = false
+  #ticker: Cancel | undefined
+  #lastCheckpointMs: number
+  #lastError: AriesError | undefined
+
+  constructor(parts: MaintenanceParts) {
+    this.#parts = parts
+    this.#lastCheckpointMs = parts.runtime.nowMs()
+    this.#tick()
+  }
+
+  /** The last error that background work met and will get over, for the statistics. */
+  get lastError(): AriesError | undefined {
+    return this.#lastError
+  }
+
+  /** There may be work. Cheap: called after every transaction. */
+  poke(): void {
+    if (this.#poked || this.#stopped) return
+    this.#poked = true
+    this.#parts.runtime.nextTurn(() => {
+      if (this.#running === undefined && !this.#stopped) this.#start()
+      else this.#poked = false
+    })
+  }
+
+  #start(): void {
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  #tick(): void {
+    const { runtime, settings } = this.#parts
+    this.#ticker = runtime.after(settings.flushIntervalMs, () => {
+      if (this.#stopped) return
+      this.#tick()
+      this.poke()
+      if (!this.#parts.failStop.failed) void this.#quietly(() => this.#parts.log.flush())
+    })
+  }
+
+  async #run(): Promise<void> {
+    do {
+      this.#poked = false
+      while (!this.#stopped && !this.#parts.failStop.failed && (await this.#quietly(() => this.#slice()))) {
+        await this.#turn()
+      }
+    } while (this.#poked && !this.#stopped)
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#parts.runtime.nextTurn(resolve))
+  }
+
+  /** Does one slice; whether there is more to do at once. */
+  async #slice(): Promise<boolean> {
+    const { pending, btree } = this.#parts
+    const more = this.#quietStep(() => pending.step(), () => pending.postpone())
+    const unclean = btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep())
+    const wrote = await this.#writeBack()
+    if (this.#isCheckpointDue()) await this.checkpoint()
+    const recycled = this.#recycle()
+    return more || unclean || wrote || recycled
+  }
+
+  #quietStep(step: () => boolean, onError?: () => void): boolean {
+    try {
+      return step()
+    } catch (error) {
+      this.#note(error)
+      onError?.()
+      return false
+    }
+  }
+
+  async #quietly<T>(work: () => Promise<T>): Promise<T | false> {
+    try {
+      return await work()
+    } catch (error) {
+      this.#note(error)
+      return false
+    }
+  }
+
+  /** A programmer's error is not an operating one: it stops the engine rather than being passed over. */
+  #note(error: unknown): void {
+    if (!AriesError.is(error)) this.#parts.failStop.fail(error)
+    else this.#lastError = error
+  }
+
+  async #writeBack(): Promise<boolean> {
+    const { buffer, log, settings } = this.#parts
+    const horizon = asLsn(Math.max(0, log.nextLsn - settings.maxRedoBytes * REDO_PART))
+    const isCrowded = buffer.dirtyCount > buffer.frameCount * DIRTY_PART
+    const minRecLsn = buffer.minRecLsn()
+    if (!isCrowded && (minRecLsn === 0 || minRecLsn >= horizon)) return false
+    return (await buffer.writeBack(horizon, Math.floor(buffer.frameCount * DIRTY_PART))) > 0
+  }
+
+  #isCheckpointDue(): boolean {
+    const { checkpointer, settings, runtime } = this.#parts
+    if (checkpointer.logBytesSince >= settings.checkpointBytes) return true
+    const isLate = runtime.nowMs() - this.#lastCheckpointMs >= settings.checkpointIntervalMs
+    return isLate && checkpointer.logBytesSince > 0
+  }
+
+  /** Takes a checkpoint. Rejects with `DB_FAILED`, `DISK_FULL`. */
+  async checkpoint(isClean = false): Promise<void> {
+    await this.#parts.checkpointer.take(isClean)
+    this.#lastCheckpointMs = this.#parts.runtime.nowMs()
+  }
+
+  #recycle(): boolean {
+    return this.#quietStep(() => this.#parts.log.recycleOne(this.#parts.checkpointer.lowWater.lsn))
+  }
+
+  /** Stops the timers and waits for the slice under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#ticker?.()
+    await this.#running
+  }
+
+  /** After `stop`: does all clean-up that is left, for a clean close. */
+  finish(): void {
+    const { pending, btree } = this.#parts
+    while (pending.size > 0 && this.#quietStep(() => pending.step() || pending.size > 0));
+    while (btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep()));
+  }
+}

@@ -1,0 +1,327 @@
+/**
+ * Opening: locks the directory, then makes a database or restarts the one that is there.
+ *
+ * Nothing is written before it is known that the files are ours, whole, and that the log ends where it
+ * seems to end. Then, and only when the last shutdown was not clean:
+ *
+ *   1. torn pages come back from the double-write file
+ *   2. everything behind the end of the log is wiped, so that a half-persisted batch cannot come back
+ *      to life behind new records (I31)
+ *   3. restart: redo, undo
+ *   4. a checkpoint
+ */
+import { CATALOG_TREE } from '../btree/catalog.ts'
+import { assert } from '../common/assert.ts'
+import { AriesError } from '../common/errors.ts'
+import { isZero } from '../common/bytes.ts'
+import { asLsn, type Lsn, type PageId } from '../common/ids.ts'
+import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
+import { type File, type FileSystem, ioError, readFully, writeFully } from '../io/file-system.ts'
+import type { Runtime } from '../io/runtime.ts'
+import type { Identity } from '../log/identity.ts'
+import type { MasterRecord } from '../log/master-record.ts'
+import { Segments } from '../log/segments.ts'
+import { SEGMENT_HEADER_BYTES } from '../log/segment.ts'
+import { type Analysis, analyse, checkLogEnd } from '../recovery/analysis.ts'
+import { Checkpointer, lowWaterMark } from '../recovery/checkpoint.ts'
+import type { RecoveryReport } from '../recovery/report.ts'
+import { restart } from '../recovery/restart.ts'
+import { type PendingQueue, readPending } from '../txn/pending-actions.ts'
+import { assemble, type Managers } from './assemble.ts'
+import { createFiles, finishCreation, stateOf } from './files.ts'
+import { type Location, locate } from './locate.ts'
+import { type OpenOptions, PAGE_SIZE_DEFAULT, SEGMENT_BYTES_DEFAULT, type Settings } from './options.ts'
+
+/** A database as it stands after opening. */
+export interface Opened {
+  readonly managers: Managers
+  readonly identity: Identity
+  readonly checkpointer: Checkpointer
+  readonly report: RecoveryReport
+}
+
+interface Context {
+  readonly fileSystem: FileSystem
+  readonly settings: Settings
+  readonly options: OpenOptions
+  readonly runtime: Runtime
+}
+
+/** @throws see `open` in `database.ts` */
+export async function openFiles(context: Context): Promise<Opened> {
+  const { fileSystem, settings } = context
+  const state = stateOf(fileSystem)
+  if (state === 'there') return restartDatabase(context)
+  if (!settings.createIfMissing) {
+    throw new AriesError(
+      'DB_NOT_FOUND',
+      `${fileSystem.location} holds no database; pass createIfMissing: true to make one`,
+      { file: fileSystem.location },
+    )
+  }
+  if (!fileSystem.writable) throw readOnly(fileSystem, 'a database cannot be made there')
+  return createDatabase(context)
+}
+
+function readOnly(fileSystem: FileSystem, why: string): AriesError {
+  return new AriesError('DB_READ_ONLY', `${fileSystem.location} is read-only: ${why}`, { file: fileSystem.location })
+}
+
+async function createDatabase(context: Context): Promise<Opened> {
+  const { fileSystem, settings, runtime } = context
+  const startedMs = runtime.nowMs()
+  const pageSize = settings.pageSize ?? PAGE_SIZE_DEFAULT
+  const segmentBytes = settings.segmentBytes ?? SEGMENT_BYTES_DEFAULT
+  const identity = createFiles(fileSystem, runtime, pageSize, segmentBytes)
+  const segments = new Segments(fileSystem, identity)
+  segments.append()
+  const endLsn = asLsn(SEGMENT_HEADER_BYTES)
+  const managers = assemble({ ...context, identity, segments, endLsn, nextTxnId: 1, masterSequence: 0, isRestarting: () => false })
+  return closingOnError(managers, async () => {
+    managers.transactions.systemTransaction((entry) => {
+      managers.space.create(entry)
+      assert(managers.btree.create(entry) === CATALOG_TREE, 'the catalog is the first tree')
+    })
+    await managers.buffer.writeAll()
+    const checkpointer = makeCheckpointer(managers, endLsn, endLsn, endLsn)
+    await checkpointer.take()
+    finishCreation(fileSystem)
+    const nothing = emptyAnalysis(endLsn)
+    return { managers, identity, checkpointer, report: reportOf(context, startedMs, nothing, [], [], managers, undefined) }
+  })
+}
+
+function makeCheckpointer(managers: Managers, checkpointLsn: Lsn, endLsn: Lsn, lowWaterLsn: Lsn): Checkpointer {
+  const { log, buffer, table, master, transactions } = managers
+  return new Checkpointer(log, buffer, table, master, () => transactions.nextTxnId, {
+    checkpointLsn,
+    endLsn,
+    lowWater: { lsn: lowWaterLsn, holder: 'checkpoint' },
+  })
+}
+
+async function closingOnError<T>(managers: Managers, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    managers.failStop.fail(error)
+    closeFiles(managers)
+    throw error
+  }
+}
+
+/** Closes every file. */
+export function closeFiles(managers: Managers): void {
+  try {
+    managers.log.close()
+  } finally {
+    managers.buffer.close()
+    managers.master.close()
+  }
+}
+
+async function restartDatabase(context: Context): Promise<Opened> {
+  const { fileSystem, settings, runtime } = context
+  const startedMs = runtime.nowMs()
+  const location = locate(fileSystem)
+  const { identity, master, reader, segments } = location
+  checkFixedOptions(settings, identity)
+  const analysis = analyse(reader, master.checkpointLsn, analysisProgress(context, master))
+  checkLogEnd(reader, analysis.endLsn, master.endLsn, identity.segmentBytes)
+  const isClean = master.isClean && analysis.endLsn === master.endLsn && location.notices.length === 0
+  if (!isClean && !fileSystem.writable) throw readOnly(fileSystem, 'the database was not closed cleanly, and recovery must write')
+  const analysisMs = runtime.nowMs() - startedMs
+
+  if (!isClean) wipeBehind(segments, analysis.endLsn, identity.segmentBytes)
+  if (!settings.doubleWrite) removeDoubleWrite(fileSystem)
+  let isRestarting = true
+  const managers = assemble({
+    ...context,
+    identity,
+    segments,
+    endLsn: analysis.endLsn,
+    nextTxnId: analysis.nextTxnId,
+    masterSequence: master.sequence,
+    isRestarting: () => isRestarting,
+  })
+  return closingOnError(managers, async () => {
+    const restored = isClean ? [] : (managers.doubleWrite?.restore(managers.dataFile) ?? [])
+    checkDataLength(managers, master)
+    reader.reset()
+    const passes = isClean ? undefined : runRestart(context, location, managers, analysis)
+    isRestarting = false
+    const checkpointer = await finishRestart(managers, location, analysis)
+    const report = reportOf(context, startedMs, analysis, location.notices, restored, managers, passes, analysisMs)
+    return { managers, identity, checkpointer, report }
+  })
+}
+
+function checkFixedOptions(settings: Settings, identity: Identity): void {
+  for (const name of ['pageSize', 'segmentBytes'] as const) {
+    const asked = settings[name]
+    if (asked !== undefined && asked !== identity[name]) {
+      throw new AriesError(
+        'FORMAT_UNSUPPORTED',
+        `the database was made with ${name} ${identity[name]}, which is fixed; open it with that or without the option`,
+        { asked, actual: identity[name] },
+      )
+    }
+  }
+}
+
+function analysisProgress(context: Context, master: MasterRecord): ((lsn: Lsn) => void) | undefined {
+  const { onProgress } = context.options
+  if (onProgress === undefined) return undefined
+  let records = 0
+  return (lsn) => {
+    const done = lsn - master.checkpointLsn
+    if (records++ % 4096 === 0) onProgress({ phase: 'analysis', done, total: done })
+  }
+}
+
+/** The data file never gets shorter by itself: less than there durably was is damage. */
+function checkDataLength(managers: Managers, master: MasterRecord): void {
+  const { pageCount } = managers.dataFile
+  if (pageCount >= master.pageCount) return
+  throw new AriesError(
+    'PAGE_CORRUPT',
+    `the data file has ${pageCount} pages, but had at least ${master.pageCount}: it was cut short; restore it from a backup`,
+    { file: 'data', pageId: pageCount },
+  )
+}
+
+/** Makes sure that nothing behind the end of the log can ever be taken for a record again (I31). */
+function wipeBehind(segments: Segments, endLsn: Lsn, segmentBytes: number): void {
+  const number = Math.floor(endLsn / segmentBytes)
+  if (segments.has(number)) wipeRest(segments.file(number), endLsn % segmentBytes, segmentBytes)
+  for (let later = number + 1; later * segmentBytes < segments.allocatedLsn; later++) {
+    if (segments.has(later) && isZeroFrom(segments.file(later), SEGMENT_HEADER_BYTES, segmentBytes)) continue
+    segments.removeFrom(later)
+    return
+  }
+}
+
+function wipeRest(file: File, from: number, segmentBytes: number): void {
+  if (file.size() >= segmentBytes && isZeroFrom(file, from, segmentBytes)) return
+  try {
+    const zeros = new Uint8Array(segmentBytes - from)
+    writeFully(file, zeros, 0, zeros.length, from)
+    file.syncBlocking()
+  } catch (error) {
+    throw ioError(error, 'wiping behind the end', file.name)
+  }
+}
+
+function isZeroFrom(file: File, from: number, to: number): boolean {
+  const bytes = new Uint8Array(1 << 16)
+  for (let at = from; at < to; at += bytes.length) {
+    const count = readFully(file, bytes, 0, Math.min(bytes.length, to - at), at)
+    if (!isZero(bytes, 0, count)) return false
+  }
+  return true
+}
+
+/** Without double-writing, what is in the file must not be restored from by a later open. */
+function removeDoubleWrite(fileSystem: FileSystem): void {
+  if (!fileSystem.writable || !fileSystem.list().includes(DOUBLE_WRITE_FILE_NAME)) return
+  fileSystem.remove(DOUBLE_WRITE_FILE_NAME)
+  fileSystem.syncDirectory()
+}
+
+function runRestart(
+  context: Context,
+  location: Location,
+  managers: Managers,
+  analysis: Analysis,
+): ReturnType<typeof restart> {
+  const { log, buffer, resources, table, rollback } = managers
+  return restart(
+    {
+      reader: location.reader,
+      log,
+      buffer,
+      managers: resources,
+      table,
+      rollback,
+      runtime: context.runtime,
+      trace: context.options.trace,
+      onProgress: context.options.onProgress,
+    },
+    analysis,
+  )
+}
+
+/** Carries out what committed transactions had left to do, and takes a checkpoint if anything was logged since the last. */
+async function finishRestart(managers: Managers, location: Location, analysis: Analysis): Promise<Checkpointer> {
+  const { log, pending, table, buffer } = managers
+  for (const entry of table) pending.add(entry, readPending(log, entry))
+  finishPending(pending)
+  const { checkpointLsn } = location.master
+  const lowWater = lowWaterMark(checkpointLsn, [...buffer.dirtyPages()].map(([, recLsn]) => recLsn), [])
+  const checkpointer = makeCheckpointer(managers, checkpointLsn, analysis.checkpointEndLsn, lowWater.lsn)
+  if (checkpointer.logBytesSince > 0 || location.notices.length > 0) await checkpointer.take()
+  return checkpointer
+}
+
+/** What cannot go on now, because of a damaged page or a full disk, is left to the background. */
+function finishPending(pending: PendingQueue): void {
+  try {
+    while (pending.size > 0) pending.step()
+  } catch (error) {
+    if (!AriesError.is(error)) throw error
+  }
+}
+
+function emptyAnalysis(endLsn: Lsn): Analysis {
+  return {
+    startLsn: endLsn,
+    endLsn,
+    checkpointEndLsn: endLsn,
+    records: 0,
+    transactions: new Map(),
+    dirtyPages: new Map(),
+    nextTxnId: 1,
+  }
+}
+
+const NO_REDO: RecoveryReport['redo'] = {
+  startLsn: asLsn(0),
+  records: 0,
+  bytes: 0,
+  redone: 0,
+  skipped: { 'not-redoable': 0, 'not-in-dpt': 0, 'lsn<recLsn': 0, 'pageLsn>=lsn': 0, 'page-damaged': 0 },
+  ms: 0,
+}
+const NO_UNDO: RecoveryReport['undo'] = { losersUndone: 0, clrs: 0, bytes: 0, ms: 0 }
+
+function reportOf(
+  context: Context,
+  startedMs: number,
+  analysis: Analysis,
+  notices: readonly string[],
+  restoredPages: readonly PageId[],
+  managers: Managers,
+  passes: ReturnType<typeof restart> | undefined,
+  analysisMs = 0,
+): RecoveryReport {
+  const winners = [...analysis.transactions.values()].filter((entry) => entry.status === 2).length
+  return {
+    wasNeeded: passes !== undefined,
+    notices,
+    restoredPages,
+    damagedPages: managers.buffer.quarantined,
+    analysis: {
+      startLsn: analysis.startLsn,
+      endLsn: analysis.endLsn,
+      records: analysis.records,
+      bytes: analysis.endLsn - analysis.startLsn,
+      losers: analysis.transactions.size - winners,
+      winnersWithoutEnd: winners,
+      dirtyPages: analysis.dirtyPages.size,
+      ms: analysisMs,
+    },
+    redo: passes?.redo ?? NO_REDO,
+    undo: passes?.undo ?? NO_UNDO,
+    totalMs: context.runtime.nowMs() - startedMs,
+  }
+}

@@ -1,0 +1,122 @@
+/** The options of `open` and `begin`, their defaults and their limits. */
+import { AriesError } from '../common/errors.ts'
+import type { Trace } from '../common/trace.ts'
+import type { Runtime } from '../io/runtime.ts'
+import type { RecoveryProgress } from '../recovery/report.ts'
+import type { Durability } from '../txn/transaction-manager.ts'
+
+export interface OpenOptions {
+  /** Makes a database where there is none. Default false: a mistyped path is an error, not an empty database. */
+  readonly createIfMissing?: boolean
+  /** When commits are acknowledged; each commit may ask for another level. Default `full`. */
+  readonly durability?: Durability
+  /** At `lazy` and `none`: the log is flushed at least this often. Default 100 ms. */
+  readonly flushIntervalMs?: number
+  /** Memory for pages. At least 8 pages. Default 64 MiB. */
+  readonly poolBytes?: number
+  /** Fixed when the database is made: 4096, 8192, 16384 or 32768. Default 8192. */
+  readonly pageSize?: number
+  /** Fixed when the database is made: size of a log segment. Default 16 MiB, at least 256 KiB. */
+  readonly segmentBytes?: number
+  /** A checkpoint is taken after so many log bytes. Default 32 MiB. */
+  readonly checkpointBytes?: number
+  /** A checkpoint is taken after so long, when anything was written. Default 60 s. */
+  readonly checkpointIntervalMs?: number
+  /** Old dirty pages are written back so that redo stays below about this. Default 128 MiB. */
+  readonly maxRedoBytes?: number
+  /** How long an operation waits for a lock. Default 10 s; Infinity waits for good. */
+  readonly lockTimeoutMs?: number
+  /** False only on a file system that writes pages atomically. Default true. */
+  readonly doubleWrite?: boolean
+  /** Called now and then during restart. */
+  readonly onProgress?: (progress: RecoveryProgress) => void
+  /** Receives every step of restart. */
+  readonly trace?: Trace
+  /** Time, turns and randomness; for simulation. Default: the process's own. */
+  readonly runtime?: Runtime
+}
+
+export interface BeginOptions {
+  /** Level of this transaction's commit. Default: the database's. */
+  readonly durability?: Durability
+  /** How long its operations wait for a lock. Default: the database's. */
+  readonly lockTimeoutMs?: number
+}
+
+export interface TransactionOptions extends BeginOptions {
+  /** How often `fn` is run at most, when it fails with a retryable error. Default 10. */
+  readonly attempts?: number
+}
+
+/** Options with every default filled in. */
+export interface Settings {
+  readonly createIfMissing: boolean
+  readonly durability: Durability
+  readonly flushIntervalMs: number
+  readonly poolBytes: number
+  /** undefined: take the database's. */
+  readonly pageSize: number | undefined
+  readonly segmentBytes: number | undefined
+  readonly checkpointBytes: number
+  readonly checkpointIntervalMs: number
+  readonly maxRedoBytes: number
+  readonly lockTimeoutMs: number
+  readonly doubleWrite: boolean
+}
+
+const MIB = 1 << 20
+const KIB = 1 << 10
+export const PAGE_SIZE_DEFAULT = 8 * KIB
+export const SEGMENT_BYTES_DEFAULT = 16 * MIB
+const SEGMENT_BYTES_MIN = 256 * KIB
+const SEGMENT_BYTES_MAX = 1024 * MIB
+const PAGE_SIZES = [4 * KIB, 8 * KIB, 16 * KIB, 32 * KIB]
+const POOL_BYTES_MAX = 4096 * MIB
+
+export function invalid(message: string): AriesError {
+  return new AriesError('INVALID_ARGUMENT', message)
+}
+
+/** Checks options and fills in defaults. @throws `INVALID_ARGUMENT` */
+export function settingsOf(options: OpenOptions): Settings {
+  const { pageSize, segmentBytes } = options
+  if (pageSize !== undefined && !PAGE_SIZES.includes(pageSize)) {
+    throw invalid(`pageSize must be one of ${PAGE_SIZES.join(', ')}, got ${pageSize}`)
+  }
+  if (segmentBytes !== undefined) {
+    inRange('segmentBytes', segmentBytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+    if (segmentBytes % (64 * KIB) !== 0) throw invalid('segmentBytes must be a multiple of 64 KiB')
+  }
+  return {
+    createIfMissing: options.createIfMissing ?? false,
+    durability: durabilityOf(options.durability ?? 'full'),
+    flushIntervalMs: inRange('flushIntervalMs', options.flushIntervalMs ?? 100, 1, 3_600_000),
+    poolBytes: inRange('poolBytes', options.poolBytes ?? 64 * MIB, 0, POOL_BYTES_MAX),
+    pageSize,
+    segmentBytes,
+    checkpointBytes: inRange('checkpointBytes', options.checkpointBytes ?? 32 * MIB, 64 * KIB, Number.MAX_SAFE_INTEGER),
+    checkpointIntervalMs: inRange('checkpointIntervalMs', options.checkpointIntervalMs ?? 60_000, 1, 86_400_000),
+    maxRedoBytes: inRange('maxRedoBytes', options.maxRedoBytes ?? 128 * MIB, 64 * KIB, Number.MAX_SAFE_INTEGER),
+    lockTimeoutMs: lockTimeoutOf(options.lockTimeoutMs ?? 10_000),
+    doubleWrite: options.doubleWrite ?? true,
+  }
+}
+
+function inRange(name: string, value: number, min: number, max: number): number {
+  if (typeof value !== 'number' || !(value >= min && value <= max)) {
+    throw invalid(`${name} must be a number from ${min} to ${max}, got ${value}`)
+  }
+  return value
+}
+
+export function lockTimeoutOf(value: number): number {
+  if (typeof value !== 'number' || !(value >= 0)) throw invalid(`lockTimeoutMs must be a number of at least 0, got ${value}`)
+  return value
+}
+
+export function durabilityOf(value: Durability): Durability {
+  if (value !== 'none' && value !== 'lazy' && value !== 'full') {
+    throw invalid(`durability must be 'none', 'lazy' or 'full', got ${String(value)}`)
+  }
+  return value
+}

@@ -1,0 +1,135 @@
+/**
+ * The store: the managers of one open database behind the few verbs that transaction handles need.
+ * A failed operation is undone before its error goes out, so that a transaction never keeps half of one.
+ */
+import type { BTree } from '../btree/btree.ts'
+import { CATALOG_TREE, type Catalog } from '../btree/catalog.ts'
+import { TreeCursor } from '../btree/cursor.ts'
+import type { Tree } from '../btree/node-page.ts'
+import { AriesError } from '../common/errors.ts'
+import type { FailStop } from '../io/fail-stop.ts'
+import type { LockManager } from '../lock/lock-manager.ts'
+import type { ActiveTransaction } from '../txn/active-transaction.ts'
+import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
+import type { Managers } from './assemble.ts'
+
+const encoder = new TextEncoder()
+const TABLE_NAME_BYTES_MAX = 255
+
+/** Checks a table name. @throws `INVALID_ARGUMENT` */
+export function checkTableName(name: unknown): asserts name is string {
+  if (typeof name === 'string' && name.length > 0 && encoder.encode(name).length <= TABLE_NAME_BYTES_MAX) return
+  throw new AriesError('INVALID_ARGUMENT', `a table name is a text of 1 to ${TABLE_NAME_BYTES_MAX} bytes`)
+}
+
+export class Store {
+  readonly btree: BTree
+  readonly locks: LockManager
+  readonly transactions: TransactionManager
+  readonly keyBytesMax: number
+  readonly #catalog: Catalog
+  readonly #failStop: FailStop
+  readonly #isWritable: boolean
+  readonly #onEnd: () => void
+  readonly #catalogKeys = new Map<string, Uint8Array>()
+
+  /** `onEnd` is called after each end of a transaction: there may be work for the background. */
+  constructor(managers: Managers, keyBytesMax: number, isWritable: boolean, onEnd: () => void) {
+    this.btree = managers.btree
+    this.locks = managers.locks
+    this.transactions = managers.transactions
+    this.keyBytesMax = keyBytesMax
+    this.#catalog = managers.catalog
+    this.#failStop = managers.failStop
+    this.#isWritable = isWritable
+    this.#onEnd = onEnd
+  }
+
+  #checkWritable(): void {
+    this.#failStop.check()
+    if (!this.#isWritable) throw new AriesError('DB_READ_ONLY', 'the directory is read-only, and so is the database')
+  }
+
+  /** The lock space of table names: a table is locked by its catalog record. */
+  get catalogTree(): Tree {
+    return CATALOG_TREE
+  }
+
+  /** The catalog key of a table. */
+  catalogKey(name: string): Uint8Array {
+    let key = this.#catalogKeys.get(name)
+    if (key === undefined) {
+      checkTableName(name)
+      key = encoder.encode(name)
+      this.#catalogKeys.set(name, key)
+    }
+    return key
+  }
+
+  findTree(name: string): Tree | undefined {
+    return this.#catalog.find(name)
+  }
+
+  tableNames(): string[] {
+    return this.#catalog.list().map((entry) => entry.name)
+  }
+
+  cursor(tree: Tree): TreeCursor {
+    return new TreeCursor(this.btree, tree)
+  }
+
+  put(transaction: ActiveTransaction, tree: Tree, key: Uint8Array, value: Uint8Array): void {
+    this.#checkWritable()
+    const mark = this.transactions.savepoint(transaction)
+    try {
+      this.btree.put(transaction.entry, tree, key, value)
+    } catch (error) {
+      this.transactions.undoOperation(transaction, mark)
+      throw error
+    }
+  }
+
+  delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {
+    this.#checkWritable()
+    const mark = this.transactions.savepoint(transaction)
+    try {
+      return this.btree.delete(transaction.entry, tree, key)
+    } catch (error) {
+      this.transactions.undoOperation(transaction, mark)
+      throw error
+    }
+  }
+
+  createTree(transaction: ActiveTransaction, name: string): Tree {
+    this.#checkWritable()
+    const mark = this.transactions.savepoint(transaction)
+    try {
+      return this.#catalog.create(transaction.entry, name)
+    } catch (error) {
+      this.transactions.undoOperation(transaction, mark)
+      throw error
+    }
+  }
+
+  dropTree(transaction: ActiveTransaction, name: string): void {
+    this.#checkWritable()
+    const mark = this.transactions.savepoint(transaction)
+    try {
+      this.#catalog.remove(transaction.entry, name)
+    } catch (error) {
+      this.transactions.undoOperation(transaction, mark)
+      throw error
+    }
+  }
+
+  commit(transaction: ActiveTransaction, durability: Durability): Promise<void> {
+    const committed = this.transactions.commit(transaction, durability)
+    this.#onEnd()
+    return committed
+  }
+
+  async abort(transaction: ActiveTransaction): Promise<void> {
+    await this.transactions.abort(transaction)
+    this.#onEnd()
+  }
+}

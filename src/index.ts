@@ -1,0 +1,19 @@
+/**
+ * aries-db: an ARIES-style, page-based, transactional storage engine. This is the whole public surface,
+ * in the order in which it is best read.
+ */
+export { type Database, open } from './database/database.ts'
+export type { Entries, Savepoint, Transaction } from './database/transaction.ts'
+export type { Table, TableCodecs } from './database/table.ts'
+export type { RangeOptions } from './database/range.ts'
+export { buffer, type Codec, json, utf8 } from './database/codecs.ts'
+export type { BeginOptions, OpenOptions, TransactionOptions } from './database/options.ts'
+export type { Durability } from './txn/transaction-manager.ts'
+export type { DatabaseStats } from './database/stats.ts'
+export { AriesError, type ErrorCode, type ErrorDetails } from './common/errors.ts'
+export type { RecoveryPhase, RecoveryProgress, RecoveryReport } from './recovery/report.ts'
+export type { SkipReason, Trace, TracedDirtyPage, TracedTransaction, TraceEvent } from './common/trace.ts'
+export type { Lsn, PageId, TxnId } from './common/ids.ts'
+export type { File, FileSystem, OpenMode } from './io/file-system.ts'
+export { MemoryFileSystem } from './io/memory-file-system.ts'
+export type { Cancel, Runtime } from './io/runtime.ts'

@@ -1,0 +1,125 @@
+/**
+ * Pending actions (Mohan et al., TODS 1992, section 4.1, "OSfile_return" records of section 10.3):
+ * what may only happen once a transaction has committed, because it could not be undone, such as
+ * freeing the pages of a dropped table. Each is logged as PENDING when it is decided, linked from the
+ * COMMIT, carried out after it, closed one by one with PENDING_DONE and all together with END.
+ *
+ * ```
+ *   PENDING a  <-- PENDING b  <-- COMMIT    PENDING_DONE a    PENDING_DONE b    END
+ * ```
+ *
+ * An action works in steps that are system transactions of their own and that shrink the structure
+ * they work on, so after a crash a step finds by itself how far the action had come. Only that it is
+ * finished has to be logged: PENDING_DONE follows its last step in the log directly, before anyone can
+ * have used what it freed.
+ *
+ * | OFFSET | SIZE | FIELD (payload of PENDING)                                |
+ * |--------|------|-----------------------------------------------------------|
+ * | 0      | 8    | LSN of the PENDING before it in this transaction, 0 = none |
+ * | 8      | ...  | the action, as its resource manager encodes it            |
+ *
+ * | OFFSET | SIZE | FIELD (payload of PENDING_DONE)       |
+ * |--------|------|---------------------------------------|
+ * | 0      | 8    | LSN of the PENDING that is carried out |
+ */
+import { setU53 } from '../common/bytes.ts'
+import { type Lsn, NULL_LSN } from '../common/ids.ts'
+import type { LogManager } from '../log/log-manager.ts'
+import { CLR_HEADER_BYTES, RecordType } from '../log/log-record.ts'
+import { pendingLsnOf } from '../recovery/analysis.ts'
+import type { PageWriter } from '../recovery/page-writer.ts'
+import type { TransactionEntry } from '../recovery/transaction-table.ts'
+import type { Rollback } from '../recovery/undo.ts'
+import type { PendingAction } from './active-transaction.ts'
+
+const LINK_BYTES = 8
+
+/** Logs an action to be carried out when `entry` commits. @throws `DISK_FULL` */
+export function logPending(writer: PageWriter, entry: TransactionEntry, payload: Uint8Array): PendingAction {
+  writer.log.reserve(0, LINK_BYTES + payload.length + CLR_HEADER_BYTES)
+  const at = writer.append(entry, RecordType.PENDING, NULL_LSN, LINK_BYTES + payload.length)
+  setU53(writer.log.view, at, entry.lastPendingLsn)
+  writer.log.bytes.set(payload, at + LINK_BYTES)
+  const lsn = writer.finish()
+  entry.lastPendingLsn = lsn
+  return { lsn, payload }
+}
+
+/** The actions of a committed transaction that are not done yet, oldest first, read from the log. */
+export function readPending(log: LogManager, entry: TransactionEntry): PendingAction[] {
+  const done = new Set<Lsn>()
+  let lsn = entry.lastLsn
+  for (let record = log.read(lsn); record.type !== RecordType.COMMIT; record = log.read(lsn)) {
+    if (record.type === RecordType.PENDING_DONE) done.add(pendingLsnOf(record))
+    lsn = record.prevLsn
+  }
+  const actions: PendingAction[] = []
+  for (lsn = entry.lastPendingLsn; lsn !== NULL_LSN; ) {
+    const record = log.read(lsn)
+    if (!done.has(lsn)) actions.unshift({ lsn, payload: record.bytes.slice(record.payloadStart + LINK_BYTES, record.payloadEnd) })
+    lsn = pendingLsnOf(record)
+  }
+  return actions
+}
+
+interface Committed {
+  readonly entry: TransactionEntry
+  readonly actions: PendingAction[]
+}
+
+/** The actions of committed transactions, carried out in the background one step at a time. */
+export class PendingQueue {
+  readonly #writer: PageWriter
+  readonly #rollback: Rollback
+  readonly #runStep: (payload: Uint8Array) => boolean
+  readonly #queue: Committed[] = []
+
+  /** `runStep` does one bounded step of an action and says whether the action is finished. */
+  constructor(writer: PageWriter, rollback: Rollback, runStep: (payload: Uint8Array) => boolean) {
+    this.#writer = writer
+    this.#rollback = rollback
+    this.#runStep = runStep
+  }
+
+  get size(): number {
+    return this.#queue.length
+  }
+
+  add(entry: TransactionEntry, actions: readonly PendingAction[]): void {
+    this.#queue.push({ entry, actions: [...actions] })
+  }
+
+  /**
+   * Does one step; returns whether there is more to do.
+   * @throws what the step throws (`DISK_FULL`, `PAGE_CORRUPT`, ...); the action stays in the queue
+   */
+  step(): boolean {
+    const committed = this.#queue[0]
+    if (committed === undefined) return false
+    const action = committed.actions[0]
+    if (action !== undefined) {
+      this.#writer.log.reserve(0, LINK_BYTES + 2 * CLR_HEADER_BYTES)
+      if (this.#runStep(action.payload)) {
+        this.#logDone(committed.entry, action)
+        committed.actions.shift()
+      }
+    }
+    if (committed.actions.length === 0) {
+      this.#rollback.end(committed.entry)
+      this.#queue.shift()
+    }
+    return this.#queue.length > 0
+  }
+
+  /** Moves the action that cannot go on behind the others, so that it does not hold them up. */
+  postpone(): void {
+    const first = this.#queue.shift()
+    if (first !== undefined) this.#queue.push(first)
+  }
+
+  #logDone(entry: TransactionEntry, action: PendingAction): void {
+    const at = this.#writer.append(entry, RecordType.PENDING_DONE, NULL_LSN, LINK_BYTES)
+    setU53(this.#writer.log.view, at, action.lsn)
+    this.#writer.finish()
+  }
+}

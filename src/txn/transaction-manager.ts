@@ -1,0 +1,273 @@
+/**
+ * The transaction manager: begin, commit, abort, savepoints, system transactions.
+ *
+ * COMMIT appends the COMMIT record and then does what the durability level asks:
+ *
+ * | level  | acknowledged when the record is             | survives                                   |
+ * |--------|---------------------------------------------|--------------------------------------------|
+ * | `full` | durable (shared flush)                      | process kill, kernel crash, power loss      |
+ * | `lazy` | written to the operating system             | process kill; power loss after a flush      |
+ * | `none` | in the log buffer                           | nothing by itself; what survives is a prefix |
+ *
+ * Locks are held until then (strict two-phase locking, I21). At every level what survives a crash is a
+ * prefix of the commit order, because there is one log.
+ *
+ * SYSTEM TRANSACTIONS do work that belongs to no user, such as removing ghosts. They run to completion
+ * in one synchronous step, take no locks, and their commit is not flushed: it becomes durable before
+ * anything that depends on it does, being earlier in the log.
+ */
+import { assert } from '../common/assert.ts'
+import { setU53 } from '../common/bytes.ts'
+import { AriesError } from '../common/errors.ts'
+import { asTxnId, type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
+import type { FailStop } from '../io/fail-stop.ts'
+import type { Runtime } from '../io/runtime.ts'
+import type { LockManager } from '../lock/lock-manager.ts'
+import { RECORD_HEADER_BYTES, RecordType } from '../log/log-record.ts'
+import type { PageWriter } from '../recovery/page-writer.ts'
+import { TransactionEntry, type TransactionTable, TxnStatus } from '../recovery/transaction-table.ts'
+import type { Rollback } from '../recovery/undo.ts'
+import { ActiveTransaction, type SavepointMark } from './active-transaction.ts'
+import { logPending, type PendingQueue } from './pending-actions.ts'
+
+/** When a commit is acknowledged; see the table above. */
+export type Durability = 'none' | 'lazy' | 'full'
+
+/** Records undone in one turn of the event loop. */
+const UNDO_SLICE_RECORDS = 500
+/** Operations after which one gives way to timers and input, which resolved promises alone never do. */
+const OPERATIONS_PER_TURN = 512
+
+const DONE: Promise<void> = Promise.resolve()
+
+export class TransactionManager {
+  readonly statistics = { committed: 0, aborted: 0, readOnly: 0 }
+  readonly #writer: PageWriter
+  readonly #rollback: Rollback
+  readonly #table: TransactionTable
+  readonly #locks: LockManager
+  readonly #runtime: Runtime
+  readonly #failStop: FailStop
+  readonly #pending: PendingQueue
+  readonly #active = new Map<TxnId, ActiveTransaction>()
+  #nextTxnId: number
+  #operations = 0
+
+  constructor(
+    writer: PageWriter,
+    rollback: Rollback,
+    table: TransactionTable,
+    locks: LockManager,
+    runtime: Runtime,
+    failStop: FailStop,
+    pending: PendingQueue,
+    nextTxnId: number,
+  ) {
+    this.#writer = writer
+    this.#rollback = rollback
+    this.#table = table
+    this.#locks = locks
+    this.#runtime = runtime
+    this.#failStop = failStop
+    this.#pending = pending
+    this.#nextTxnId = nextTxnId
+  }
+
+  get nextTxnId(): number {
+    return this.#nextTxnId
+  }
+
+  /** The transactions that have begun and not ended. */
+  get active(): ReadonlyMap<TxnId, ActiveTransaction> {
+    return this.#active
+  }
+
+  begin(): ActiveTransaction {
+    const transaction = new ActiveTransaction(asTxnId(this.#nextTxnId++), this.#runtime.nowMs())
+    this.#active.set(transaction.txnId, transaction)
+    return transaction
+  }
+
+  /**
+   * Counts an operation; now and then returns a promise to wait for, which lets timers and input run.
+   */
+  giveWay(): Promise<void> | undefined {
+    if (++this.#operations < OPERATIONS_PER_TURN) return undefined
+    this.#operations = 0
+    return new Promise((resolve) => this.#runtime.nextTurn(resolve))
+  }
+
+  /**
+   * Commits. Resolves when the transaction is as durable as `durability` asks.
+   * Rejects with `TX_OUTCOME_UNKNOWN` when the log could not be written: a reopen decides.
+   */
+  commit(transaction: ActiveTransaction, durability: Durability): Promise<void> {
+    assert(transaction.state === 'active', 'an active transaction commits')
+    if (!transaction.hasWritten) {
+      this.statistics.readOnly++
+      this.#finish(transaction, 'committed')
+      return DONE
+    }
+    this.#failStop.check()
+    const lsn = this.#logCommit(transaction)
+    transaction.state = 'committing'
+    if (durability === 'full') return this.#awaitDurable(transaction, lsn)
+    try {
+      if (durability === 'lazy') this.#writer.log.writeOut()
+    } catch (error) {
+      return Promise.reject(outcomeUnknown(error))
+    }
+    this.#committed(transaction)
+    return this.giveWay() ?? DONE
+  }
+
+  #logCommit(transaction: ActiveTransaction): Lsn {
+    const { entry } = transaction
+    this.#rollback.spendReserve(entry, RECORD_HEADER_BYTES + 8)
+    const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, 8)
+    setU53(this.#writer.log.view, at, entry.lastPendingLsn)
+    entry.status = TxnStatus.COMMITTING
+    return this.#writer.finish()
+  }
+
+  async #awaitDurable(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
+    try {
+      await this.#writer.log.waitDurable(lsn)
+    } catch (error) {
+      throw outcomeUnknown(error)
+    }
+    this.#committed(transaction)
+  }
+
+  #committed(transaction: ActiveTransaction): void {
+    const { entry, pending } = transaction
+    if (pending.length > 0) this.#pending.add(entry, pending)
+    else this.#rollback.end(entry)
+    this.statistics.committed++
+    this.#finish(transaction, 'committed')
+  }
+
+  #finish(transaction: ActiveTransaction, state: 'committed' | 'aborted'): void {
+    transaction.state = state
+    this.#locks.releaseAll(transaction.owner)
+    this.#active.delete(transaction.txnId)
+  }
+
+  /**
+   * Rolls everything back and ends the transaction.
+   * Rejects with `PAGE_CORRUPT`, `IO_ERROR`, `DISK_FULL` or `DB_FAILED` when a change cannot be
+   * undone now; its locks stay then, `abort` may be called again, and a restart does the same.
+   */
+  async abort(transaction: ActiveTransaction): Promise<void> {
+    assert(transaction.state === 'active' || transaction.state === 'stuck', 'an active transaction aborts')
+    const { entry, owner } = transaction
+    this.#locks.cancelWait(owner, transaction.cause ?? closedError('it was aborted'))
+    transaction.state = 'rolling-back'
+    try {
+      this.#failStop.check()
+      if (transaction.hasWritten) {
+        if (entry.status !== TxnStatus.ABORTING) this.#rollback.begin(entry)
+        await this.#undoSliced(entry, NULL_LSN)
+        this.#rollback.end(entry)
+      }
+    } catch (error) {
+      transaction.state = 'stuck'
+      throw error
+    }
+    this.statistics.aborted++
+    this.#finish(transaction, 'aborted')
+  }
+
+  /** Undoes down to `toLsn`, some records a turn. */
+  async #undoSliced(entry: TransactionEntry, toLsn: Lsn): Promise<void> {
+    let records = 0
+    while (entry.undoNextLsn > toLsn) {
+      this.#failStop.check()
+      this.#rollback.undoNext(entry)
+      if (++records % UNDO_SLICE_RECORDS === 0) await new Promise<void>((resolve) => this.#runtime.nextTurn(resolve))
+    }
+  }
+
+  savepoint(transaction: ActiveTransaction): SavepointMark {
+    return { lsn: transaction.entry.lastLsn, pendingCount: transaction.pending.length }
+  }
+
+  /** Undoes what was done since the savepoint; locks stay. Rejects as `abort` does. */
+  async rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
+    const { entry, pending } = transaction
+    await this.#undoSliced(entry, mark.lsn)
+    pending.length = mark.pendingCount
+    entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
+  }
+
+  /**
+   * Undoes what an operation had done before it failed, at once, so that a transaction is never left
+   * with half an operation. When that fails too, the transaction can only be aborted.
+   */
+  undoOperation(transaction: ActiveTransaction, mark: SavepointMark): void {
+    const { entry, pending } = transaction
+    try {
+      this.#rollback.rollback(entry, mark.lsn)
+      pending.length = mark.pendingCount
+      entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
+    } catch {
+      // The operation's own error is the one to report; the state says that the rest is not undone.
+      transaction.state = 'stuck'
+    }
+  }
+
+  /** Decides that `payload` is to be carried out when the open transaction `entry` commits. @throws `DISK_FULL` */
+  addPending(entry: TransactionEntry, payload: Uint8Array): void {
+    const transaction = this.#active.get(entry.id)
+    assert(transaction !== undefined, 'only an open user transaction leaves something for after its commit')
+    transaction.pending.push(logPending(this.#writer, entry, payload))
+  }
+
+  /**
+   * Runs `action` as a transaction of its own: it commits, without a flush, when the action returns,
+   * and is rolled back when it throws.
+   */
+  systemTransaction<T>(action: (entry: TransactionEntry) => T): T {
+    this.#failStop.check()
+    const entry = new TransactionEntry(asTxnId(this.#nextTxnId++))
+    let result: T
+    try {
+      result = action(entry)
+    } catch (error) {
+      if (entry.lastLsn !== NULL_LSN) {
+        this.#rollback.begin(entry)
+        this.#rollback.rollback(entry, NULL_LSN)
+        this.#rollback.end(entry)
+      }
+      throw error
+    }
+    if (entry.lastLsn !== NULL_LSN) {
+      this.#writer.log.reserve(0, 8)
+      const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, 8)
+      setU53(this.#writer.log.view, at, NULL_LSN)
+      entry.status = TxnStatus.COMMITTING
+      this.#writer.finish()
+      this.#rollback.end(entry)
+    }
+    return result
+  }
+
+  /** The oldest transaction that holds the log back, for statistics. */
+  get oldestEntry(): TransactionEntry | undefined {
+    return this.#table.oldest()
+  }
+}
+
+function outcomeUnknown(cause: unknown): AriesError {
+  return new AriesError(
+    'TX_OUTCOME_UNKNOWN',
+    'the log could not be written while this commit was in flight; reopen the database and look: restart has decided',
+    {},
+    cause,
+  )
+}
+
+/** The error for using a transaction after its end. */
+export function closedError(why: string): AriesError {
+  return new AriesError('TX_CLOSED', `the transaction has ended: ${why}; begin a new one`)
+}
