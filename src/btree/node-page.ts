@@ -37,7 +37,8 @@
  * In an inner node the value is the child's pageId (4 bytes), and a cell's key is where the child's
  * keys begin. The key of slot 0 is the node's low fence and its suffix is left out.
  */
-import { compareRanges, copyBytes, getU53, setU53 } from '../common/bytes.ts'
+import { copyBytes, getU53, setU53 } from '../common/bytes.ts'
+import { copyOfRange } from '../common/byte-slab.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
 import { freeBytesOf, heapStartOf, levelOf, slotCountOf } from '../page/page.ts'
 
@@ -225,10 +226,7 @@ export function storedValueAt(memory: NodeMemory, page: number, slot: number): U
   const { bytes, view } = memory
   const cell = cellAt(view, page, slot)
   const start = valueStartOf(view, cell)
-  const length = valueLengthOf(view, cell)
-  const value = new Uint8Array(length)
-  copyBytes(value, 0, bytes, start, length)
-  return value
+  return copyOfRange(bytes, start, start + valueLengthOf(view, cell))
 }
 
 /**
@@ -245,22 +243,37 @@ export function findSlot(
 ): number {
   const { bytes, view } = memory
   const start = keyStart + prefixLengthOf(view, page)
+  const length = keyEnd - start
   const head = headOf(key, start, keyEnd)
   let low = first
   let high = slotCountOf(view, page)
+  // How many bytes the key is known to share with the cells around the range; those between share the
+  // lesser of the two, so a comparison starts there.
+  let sharedLow = 0
+  let sharedHigh = 0
   while (low < high) {
     const middle = (low + high) >>> 1
     const slot = slotAt(page, middle)
-    const slotHead = view.getUint32(slot, true)
-    let order = slotHead - head
+    let order = view.getUint32(slot, true) - head
+    let shared = 0
     if (order === 0) {
       const cell = page + view.getUint16(slot + SLOT_CELL, true)
+      const suffixLength = suffixLengthOf(view, cell)
+      const end = suffixLength < length ? suffixLength : length
       const suffix = cell + CELL_HEADER_BYTES
-      order = compareRanges(bytes, suffix, suffix + suffixLengthOf(view, cell), key, start, keyEnd)
+      shared = sharedLow < sharedHigh ? sharedLow : sharedHigh
+      while (shared < end && bytes[suffix + shared] === key[start + shared]) shared++
+      if (shared < end) order = (bytes[suffix + shared] as number) - (key[start + shared] as number)
+      else order = suffixLength - length
       if (order === 0) return middle
     }
-    if (order < 0) low = middle + 1
-    else high = middle
+    if (order < 0) {
+      low = middle + 1
+      sharedLow = shared
+    } else {
+      high = middle
+      sharedHigh = shared
+    }
   }
   return ~low
 }

@@ -29,6 +29,7 @@ import { TreeOperation } from './btree-log.ts'
 import { appendCell, appendFirstChild, formatNode, shapeOf } from './node-build.ts'
 import { cellBytesIn } from './node-edit.ts'
 import {
+  capacityOf,
   CHILD_BYTES,
   cellAt,
   cellBytesOf,
@@ -38,6 +39,7 @@ import {
   flagsOf,
   GHOST_FLAG,
   ghostCountOf,
+  highFenceLengthOf,
   highFenceOf,
   keyAt,
   keyLengthOf,
@@ -116,17 +118,23 @@ export class Splitter {
       assert(count > 0, 'any cell fits an empty leaf')
       let at = isLast ? count : this.#middle(page, count)
       if (count === 1) at = compareBytes(key, keyAt(buffer, page, 0)) > 0 ? 1 : 0
-      const left = at === 0 ? key : keyAt(buffer, page, at - 1)
-      const right = at === count ? key : keyAt(buffer, page, at)
-      return { at, separator: shortestBetween(left, right) }
+      for (;;) {
+        const left = at === 0 ? key : keyAt(buffer, page, at - 1)
+        const right = at === count ? key : keyAt(buffer, page, at)
+        const separator = shortestBetween(left, right)
+        // What stays has to leave room for the separator, which becomes the node's high fence.
+        if (at === 0 || this.#cellBytesBefore(page, at) + separator.length <= this.#roomBelowLowFence(page)) {
+          return { at, separator }
+        }
+        at--
+      }
     })
   }
 
   /** The slot that begins the second half by bytes; neither half is empty when there are two cells. */
   #middle(page: number, count: number): number {
     const { view } = this.#context.buffer
-    let total = 0
-    for (let slot = 0; slot < count; slot++) total += SLOT_BYTES + cellBytesOf(view, cellAt(view, page, slot))
+    const total = this.#cellBytesBefore(page, count)
     let bytes = 0
     let at = 0
     while (at < count - 1 && bytes < total / 2) {
@@ -134,6 +142,19 @@ export class Splitter {
       at++
     }
     return at
+  }
+
+  #cellBytesBefore(page: number, end: number): number {
+    const { view } = this.#context.buffer
+    let bytes = 0
+    for (let slot = 0; slot < end; slot++) bytes += SLOT_BYTES + cellBytesOf(view, cellAt(view, page, slot))
+    return bytes
+  }
+
+  /** What slots, cells and high fence of the node have to share. */
+  #roomBelowLowFence(page: number): number {
+    const { buffer } = this.#context
+    return capacityOf(buffer, page) + highFenceLengthOf(buffer.view, page)
   }
 
   #hasRoomForChild(parent: PageId, separator: Uint8Array): boolean {

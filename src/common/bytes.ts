@@ -46,7 +46,7 @@ export function copyBytes(
   sourceStart: number,
   length: number,
 ): void {
-  if (length <= 48) {
+  if (length <= 24) {
     for (let i = 0; i < length; i++) target[targetStart + i] = source[sourceStart + i] as number
   } else {
     target.set(source.subarray(sourceStart, sourceStart + length), targetStart)
