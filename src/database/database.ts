@@ -245,7 +245,9 @@ export class Database {
     this.#maintenance.finish()
     await managers.buffer.writeAll()
     const isClean = managers.table.size === 0 && managers.buffer.quarantined.length === 0
-    if (checkpointer.logBytesSince > 0 || !this.#isCleanAlready) await this.#maintenance.checkpoint(isClean)
+    if (checkpointer.logBytesSince === 0 && this.#isCleanAlready) return
+    await this.#maintenance.checkpoint(isClean)
+    managers.log.wipeBehindEnd()
   }
 
   /** Opened after a clean shutdown and not written since: the files are as they should be. */

@@ -2,21 +2,23 @@
  * Opening: locks the directory, then makes a database or restarts the one that is there.
  *
  * Nothing is written before it is known that the files are ours, whole, and that the log ends where it
- * seems to end. Then, and only when the last shutdown was not clean:
+ * seems to end. Then:
  *
- *   1. torn pages come back from the double-write file
- *   2. everything behind the end of the log is wiped, so that a half-persisted batch cannot come back
- *      to life behind new records (I31)
+ *   1. what lies behind the end of the log is wiped, so that a half-persisted batch cannot come back to
+ *      life behind new records (I31); after a clean shutdown nothing does
+ *
+ * and, only when the last shutdown was not clean:
+ *
+ *   2. torn pages come back from the double-write file
  *   3. restart: redo, undo
  *   4. a checkpoint
  */
 import { CATALOG_TREE } from '../btree/catalog.ts'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
-import { isZero } from '../common/bytes.ts'
 import { asLsn, type Lsn, type PageId } from '../common/ids.ts'
 import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
-import { type File, type FileSystem, ioError, readFully, writeFully } from '../io/file-system.ts'
+import type { FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { Identity } from '../log/identity.ts'
 import type { MasterRecord } from '../log/master-record.ts'
@@ -132,7 +134,7 @@ async function restartDatabase(context: Context): Promise<Opened> {
   if (!isClean && !fileSystem.writable) throw readOnly(fileSystem, 'the database was not closed cleanly, and recovery must write')
   const analysisMs = runtime.nowMs() - startedMs
 
-  if (!isClean) wipeBehind(segments, analysis.endLsn, identity.segmentBytes)
+  if (fileSystem.writable) segments.wipeFrom(analysis.endLsn)
   if (!settings.doubleWrite) removeDoubleWrite(fileSystem)
   let isRestarting = true
   const managers = assemble({
@@ -190,37 +192,6 @@ function checkDataLength(managers: Managers, master: MasterRecord): void {
   )
 }
 
-/** Makes sure that nothing behind the end of the log can ever be taken for a record again (I31). */
-function wipeBehind(segments: Segments, endLsn: Lsn, segmentBytes: number): void {
-  const number = Math.floor(endLsn / segmentBytes)
-  if (segments.has(number)) wipeRest(segments.file(number), endLsn % segmentBytes, segmentBytes)
-  for (let later = number + 1; later * segmentBytes < segments.allocatedLsn; later++) {
-    if (segments.has(later) && isZeroFrom(segments.file(later), SEGMENT_HEADER_BYTES, segmentBytes)) continue
-    segments.removeFrom(later)
-    return
-  }
-}
-
-function wipeRest(file: File, from: number, segmentBytes: number): void {
-  if (file.size() >= segmentBytes && isZeroFrom(file, from, segmentBytes)) return
-  try {
-    const zeros = new Uint8Array(segmentBytes - from)
-    writeFully(file, zeros, 0, zeros.length, from)
-    file.syncBlocking()
-  } catch (error) {
-    throw ioError(error, 'wiping behind the end', file.name)
-  }
-}
-
-function isZeroFrom(file: File, from: number, to: number): boolean {
-  const bytes = new Uint8Array(1 << 16)
-  for (let at = from; at < to; at += bytes.length) {
-    const count = readFully(file, bytes, 0, Math.min(bytes.length, to - at), at)
-    if (!isZero(bytes, 0, count)) return false
-  }
-  return true
-}
-
 /** Without double-writing, what is in the file must not be restored from by a later open. */
 function removeDoubleWrite(fileSystem: FileSystem): void {
   if (!fileSystem.writable || !fileSystem.list().includes(DOUBLE_WRITE_FILE_NAME)) return
@@ -253,11 +224,12 @@ function runRestart(
 
 /** Carries out what committed transactions had left to do, and takes a checkpoint if anything was logged since the last. */
 async function finishRestart(managers: Managers, location: Location, analysis: Analysis): Promise<Checkpointer> {
-  const { log, pending, table, buffer } = managers
+  const { log, pending, table } = managers
   for (const entry of table) pending.add(entry, readPending(log, entry))
   finishPending(pending)
   const { checkpointLsn } = location.master
-  const lowWater = lowWaterMark(checkpointLsn, [...buffer.dirtyPages()].map(([, recLsn]) => recLsn), [])
+  // As long as the master names the old checkpoint, the next restart begins with its tables, not with these.
+  const lowWater = lowWaterMark(checkpointLsn, analysis.dirtyPages.values(), [])
   const checkpointer = makeCheckpointer(managers, checkpointLsn, analysis.checkpointEndLsn, lowWater.lsn)
   if (checkpointer.logBytesSince > 0 || location.notices.length > 0) await checkpointer.take()
   return checkpointer

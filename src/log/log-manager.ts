@@ -389,6 +389,12 @@ export class LogManager {
     }
   }
 
+  /** For a clean shutdown: leaves nothing behind the end that the next open would have to wipe (I31). */
+  wipeBehindEnd(): void {
+    this.#failStop.check()
+    this.#segments.wipeFrom(this.nextLsn)
+  }
+
   /** Bytes of log files on disk, and the first LSN still there. */
   get retention(): { bytes: number; firstLsn: Lsn } {
     return { bytes: this.#segments.count * this.#identity.segmentBytes, firstLsn: asLsn(this.#segments.firstLsn) }

@@ -15,13 +15,15 @@
  * INVARIANT I12: nothing at or above the low-water mark is recycled.
  */
 import { assert } from '../common/assert.ts'
+import { isZero } from '../common/bytes.ts'
 import type { Lsn } from '../common/ids.ts'
-import { type File, type FileSystem, ioError, writeFully } from '../io/file-system.ts'
+import { type File, type FileSystem, ioError, readFully, writeFully } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
-import { encodeSegmentHeader, segmentName, segmentNumberOf } from './segment.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from './segment.ts'
 
 /** Zeros are written in pieces of this size. */
 const FILL_BYTES = 1 << 20
+const READ_BYTES = 1 << 16
 /** Recycled segments kept ahead of the tail; more than that are removed. */
 const SPARE_SEGMENTS_MAX = 8
 /** A segment under construction: renamed to its real name when it is whole. */
@@ -169,8 +171,43 @@ export class Segments {
     while (this.#first < this.#end && !this.#present.has(this.#first)) this.#first++
   }
 
+  /**
+   * Makes sure that nothing at or behind `endLsn`, the end of the log, can ever be taken for a record
+   * (I31): zeros the rest of its segment and removes later ones, unless they are zero already. Durable.
+   * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
+   */
+  wipeFrom(endLsn: Lsn): void {
+    const number = this.numberOf(endLsn)
+    try {
+      if (this.has(number)) this.#wipeRest(this.file(number), endLsn % this.segmentBytes)
+      for (let later = number + 1; later < this.#end; later++) {
+        if (this.has(later) && this.#isZeroFrom(this.file(later), SEGMENT_HEADER_BYTES)) continue
+        this.#removeFrom(later)
+        break
+      }
+    } catch (error) {
+      throw ioError(error, 'wiping behind the end', segmentName(number))
+    }
+  }
+
+  #wipeRest(file: File, from: number): void {
+    if (file.size() >= this.segmentBytes && this.#isZeroFrom(file, from)) return
+    const zeros = new Uint8Array(this.segmentBytes - from)
+    writeFully(file, zeros, 0, zeros.length, from)
+    file.syncBlocking()
+  }
+
+  #isZeroFrom(file: File, from: number): boolean {
+    const bytes = new Uint8Array(READ_BYTES)
+    for (let at = from; at < this.segmentBytes; at += bytes.length) {
+      const count = readFully(file, bytes, 0, Math.min(bytes.length, this.segmentBytes - at), at)
+      if (!isZero(bytes, 0, count)) return false
+    }
+    return true
+  }
+
   /** Removes all segments from `number` on: they hold nothing that was acknowledged. Durable. */
-  removeFrom(number: number): void {
+  #removeFrom(number: number): void {
     let removed = false
     for (const name of this.#fileSystem.list()) {
       const found = segmentNumberOf(name)
