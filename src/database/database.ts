@@ -230,8 +230,8 @@ export class Database {
     const { managers } = this.#opened
     const cause = new AriesError('DB_CLOSED', 'the database was closed')
     managers.locks.close(cause)
+    await managers.transactions.commitsSettled()
     for (const active of [...managers.transactions.active.values()]) {
-      if (active.state === 'committing') await managers.log.flush()
       if (active.state !== 'active') continue
       active.cause = cause
       // What cannot be rolled back now is rolled back by the next restart.

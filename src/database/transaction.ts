@@ -102,7 +102,7 @@ export class Transaction {
     try {
       const bytes = this.#keyOf(table, key)
       const content = valueBytes(table, value)
-      const tree = this.#treeFor(table.name, LockMode.IX) ?? this.#makeTable(table.name)
+      const tree = this.#treeForPut(table.name)
       if (typeof tree !== 'number') return this.#wait(tree, () => this.#put(table, key, value))
       const wait = this.#lock(tree, bytes, LockMode.X)
       if (wait !== undefined) return this.#wait(wait, () => this.#put(table, key, value))
@@ -360,9 +360,15 @@ export class Transaction {
     }
   }
 
-  /** Makes the table that a write needs, once it is locked so that nobody else makes it too. */
-  #makeTable(name: string): PageId | Promise<void> {
-    const found = this.#treeFor(name, LockMode.X)
+  /**
+   * The tree to put into; makes the table when there is none. Who finds none locks the name exclusively
+   * at once: if two took the weaker lock first, neither could get the stronger one.
+   */
+  #treeForPut(name: string): PageId | Promise<void> {
+    const known = this.#trees.get(name)
+    if (known !== undefined && known.mode >= LockMode.IX) return known.tree
+    const isThere = this.#store.findTree(name) !== undefined
+    const found = (isThere ? this.#treeFor(name, LockMode.IX) : undefined) ?? this.#treeFor(name, LockMode.X)
     if (found !== undefined) return found
     const tree = this.#store.createTree(this.#active, name)
     this.#trees.set(name, { tree, mode: LockMode.X })

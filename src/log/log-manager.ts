@@ -210,6 +210,8 @@ export class LogManager {
       this.writeOut()
       this.#bufferLsn += this.#tail
       this.#tail = 0
+      // What the reader holds may have been read before the records behind it were written.
+      this.#reader.reset()
     }
     if (this.#markerAt < 0) {
       this.#fitSegment(MARKER_BYTES)

@@ -50,6 +50,7 @@ export class TransactionManager {
   readonly #failStop: FailStop
   readonly #pending: PendingQueue
   readonly #active = new Map<TxnId, ActiveTransaction>()
+  readonly #committing = new Set<Promise<void>>()
   #nextTxnId: number
   #operations = 0
 
@@ -111,7 +112,7 @@ export class TransactionManager {
     this.#failStop.check()
     const lsn = this.#logCommit(transaction)
     transaction.state = 'committing'
-    if (durability === 'full') return this.#awaitDurable(transaction, lsn)
+    if (durability === 'full') return this.#track(this.#awaitDurable(transaction, lsn))
     try {
       if (durability === 'lazy') this.#writer.log.writeOut()
     } catch (error) {
@@ -130,6 +131,13 @@ export class TransactionManager {
     return this.#writer.finish()
   }
 
+  #track(commit: Promise<void>): Promise<void> {
+    this.#committing.add(commit)
+    const forget = (): void => void this.#committing.delete(commit)
+    commit.then(forget, forget)
+    return commit
+  }
+
   async #awaitDurable(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
     try {
       await this.#writer.log.waitDurable(lsn)
@@ -137,6 +145,11 @@ export class TransactionManager {
       throw outcomeUnknown(error)
     }
     this.#committed(transaction)
+  }
+
+  /** Resolves when no commit is in flight any more, whether they succeeded or the engine stopped. */
+  async commitsSettled(): Promise<void> {
+    await Promise.allSettled(this.#committing)
   }
 
   #committed(transaction: ActiveTransaction): void {
