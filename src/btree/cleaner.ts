@@ -4,7 +4,8 @@
  * way. A name is a hint; the leaf may have become anything by the time it is looked at.
  *
  * A step handles one leaf in one system transaction. A leaf whose ghosts are all still locked is set
- * aside until a later round of steps, so that a round ends.
+ * aside until the next round of steps, so that a round ends. A round ends with the step that returns
+ * false.
  */
 import type { PageId } from '../common/ids.ts'
 import { ownerOf, PageType, pageTypeOf } from '../page/page.ts'
@@ -17,8 +18,9 @@ export class Cleaner {
   readonly #context: TreeContext
   readonly #splitter: Splitter
   readonly #merger: Merger
-  #ready = new Map<PageId, Tree>()
-  #setAside = new Map<PageId, Tree>()
+  readonly #ready = new Map<PageId, Tree>()
+  readonly #setAside = new Map<PageId, Tree>()
+  #isRoundOver = true
 
   constructor(context: TreeContext, splitter: Splitter) {
     this.#context = context
@@ -36,16 +38,17 @@ export class Cleaner {
 
   /** Handles one leaf; returns whether another step now could do more. */
   step(): boolean {
-    if (this.#ready.size === 0) {
-      this.#ready = this.#setAside
-      this.#setAside = new Map()
+    if (this.#isRoundOver) {
+      for (const [leaf, tree] of this.#setAside) this.#ready.set(leaf, tree)
+      this.#setAside.clear()
     }
     for (const [leaf, tree] of this.#ready) {
       this.#ready.delete(leaf)
       if (this.#isLeafOf(leaf, tree)) this.#clean(leaf, tree)
       break
     }
-    return this.#ready.size > 0
+    this.#isRoundOver = this.#ready.size === 0
+    return !this.#isRoundOver
   }
 
   #clean(leaf: PageId, tree: Tree): void {
