@@ -19,7 +19,13 @@ const RUNS = 40
 const TRANSACTIONS = 2
 
 type Step =
-  | { readonly kind: 'put'; readonly txn: number; readonly from: number; readonly count: number; readonly bytes: number }
+  | {
+      readonly kind: 'put'
+      readonly txn: number
+      readonly from: number
+      readonly count: number
+      readonly bytes: number
+    }
   | { readonly kind: 'delete'; readonly txn: number; readonly from: number; readonly count: number }
   | { readonly kind: 'commit' | 'rollback' | 'savepoint' | 'rollback-to'; readonly txn: number }
   | { readonly kind: 'clean' }

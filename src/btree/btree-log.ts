@@ -279,7 +279,17 @@ export function redoTree(memory: NodeMemory, scratch: NodeMemory, record: LogRec
       const start = record.payloadEnd - newLength
       const slot = slotOfRecord(record)
       setFlags(memory.view, page, slot, view.getUint8(at + FLAGS))
-      spliceValue(memory, scratch, page, slot, view.getUint16(at + REPLACE_AT, true), oldLength, bytes, start, newLength)
+      spliceValue(
+        memory,
+        scratch,
+        page,
+        slot,
+        view.getUint16(at + REPLACE_AT, true),
+        oldLength,
+        bytes,
+        start,
+        newLength,
+      )
       break
     }
     case TreeOperation.RESTORE: {

@@ -256,7 +256,10 @@ export class BTree {
 
   #checkKey(key: Uint8Array): void {
     if (key.length > this.#maxKeyBytes) {
-      throw new AriesError('KEY_TOO_LARGE', `a key of ${key.length} bytes; the most is ${this.#maxKeyBytes}, a quarter of a page`)
+      throw new AriesError(
+        'KEY_TOO_LARGE',
+        `a key of ${key.length} bytes; the most is ${this.#maxKeyBytes}, a quarter of a page`,
+      )
     }
     assert(key.length > 0, 'a key has at least one byte')
   }

@@ -94,7 +94,9 @@ function encodeEntry(tree: Tree): Uint8Array {
 function decodeEntry(name: string, value: Uint8Array): Tree {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
   if (value.length !== ENTRY_BYTES || view.getUint8(0) !== ENTRY_VERSION) {
-    throw new AriesError('FORMAT_UNSUPPORTED', `this build cannot read the catalog entry of table "${name}"`, { table: name })
+    throw new AriesError('FORMAT_UNSUPPORTED', `this build cannot read the catalog entry of table "${name}"`, {
+      table: name,
+    })
   }
   return asPageId(view.getUint32(1, true))
 }

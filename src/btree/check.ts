@@ -9,7 +9,16 @@
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
-import { freeBytesOf, levelOf, ownerOf, PageType, pageTypeOf, rightSiblingOf, slotCountOf, heapStartOf } from '../page/page.ts'
+import {
+  freeBytesOf,
+  heapStartOf,
+  levelOf,
+  ownerOf,
+  PageType,
+  pageTypeOf,
+  rightSiblingOf,
+  slotCountOf,
+} from '../page/page.ts'
 import { decodeValueRef } from '../space/overflow-page.ts'
 import type { BTree } from './btree.ts'
 import {
@@ -18,8 +27,8 @@ import {
   childAt,
   fencesAt,
   flagsOf,
-  gapBytesOf,
   GHOST_FLAG,
+  gapBytesOf,
   ghostCountOf,
   headOf,
   highFenceOf,
@@ -133,7 +142,8 @@ class Checker {
       this.#report(pageId, `has level ${level}, not ${expected.level}`)
       return false
     }
-    if (compareBytes(lowFenceOf(buffer, page), expected.low) !== 0) this.#report(pageId, 'low fence differs from the parent')
+    if (compareBytes(lowFenceOf(buffer, page), expected.low) !== 0)
+      this.#report(pageId, 'low fence differs from the parent')
     if (compareBytes(highFenceOf(buffer, page), expected.high) !== 0) {
       this.#report(pageId, 'high fence differs from the parent')
     }
@@ -159,7 +169,8 @@ class Checker {
       cellBytes += cellBytesOf(view, cell)
       if ((flagsOf(view, cell) & GHOST_FLAG) !== 0) ghosts++
       const key = keyAt(buffer, page, slot)
-      if (previous !== undefined && compareBytes(previous, key) >= 0) this.#report(pageId, `slot ${slot} is out of order`)
+      if (previous !== undefined && compareBytes(previous, key) >= 0)
+        this.#report(pageId, `slot ${slot} is out of order`)
       if (compareBytes(key, expected.low) < 0) this.#report(pageId, `slot ${slot} is below the low fence`)
       if (expected.high.length > 0 && compareBytes(key, expected.high) >= 0) {
         this.#report(pageId, `slot ${slot} is not below the high fence`)
@@ -170,7 +181,8 @@ class Checker {
       }
       previous = key
     }
-    if (ghosts !== ghostCountOf(view, page)) this.#report(pageId, `has ${ghosts} ghosts, not ${ghostCountOf(view, page)}`)
+    if (ghosts !== ghostCountOf(view, page))
+      this.#report(pageId, `has ${ghosts} ghosts, not ${ghostCountOf(view, page)}`)
     const heapBytes = fencesAt(buffer, page) - page - heapStartOf(view, page)
     if (gapBytesOf(view, page) < 0 || bytes.length < page) this.#report(pageId, 'slots and cells overlap')
     if (heapBytes !== cellBytes + freeBytesOf(view, page)) {

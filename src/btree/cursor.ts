@@ -7,9 +7,10 @@
  * So it stays right while others insert, split, merge and delete between calls, and after its own
  * entry is gone.
  */
+
+import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { assert } from '../common/assert.ts'
 import { asPageId, NULL_LSN, type PageId } from '../common/ids.ts'
-import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { ownerOf, PageType, pageIdOf, pageLsnOf, pageTypeOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
 import type { BTree } from './btree.ts'
 import {

@@ -12,16 +12,7 @@ import { levelOf, PageType, pageTypeOf, slotCountOf } from '../page/page.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { decodeValueRef, type ValueRef } from '../space/overflow-page.ts'
 import { removeChild } from './merge.ts'
-import {
-  cellAt,
-  childAt,
-  flagsOf,
-  GHOST_FLAG,
-  OVERFLOW_FLAG,
-  type Tree,
-  treeIdOf,
-  valueStartOf,
-} from './node-page.ts'
+import { cellAt, childAt, flagsOf, GHOST_FLAG, OVERFLOW_FLAG, type Tree, treeIdOf, valueStartOf } from './node-page.ts'
 import type { TreeContext } from './tree-context.ts'
 
 /** Bounds the time of one step. */

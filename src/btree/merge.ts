@@ -114,7 +114,12 @@ export class Merger {
         const capacity = buffer.pageSize - NODE_HEADER_BYTES - low.length - high.length
         const bothHaveCells = slotCountOf(view, leftPage) > 0 && slotCountOf(view, rightPage) > 0
         if (bytes > (bothHaveCells ? capacity * (1 - SPARE_SHARE) : capacity)) return false
-        formatNode(scratch, 0, left, { ...shapeOf(view, leftPage), low, high, rightSibling: rightSiblingOf(view, rightPage) })
+        formatNode(scratch, 0, left, {
+          ...shapeOf(view, leftPage),
+          low,
+          high,
+          rightSibling: rightSiblingOf(view, rightPage),
+        })
         for (const page of [leftPage, rightPage]) {
           const count = slotCountOf(view, page)
           for (let slot = 0; slot < count; slot++) appendCell(scratch, buffer, page, slot)
@@ -129,7 +134,9 @@ export class Merger {
     const { buffer, records, scratch, ports } = this.#context
     this.#context.structureChange(entry, (savedLsn) => {
       const low = this.#context.withPage(right, (page) => lowFenceOf(buffer, page))
-      this.#context.withPage(parent, (page) => removeChild(this.#context, entry, tree, page, findChildSlot(buffer, page, low, 0, low.length)))
+      this.#context.withPage(parent, (page) =>
+        removeChild(this.#context, entry, tree, page, findChildSlot(buffer, page, low, 0, low.length)),
+      )
       ports.space.free(entry, right)
       this.#context.withPage(left, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
     })
@@ -147,7 +154,11 @@ export class Merger {
       if (child === undefined) return collapsed
       this.#context.structureChange(entry, (savedLsn) => {
         this.#context.withPage(child, (page) => {
-          formatNode(scratch, 0, tree, { ...shapeOf(view, page), low: lowFenceOf(buffer, page), high: highFenceOf(buffer, page) })
+          formatNode(scratch, 0, tree, {
+            ...shapeOf(view, page),
+            low: lowFenceOf(buffer, page),
+            high: highFenceOf(buffer, page),
+          })
           const count = slotCountOf(view, page)
           for (let slot = 0; slot < count; slot++) appendCell(scratch, buffer, page, slot)
         })
@@ -159,7 +170,13 @@ export class Merger {
 }
 
 /** Takes a child out of the inner node at `page`, undoably. */
-export function removeChild(context: TreeContext, entry: TransactionEntry, tree: Tree, page: number, slot: number): void {
+export function removeChild(
+  context: TreeContext,
+  entry: TransactionEntry,
+  tree: Tree,
+  page: number,
+  slot: number,
+): void {
   const { buffer, records } = context
   const key = keyAt(buffer, page, slot)
   const child = storedValueAt(buffer, page, slot)

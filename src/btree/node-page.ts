@@ -37,8 +37,9 @@
  * In an inner node the value is the child's pageId (4 bytes), and a cell's key is where the child's
  * keys begin. The key of slot 0 is the node's low fence and its suffix is left out.
  */
-import { copyBytes, getU53, setU53 } from '../common/bytes.ts'
+
 import { copyOfRange } from '../common/byte-slab.ts'
+import { copyBytes, getU53, setU53 } from '../common/bytes.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
 import { freeBytesOf, heapStartOf, levelOf, slotCountOf } from '../page/page.ts'
 

@@ -29,8 +29,8 @@ import { TreeOperation } from './btree-log.ts'
 import { appendCell, appendFirstChild, formatNode, shapeOf } from './node-build.ts'
 import { cellBytesIn } from './node-edit.ts'
 import {
-  capacityOf,
   CHILD_BYTES,
+  capacityOf,
   cellAt,
   cellBytesOf,
   commonPrefix,

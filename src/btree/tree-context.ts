@@ -6,9 +6,10 @@
  * of a structure change, and a page needs to be pinned only while its bytes are looked at. A descent
  * holds one pin at a time; nothing holds more than four, so a pool of eight frames is enough.
  */
+
+import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { assert } from '../common/assert.ts'
 import type { Lsn, PageId } from '../common/ids.ts'
-import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { levelOf, ownerOf, slotCountOf } from '../page/page.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
@@ -80,13 +81,7 @@ export class TreeContext {
 export const structureChangeBytes = (pageSize: number): number => 3 * pageSize
 
 /** Pins and returns the leaf that covers `key[keyStart, keyEnd)`. */
-export function fixLeaf(
-  buffer: BufferManager,
-  tree: Tree,
-  key: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-): number {
+export function fixLeaf(buffer: BufferManager, tree: Tree, key: Uint8Array, keyStart: number, keyEnd: number): number {
   let page = buffer.fix(tree)
   while (levelOf(buffer.view, page) > 0) {
     const child = childAt(buffer.view, page, findChildSlot(buffer, page, key, keyStart, keyEnd))
