@@ -96,10 +96,11 @@ export class Checkpointer {
 
   /**
    * Takes a checkpoint, or joins the one that is being taken. With `isClean`, declares that nothing
-   * follows it: the database is being closed.
+   * follows it: the database is being closed; another one declares no such thing, so it is not joined.
    * Rejects with `DB_FAILED`, or `DISK_FULL` when it can be tried again.
    */
   take(isClean = false): Promise<void> {
+    if (isClean && this.#running !== undefined) return this.#running.then(() => this.take(true))
     this.#running ??= this.#take(isClean).finally(() => {
       this.#running = undefined
     })
