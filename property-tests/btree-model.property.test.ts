@@ -15,7 +15,7 @@ import type { TransactionEntry } from '../src/recovery/transaction-table.ts'
 import { Fixture, hex } from '../test/btree/fixture.ts'
 
 const KEYS = 400
-const RUNS = 40
+const RUNS = 25
 const TRANSACTIONS = 2
 
 type Step =
@@ -29,6 +29,7 @@ type Step =
   | { readonly kind: 'delete'; readonly txn: number; readonly from: number; readonly count: number }
   | { readonly kind: 'commit' | 'rollback' | 'savepoint' | 'rollback-to'; readonly txn: number }
   | { readonly kind: 'clean' }
+  | { readonly kind: 'walk'; readonly count: number; readonly reverse: boolean }
 
 const txn = fc.nat(TRANSACTIONS - 1)
 const from = fc.nat(KEYS - 1)
@@ -51,6 +52,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       arbitrary: fc.record({ kind: fc.constantFrom('commit', 'rollback', 'savepoint', 'rollback-to'), txn }),
     },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('clean' as const) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('walk' as const), count, reverse: fc.boolean() }) },
   ),
   { minLength: 5, maxLength: 40 },
 )
@@ -73,6 +75,12 @@ interface Open {
   savepoint: { lsn: Lsn; changes: Map<string, Uint8Array | undefined> } | undefined
 }
 
+/** A cursor and the key it stands at; none before the first entry and behind the last. */
+interface OpenCursor {
+  readonly cursor: TreeCursor
+  last: string | undefined
+}
+
 class Run {
   readonly fixture = new Fixture()
   readonly tree: Tree
@@ -80,17 +88,50 @@ class Run {
   readonly committed = new Map<string, Uint8Array>()
   readonly #open: (Open | undefined)[] = new Array(TRANSACTIONS).fill(undefined)
   readonly #lockedBy = new Map<string, Open>()
+  readonly #forward: OpenCursor
+  readonly #backward: OpenCursor
   #serial = 0
 
   constructor(style: number) {
     this.tree = this.fixture.run((entry) => this.fixture.btree.create(entry))
+    this.#forward = { cursor: new TreeCursor(this.fixture.btree, this.tree), last: undefined }
+    this.#backward = { cursor: new TreeCursor(this.fixture.btree, this.tree), last: undefined }
     this.keys = Array.from({ length: KEYS }, (_, index) => keyOf(index, style))
   }
 
   step(step: Step): void {
-    if (step.kind === 'clean') return this.fixture.cleanAll()
-    const open = this.#transaction(step.txn)
-    if (step.kind === 'put' || step.kind === 'delete') return this.#write(open, step)
+    if (step.kind === 'clean') {
+      this.fixture.cleanAll()
+    } else if (step.kind === 'walk') {
+      this.#walkOn(step.count, step.reverse)
+    } else if (step.kind === 'put' || step.kind === 'delete') {
+      this.#write(this.#transaction(step.txn), step)
+    } else {
+      this.#control(this.#transaction(step.txn), step)
+    }
+  }
+
+  /** Moves one of two cursors, which stay open over all that happens, on by `count` entries. */
+  #walkOn(count: number, reverse: boolean): void {
+    const cursor = reverse ? this.#backward : this.#forward
+    const visible = this.#visible()
+    const sorted = [...visible.keys()].sort()
+    if (reverse) sorted.reverse()
+    const comesAfter = (name: string, last: string): boolean => (reverse ? name < last : name > last)
+    for (let i = 0; i < count; i++) {
+      const { last } = cursor
+      const expected = last === undefined ? sorted[0] : sorted.find((name) => comesAfter(name, last))
+      let found =
+        last === undefined ? cursor.cursor.seek(undefined, { reverse, inclusive: true }) : cursor.cursor.advance()
+      while (found && cursor.cursor.isGhost) found = cursor.cursor.advance()
+      cursor.last = found ? hex(cursor.cursor.key()) : undefined
+      expect(cursor.last).toBe(expected)
+      if (!found) return
+      expectSame(cursor.cursor.value(), visible.get(cursor.last as string))
+    }
+  }
+
+  #control(open: Open, step: Extract<Step, { kind: 'commit' | 'rollback' | 'savepoint' | 'rollback-to' }>): void {
     if (step.kind === 'savepoint') {
       open.savepoint = { lsn: open.entry.lastLsn, changes: new Map(open.changes) }
     } else if (step.kind === 'rollback-to') {

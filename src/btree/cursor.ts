@@ -3,7 +3,8 @@
  * key before it decides what a ghost means.
  *
  * It holds no pin between calls. It remembers the leaf, the slot, the leaf's pageLsn and the key: as
- * long as the pageLsn is the same the slot is too, else it goes down from the root again by the key.
+ * long as no page was freed and the pageLsn is the same, the slot is too; else it goes down from the
+ * root again by the key.
  * So it stays right while others insert, split, merge and delete between calls, and after its own
  * entry is gone.
  */
@@ -11,7 +12,7 @@
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { assert } from '../common/assert.ts'
 import { asPageId, NULL_LSN, type PageId } from '../common/ids.ts'
-import { ownerOf, PageType, pageIdOf, pageLsnOf, pageTypeOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
+import { pageIdOf, pageLsnOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
 import type { BTree } from './btree.ts'
 import {
   cellAt,
@@ -48,6 +49,7 @@ export class TreeCursor {
   #leaf: PageId = asPageId(0)
   #slot = -1
   #leafLsn = NULL_LSN
+  #freedPageCount = 0
 
   constructor(btree: BTree, tree: Tree) {
     this.#btree = btree
@@ -158,6 +160,7 @@ export class TreeCursor {
     const buffer = this.#buffer
     this.#leaf = pageIdOf(buffer.view, page)
     this.#leafLsn = pageLsnOf(buffer.view, page)
+    this.#freedPageCount = this.#btree.context.freedPageCount
     this.#slot = slot
     this.#keyLength = keyLengthOf(buffer, page, slot)
     copyKeyFrom(buffer, page, slot, 0, this.#key, 0)
@@ -170,17 +173,11 @@ export class TreeCursor {
     return false
   }
 
-  /** Pins the leaf if nothing has changed it since; -1 otherwise. */
+  /** Pins the leaf if it is certain that nothing has changed it since; -1 otherwise. */
   #fixUnchanged(): number {
-    const { view } = this.#buffer
+    if (this.#freedPageCount !== this.#btree.context.freedPageCount) return -1
     const page = this.#buffer.fix(this.#leaf)
-    if (
-      pageLsnOf(view, page) === this.#leafLsn &&
-      pageTypeOf(view, page) === PageType.LEAF &&
-      ownerOf(view, page) === this.#tree
-    ) {
-      return page
-    }
+    if (pageLsnOf(this.#buffer.view, page) === this.#leafLsn) return page
     this.#buffer.unfix(page)
     return -1
   }
@@ -199,6 +196,7 @@ export class TreeCursor {
     this.#slot = found
     this.#leaf = pageIdOf(this.#buffer.view, page)
     this.#leafLsn = pageLsnOf(this.#buffer.view, page)
+    this.#freedPageCount = this.#btree.context.freedPageCount
     return page
   }
 }

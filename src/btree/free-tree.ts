@@ -33,7 +33,7 @@ export class TreeFreer {
     if (this.#freeChains(this.#lastPath(tree))) return false
     return ports.systemTransaction((entry) => {
       if (!this.#freeLeaves(entry, tree)) return false
-      ports.space.free(entry, tree)
+      this.#context.freeNode(entry, tree)
       return true
     })
   }
@@ -105,7 +105,6 @@ export class TreeFreer {
 
   /** Frees leaves without chains from the end, and inner nodes as they empty; true when only the root is left. */
   #freeLeaves(entry: TransactionEntry, tree: Tree): boolean {
-    const { ports } = this.#context
     const { view } = this.#context.buffer
     for (let count = 0; count < LEAVES_PER_STEP; count++) {
       const path = this.#lastPath(tree)
@@ -116,7 +115,7 @@ export class TreeFreer {
           removeChild(this.#context, entry, tree, page, slotCountOf(view, page) - 1)
           return slotCountOf(view, page) === 0
         })
-        ports.space.free(entry, path[depth] as PageId)
+        this.#context.freeNode(entry, path[depth] as PageId)
         if (!isEmpty) break
       }
     }

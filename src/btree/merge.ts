@@ -131,13 +131,13 @@ export class Merger {
 
   /** Logs the merge of which `#build` has just made the result. */
   #merge(entry: TransactionEntry, tree: Tree, parent: PageId, left: PageId, right: PageId): PageId {
-    const { buffer, records, scratch, ports } = this.#context
+    const { buffer, records, scratch } = this.#context
     this.#context.structureChange(entry, (savedLsn) => {
       const low = this.#context.withPage(right, (page) => lowFenceOf(buffer, page))
       this.#context.withPage(parent, (page) =>
         removeChild(this.#context, entry, tree, page, findChildSlot(buffer, page, low, 0, low.length)),
       )
-      ports.space.free(entry, right)
+      this.#context.freeNode(entry, right)
       this.#context.withPage(left, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
     })
     return left
@@ -145,7 +145,7 @@ export class Merger {
 
   /** Takes the root down while it has only one child; returns whether it did. */
   #collapseRoot(entry: TransactionEntry, tree: Tree): boolean {
-    const { buffer, records, scratch, ports } = this.#context
+    const { buffer, records, scratch } = this.#context
     const { view } = buffer
     for (let collapsed = false; ; collapsed = true) {
       const child = this.#context.withPage(tree, (page) =>
@@ -162,7 +162,7 @@ export class Merger {
           const count = slotCountOf(view, page)
           for (let slot = 0; slot < count; slot++) appendCell(scratch, buffer, page, slot)
         })
-        ports.space.free(entry, child)
+        this.#context.freeNode(entry, child)
         this.#context.withPage(tree, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
       })
     }

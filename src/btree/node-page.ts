@@ -260,9 +260,9 @@ export function findSlot(
     if (order === 0) {
       const cell = page + view.getUint16(slot + SLOT_CELL, true)
       const suffixLength = suffixLengthOf(view, cell)
-      const end = suffixLength < length ? suffixLength : length
+      const end = Math.min(suffixLength, length)
       const suffix = cell + CELL_HEADER_BYTES
-      shared = sharedLow < sharedHigh ? sharedLow : sharedHigh
+      shared = Math.min(sharedLow, sharedHigh)
       while (shared < end && bytes[suffix + shared] === key[start + shared]) shared++
       if (shared < end) order = (bytes[suffix + shared] as number) - (key[start + shared] as number)
       else order = suffixLength - length

@@ -39,6 +39,11 @@ export class TreeContext {
   readonly records: TreeRecords
   /** Where nodes are built. Redo has a scratch page of its own. */
   readonly scratch: NodeMemory
+  /**
+   * Rises whenever a node's page is freed. A freed page keeps its bytes and its pageLsn, so whoever
+   * remembers a page between two calls compares this too.
+   */
+  freedPageCount = 0
 
   constructor(ports: TreePorts) {
     this.ports = ports
@@ -54,6 +59,12 @@ export class TreeContext {
   structureChange<T>(entry: TransactionEntry, action: (savedLsn: Lsn) => T): T {
     this.ports.writer.log.reserve(0, structureChangeBytes(this.buffer.pageSize))
     return this.ports.nestedTopActions.nestedTopAction(entry, action)
+  }
+
+  /** Frees the page of a node. */
+  freeNode(entry: TransactionEntry, pageId: PageId): void {
+    this.ports.space.free(entry, pageId)
+    this.freedPageCount++
   }
 
   /** Runs `action` on the pinned page. */

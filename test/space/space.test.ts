@@ -62,20 +62,20 @@ describe('page allocation', () => {
 })
 
 describe('overflow chains', () => {
-  const valueOf = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 13) & 0xff)
+  const valueOfLength = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 13) & 0xff)
 
   for (const length of [0, 1, 4044, 4045, 100_000]) {
     test(`a value of ${length} bytes comes back`, () => {
       const { fixture, run } = bound()
-      const ref = run((entry) => fixture.overflow.writeValue(entry, valueOf(length)))
-      expect(fixture.overflow.readValue(ref)).toEqual(valueOf(length))
+      const ref = run((entry) => fixture.overflow.writeValue(entry, valueOfLength(length)))
+      expect(fixture.overflow.readValue(ref)).toEqual(valueOfLength(length))
       expect(fixture.overflow.pagesOf(ref).length).toBe(Math.max(1, Math.ceil(length / 4044)))
     })
   }
 
   test('freeing takes bounded steps, each of which leaves a chain to go on with', () => {
     const { fixture, space, run } = bound()
-    const ref = run((entry) => fixture.overflow.writeValue(entry, valueOf(4044 * 150)))
+    const ref = run((entry) => fixture.overflow.writeValue(entry, valueOfLength(4044 * 150)))
     const left: number[] = []
     while (!fixture.overflow.freeChainStep(ref.head, ref.chainId)) left.push(space.allocatedPages().size)
     expect(left).toEqual([150 - 64, 150 - 128])
@@ -84,19 +84,19 @@ describe('overflow chains', () => {
 
   test('freeing again does nothing, whoever has the pages by then', () => {
     const { fixture, space, run } = bound()
-    const ref = run((entry) => fixture.overflow.writeValue(entry, valueOf(10_000)))
+    const ref = run((entry) => fixture.overflow.writeValue(entry, valueOfLength(10_000)))
     while (!fixture.overflow.freeChainStep(ref.head, ref.chainId));
     expect(fixture.overflow.freeChainStep(ref.head, ref.chainId)).toBe(true)
-    const other = run((entry) => fixture.overflow.writeValue(entry, valueOf(10_001)))
+    const other = run((entry) => fixture.overflow.writeValue(entry, valueOfLength(10_001)))
     expect(other.head).toBe(ref.head)
     expect(fixture.overflow.freeChainStep(ref.head, ref.chainId)).toBe(true)
-    expect(fixture.overflow.readValue(other)).toEqual(valueOf(10_001))
+    expect(fixture.overflow.readValue(other)).toEqual(valueOfLength(10_001))
     expect(space.allocatedPages().size).toBe(3)
   })
 
   test('a step that fails half way is undone', () => {
     const { fixture, space, run } = bound()
-    const ref = run((entry) => fixture.overflow.writeValue(entry, valueOf(4044 * 20)))
+    const ref = run((entry) => fixture.overflow.writeValue(entry, valueOfLength(4044 * 20)))
     const free = space.free.bind(space)
     let calls = 0
     space.free = (entry, pageId) => {
@@ -105,13 +105,13 @@ describe('overflow chains', () => {
     }
     expect(() => fixture.overflow.freeChainStep(ref.head, ref.chainId)).toThrow(/fault/)
     expect(space.allocatedPages().size).toBe(20)
-    expect(fixture.overflow.readValue(ref)).toEqual(valueOf(4044 * 20))
+    expect(fixture.overflow.readValue(ref)).toEqual(valueOfLength(4044 * 20))
   })
 
   test('a page of another chain in the place of one of its own is refused', () => {
     const { fixture, run } = bound()
-    const one = run((entry) => fixture.overflow.writeValue(entry, valueOf(10_000)))
-    const two = run((entry) => fixture.overflow.writeValue(entry, valueOf(10_000)))
+    const one = run((entry) => fixture.overflow.writeValue(entry, valueOfLength(10_000)))
+    const two = run((entry) => fixture.overflow.writeValue(entry, valueOfLength(10_000)))
     const page = fixture.buffer.fix(one.head)
     fixture.buffer.view.setUint32(page + 24, two.head, true)
     fixture.buffer.unfix(page)
