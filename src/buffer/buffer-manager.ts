@@ -7,51 +7,28 @@
  * ```
  *
  * STEAL, NO-FORCE. A dirty page may go out before its transaction commits (the log can undo it), and
- * need not go out when it commits (the log can redo it). When it goes out, the log goes first.
+ * need not go out when it commits (the log can redo it). How it goes out is in `page-flusher.ts`.
  *
  * A page is dirty when its recLsn is set: the LSN of the first record since it was last clean. While
  * a batch of pages is being written, `writingRecLsn` keeps the old recLsn, because until the sync is
  * done the disk may hold the old page; changes made meanwhile set a new recLsn.
  *
  * INVARIANTS
- * - I1  no page is written before the log is durable up to its pageLsn (asserted in `#writeInPlace`)
  * - I10 recLsn is at or below every change of the page that is not on disk
  * - I11 the dirty page table has every page that differs from disk
- * - I25 pages go through the double-write file, unless the file system writes pages atomically
  * - I27 pin counts never fall below zero; a pinned page is not evicted
- * - I28 nothing is written after a failed write or sync
  */
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, asPageId, type Lsn, NULL_LSN, type PageId } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { Identity } from '../log/identity.ts'
-import { pageIdOf, pageLsnOf, sealPage } from '../page/page.ts'
+import { pageLsnOf, sealPage } from '../page/page.ts'
 import { type DataFile, pageError } from './data-file.ts'
-import { areaPages, type DoubleWrite } from './double-write.ts'
+import { areaPages, BACKGROUND, DEMAND, type DoubleWrite } from './double-write.ts'
+import { type LogPort, type PageBatch, PageFlusher } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
 import { Replacer } from './replacer.ts'
-
-/** What the buffer manager needs of the log: to force it, and to know where it ends. */
-export interface LogPort {
-  readonly flushedLsn: Lsn
-  readonly nextLsn: Lsn
-  flushTo(lsn: Lsn): void
-  waitDurable(lsn: Lsn): Promise<void>
-}
-
-/** The area of the double-write file that a batch uses, and its staging buffer. */
-const BACKGROUND = 0
-const DEMAND = 1
-
-interface Batch {
-  readonly area: number
-  readonly frames: readonly number[]
-  readonly pageIds: readonly PageId[]
-  readonly staging: Uint8Array
-  readonly view: DataView
-  readonly maxPageLsn: Lsn
-}
 
 /** Frames below this many cannot hold what one structure change pins. */
 export const FRAMES_MIN = 8
@@ -75,6 +52,7 @@ export class BufferManager {
   readonly #log: LogPort
   readonly #dataFile: DataFile
   readonly #doubleWrite: DoubleWrite | undefined
+  readonly #flusher: PageFlusher
   readonly #failStop: FailStop
   readonly #table: PageTable
   readonly #replacer: Replacer
@@ -109,6 +87,7 @@ export class BufferManager {
     this.#dataFile = dataFile
     this.#doubleWrite = doubleWrite
     this.#failStop = failStop
+    this.#flusher = new PageFlusher(pageSize, log, dataFile, doubleWrite, failStop)
     this.#table = new PageTable(this.frameCount)
     this.#replacer = new Replacer(this.frameCount)
     this.#pageIds = new Uint32Array(this.frameCount)
@@ -312,38 +291,30 @@ export class BufferManager {
     while ((await this.writeBack(asLsn(Number.MAX_SAFE_INTEGER), 0)) > 0);
   }
 
-  async #writeBatch(frames: readonly number[]): Promise<void> {
+  async #writeBatch(frames: number[]): Promise<void> {
     const batch = this.#stage(BACKGROUND, frames)
     try {
-      await this.#log.waitDurable(batch.maxPageLsn)
-      const sequence = this.#writeDoubly(batch)
-      await this.#synced(() => this.#doubleWrite?.sync())
-      this.#writeInPlace(batch)
-      await this.#synced(() => this.#dataFile.sync())
-      this.#complete(batch, sequence)
+      await this.#flusher.flush(batch)
     } catch (error) {
-      throw this.#abandon(batch, error)
+      throw this.#abandon(frames, error)
     }
+    this.#complete(frames)
   }
 
-  #writeBatchBlocking(frames: readonly number[]): void {
+  #writeBatchBlocking(frames: number[]): void {
     const batch = this.#stage(DEMAND, frames)
     try {
-      this.#log.flushTo(batch.maxPageLsn)
-      const sequence = this.#writeDoubly(batch)
-      if (this.#doubleWrite !== undefined) this.#syncedNow(() => this.#doubleWrite?.syncBlocking())
-      this.#writeInPlace(batch)
-      this.#syncedNow(() => this.#dataFile.syncBlocking())
-      this.#complete(batch, sequence)
+      this.#flusher.flushBlocking(batch)
     } catch (error) {
-      throw this.#abandon(batch, error)
+      throw this.#abandon(frames, error)
     }
+    this.#complete(frames)
   }
 
   /** Copies the pages out, sealed and in page order, and moves their recLsn aside. */
-  #stage(area: number, unordered: readonly number[]): Batch {
+  #stage(area: number, frames: number[]): PageBatch {
     this.#failStop.check()
-    const frames = [...unordered].sort((a, b) => (this.#pageIds[a] as number) - (this.#pageIds[b] as number))
+    frames.sort((a, b) => (this.#pageIds[a] as number) - (this.#pageIds[b] as number))
     const { pageSize } = this
     const staging = this.#stagingOf(area, frames.length * pageSize)
     const view = new DataView(staging.buffer)
@@ -356,7 +327,7 @@ export class BufferManager {
       this.#recLsn[frame] = 0
     }
     const pageIds = frames.map(this.#pageIdOfFrame)
-    return { area, frames, pageIds, staging, view, maxPageLsn: asLsn(maxPageLsn) }
+    return { area, pageIds, staging, view, maxPageLsn: asLsn(maxPageLsn) }
   }
 
   #stagingOf(area: number, length: number): Uint8Array {
@@ -367,64 +338,21 @@ export class BufferManager {
     return staging
   }
 
-  #writeDoubly(batch: Batch): number {
-    this.#failStop.check()
-    try {
-      return this.#doubleWrite?.write(batch.area, batch.pageIds, batch.staging) ?? 0
-    } catch (error) {
-      // A full disk is met before anything went in place, so it can be tried again; nothing else can.
-      if (AriesError.is(error) && error.code === 'DISK_FULL') throw error
-      throw this.#failStop.fail(error)
-    }
-  }
-
-  /** The one place that writes pages where they belong. */
-  #writeInPlace(batch: Batch): void {
-    this.#failStop.check()
-    assert(this.#log.flushedLsn > batch.maxPageLsn, 'the log is durable up to pageLSN before the page is written (I1)')
-    try {
-      for (const [i, pageId] of batch.pageIds.entries()) {
-        assert(pageIdOf(batch.view, i * this.pageSize) === pageId, 'a page is written to its own place')
-        this.#dataFile.write(pageId, batch.staging, i * this.pageSize)
-      }
-    } catch (error) {
-      throw this.#failStop.fail(error)
-    }
-    this.statistics.pagesWritten += batch.pageIds.length
-    this.statistics.batches++
-  }
-
-  async #synced(sync: () => Promise<void> | undefined): Promise<void> {
-    try {
-      await sync()
-    } catch (error) {
-      throw this.#failStop.fail(error)
-    }
-    this.#failStop.check()
-  }
-
-  #syncedNow(sync: () => void): void {
-    try {
-      sync()
-    } catch (error) {
-      throw this.#failStop.fail(error)
-    }
-  }
-
-  #complete(batch: Batch, sequence: number): void {
-    this.#doubleWrite?.completed(sequence)
-    for (const frame of batch.frames) {
+  #complete(frames: readonly number[]): void {
+    for (const frame of frames) {
       this.#writingRecLsn[frame] = 0
       if (this.#recLsn[frame] === 0) this.#dirtyCount--
     }
+    this.statistics.pagesWritten += frames.length
+    this.statistics.batches++
   }
 
   /**
    * A batch that did not get as far as its places (the disk was full) leaves its pages dirty, to be
    * tried again; anything later has already stopped the engine.
    */
-  #abandon(batch: Batch, error: unknown): unknown {
-    for (const frame of batch.frames) {
+  #abandon(frames: readonly number[], error: unknown): unknown {
+    for (const frame of frames) {
       this.#recLsn[frame] = this.#writingRecLsn[frame] as number
       this.#writingRecLsn[frame] = 0
     }

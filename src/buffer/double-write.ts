@@ -39,7 +39,11 @@ import type { DataFile } from './data-file.ts'
 export const DOUBLE_WRITE_FILE_NAME = 'double-write'
 const MAGIC = 'ARIESDBW'
 const PAGE_IDS = 40
-export const AREA_COUNT = 2
+/** The area of background write-back. */
+export const BACKGROUND = 0
+/** The area of eviction on demand. */
+export const DEMAND = 1
+const AREA_COUNT = 2
 
 /** Pages in one area: bounded by what a header page can name, and by a megabyte of pages. */
 export const areaPages = (pageSize: number): number => Math.min((pageSize - PAGE_IDS) >>> 2, (2 << 20) / pageSize)
@@ -123,7 +127,7 @@ export class DoubleWrite {
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   restore(dataFile: DataFile): PageId[] {
-    const batches = [0, 1].flatMap((area) => this.#readHeader(area) ?? [])
+    const batches = [BACKGROUND, DEMAND].flatMap((area) => this.#readHeader(area) ?? [])
     this.#lastSequence = Math.max(0, ...batches.map((batch) => batch.sequence))
     const completed = Math.max(0, ...batches.map((batch) => batch.completedSequence))
     const restored: PageId[] = []

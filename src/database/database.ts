@@ -24,7 +24,8 @@ import {
 } from './options.ts'
 import { type DatabaseStats, statsOf } from './stats.ts'
 import { checkTableName, Store } from './store.ts'
-import { Table, type TableCodecs } from './table.ts'
+import { Table } from './table.ts'
+import type { TableCodecs } from './table-shape.ts'
 import { Transaction } from './transaction.ts'
 
 const ATTEMPTS_DEFAULT = 10

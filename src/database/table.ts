@@ -3,23 +3,25 @@
  * made by the first write, inside each transaction. Its own methods are transactions of one operation.
  */
 import type { Codec } from './codecs.ts'
-import type { Database } from './database.ts'
+import type { TransactionOptions } from './options.ts'
 import type { RangeOptions } from './range.ts'
+import type { TableCodecs, TableShape } from './table-shape.ts'
+import type { Transaction } from './transaction.ts'
 
-/** The codecs of a table. */
-export interface TableCodecs<K, V> {
-  readonly key: Codec<K>
-  readonly value: Codec<V>
+/** What a table's own methods need of its database. */
+interface TransactionSource {
+  begin(): Transaction
+  transaction<T>(fn: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
 }
 
-export class Table<K, V> implements TableCodecs<K, V> {
+export class Table<K, V> implements TableShape<K, V> {
   readonly name: string
   readonly key: Codec<K>
   readonly value: Codec<V>
-  readonly #database: Database
+  readonly #database: TransactionSource
 
   /** @internal Made by `Database.table`. */
-  constructor(database: Database, name: string, codecs: TableCodecs<K, V>) {
+  constructor(database: TransactionSource, name: string, codecs: TableCodecs<K, V>) {
     this.#database = database
     this.name = name
     this.key = codecs.key

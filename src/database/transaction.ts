@@ -5,16 +5,17 @@
  * An operation that needs no wait is done when its call returns, and its promise is resolved already.
  * When a lock must be waited for, later operations of this transaction queue behind it.
  */
-import { AriesError } from '../common/errors.ts'
+
 import { compareBytes } from '../common/bytes.ts'
+import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { closedError, type Durability } from '../txn/transaction-manager.ts'
+import { durabilityOf, invalid } from './options.ts'
 import { byteRangeOf, type RangeOptions, RangeWalk } from './range.ts'
 import type { Store } from './store.ts'
-import type { Table } from './table.ts'
-import { durabilityOf, invalid } from './options.ts'
+import type { TableShape } from './table-shape.ts'
 
 /** A point a transaction can be rolled back to. Valid until its transaction ends or is rolled back before it. */
 export class Savepoint {
@@ -68,12 +69,12 @@ export class Transaction {
    * transaction ends; an exclusive one with `forUpdate`.
    * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `INVALID_ARGUMENT`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
    */
-  get<K, V>(table: Table<K, V>, key: K, options?: { readonly forUpdate?: boolean }): Promise<V | undefined> {
+  get<K, V>(table: TableShape<K, V>, key: K, options?: { readonly forUpdate?: boolean }): Promise<V | undefined> {
     if (this.#waiting !== undefined) return this.#enqueue(() => this.#get(table, key, options))
     return this.#get(table, key, options)
   }
 
-  #get<K, V>(table: Table<K, V>, key: K, options?: { readonly forUpdate?: boolean }): Promise<V | undefined> {
+  #get<K, V>(table: TableShape<K, V>, key: K, options?: { readonly forUpdate?: boolean }): Promise<V | undefined> {
     const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
     try {
       const bytes = this.#keyOf(table, key)
@@ -93,12 +94,12 @@ export class Transaction {
    * Stores `value` under `key`. Makes the table when it does not exist.
    * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `INVALID_ARGUMENT`, `DISK_FULL`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
    */
-  put<K, V>(table: Table<K, V>, key: K, value: V): Promise<void> {
+  put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
     if (this.#waiting !== undefined) return this.#enqueue(() => this.#put(table, key, value))
     return this.#put(table, key, value)
   }
 
-  #put<K, V>(table: Table<K, V>, key: K, value: V): Promise<void> {
+  #put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
     try {
       const bytes = this.#keyOf(table, key)
       const content = valueBytes(table, value)
@@ -117,12 +118,12 @@ export class Transaction {
    * Removes `key`; whether it was there.
    * @throws as `put`
    */
-  delete<K, V>(table: Table<K, V>, key: K): Promise<boolean> {
+  delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
     if (this.#waiting !== undefined) return this.#enqueue(() => this.#delete(table, key))
     return this.#delete(table, key)
   }
 
-  #delete<K, V>(table: Table<K, V>, key: K): Promise<boolean> {
+  #delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
     try {
       const bytes = this.#keyOf(table, key)
       const tree = this.#treeFor(table.name, LockMode.IX)
@@ -141,7 +142,7 @@ export class Transaction {
    * transaction ends: afterwards it throws `TX_CLOSED`.
    * @throws as `get`
    */
-  range<K, V>(table: Table<K, V>, options: RangeOptions<K> = {}): Entries<K, V> {
+  range<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Entries<K, V> {
     const mode = options.forUpdate === true ? LockMode.X : LockMode.S
     const walk = this.#walk(table, options, mode)
     const iterator: Entries<K, V> = {
@@ -160,7 +161,7 @@ export class Transaction {
   }
 
   /** How many keys lie in the range; they are locked like those of `range`. @throws as `get` */
-  async count<K, V>(table: Table<K, V>, options: RangeOptions<K> = {}): Promise<number> {
+  async count<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
     return this.#inOrder(async () => {
       let count = 0
       const walk = this.#walk(table, options, LockMode.S)
@@ -170,7 +171,7 @@ export class Transaction {
   }
 
   /** Removes all keys in the range; how many there were. @throws as `put` */
-  async clear<K, V>(table: Table<K, V>, options: RangeOptions<K> = {}): Promise<number> {
+  async clear<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
     return this.#inOrder(async () => {
       let count = 0
       const walk = this.#walk(table, options, LockMode.X)
@@ -185,7 +186,7 @@ export class Transaction {
 
   /** The entries of a range, locked in `mode`, without ghosts. */
   async *#walk<K, V>(
-    table: Table<K, V>,
+    table: TableShape<K, V>,
     options: RangeOptions<K>,
     mode: LockMode,
   ): AsyncGenerator<{ tree: PageId; key: Uint8Array; value: () => Uint8Array }, undefined, undefined> {
@@ -218,7 +219,7 @@ export class Transaction {
   }
 
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
-  async createTable<K, V>(table: Table<K, V>): Promise<void> {
+  async createTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       if ((await this.#treeOf(table.name, LockMode.X)) !== undefined) {
         throw new AriesError('TABLE_EXISTS', `table ${table.name} exists`)
@@ -232,7 +233,7 @@ export class Transaction {
    * everyone who uses the table.
    * @throws `TABLE_NOT_FOUND`, else as `put`
    */
-  async dropTable<K, V>(table: Table<K, V>): Promise<void> {
+  async dropTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       const tree = await this.#treeOf(table.name, LockMode.X)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
@@ -289,7 +290,10 @@ export class Transaction {
     try {
       this.#checkActive()
       if (this.#waitingCount > 0) {
-        throw new AriesError('TX_BUSY', 'an operation of this transaction still waits for a lock; await it before commit')
+        throw new AriesError(
+          'TX_BUSY',
+          'an operation of this transaction still waits for a lock; await it before commit',
+        )
       }
       const durability = options?.durability === undefined ? this.#durability : durabilityOf(options.durability)
       return this.#store.commit(this.#active, durability)
@@ -319,7 +323,7 @@ export class Transaction {
   }
 
   /** Checks and encodes a key. */
-  #keyOf<K, V>(table: Table<K, V>, key: K): Uint8Array {
+  #keyOf<K, V>(table: TableShape<K, V>, key: K): Uint8Array {
     this.#checkActive()
     const bytes = table.key.encode(key)
     if (!(bytes instanceof Uint8Array)) throw invalid('a key codec must encode to a Uint8Array')
@@ -426,11 +430,14 @@ function withCause(cause: AriesError): AriesError {
   return new AriesError('TX_CLOSED', `the transaction has ended: ${cause.message}`, {}, cause)
 }
 
-function valueBytes<K, V>(table: Table<K, V>, value: V): Uint8Array {
+function valueBytes<K, V>(table: TableShape<K, V>, value: V): Uint8Array {
   const bytes = table.value.encode(value)
   if (!(bytes instanceof Uint8Array)) throw invalid('a value codec must encode to a Uint8Array')
   if (bytes.length > VALUE_BYTES_MAX) {
-    throw new AriesError('VALUE_TOO_LARGE', `the value has ${bytes.length} bytes; at most ${VALUE_BYTES_MAX} (1 GiB) fit`)
+    throw new AriesError(
+      'VALUE_TOO_LARGE',
+      `the value has ${bytes.length} bytes; at most ${VALUE_BYTES_MAX} (1 GiB) fit`,
+    )
   }
   return bytes
 }

@@ -1,0 +1,124 @@
+/**
+ * The page flusher: takes copies of dirty pages to disk, in this order:
+ *
+ *   1. the log, up to the highest pageLsn among them (the WAL rule, I1)
+ *   2. the double-write file, synced (I25)
+ *   3. the pages in their places, synced; only then is the double-write area free again (I33)
+ *
+ * The same steps exist twice, waiting for the syncs without and with stopping the event loop.
+ *
+ * INVARIANTS
+ * - I1  no page is written before the log is durable up to its pageLsn, asserted in `#writeInPlace`
+ * - I25 pages go through the double-write file, unless the file system writes pages atomically
+ * - I28 nothing is written after a failed write or sync
+ */
+import { assert } from '../common/assert.ts'
+import { AriesError } from '../common/errors.ts'
+import type { Lsn, PageId } from '../common/ids.ts'
+import type { FailStop } from '../io/fail-stop.ts'
+import { pageIdOf } from '../page/page.ts'
+import type { DataFile } from './data-file.ts'
+import type { DoubleWrite } from './double-write.ts'
+
+/** What the buffer needs of the log: to force it, and to know where it ends. */
+export interface LogPort {
+  readonly flushedLsn: Lsn
+  readonly nextLsn: Lsn
+  flushTo(lsn: Lsn): void
+  waitDurable(lsn: Lsn): Promise<void>
+}
+
+/** Sealed copies of pages, one after the other in `staging`, in page order. */
+export interface PageBatch {
+  /** The area of the double-write file to use. */
+  readonly area: number
+  readonly pageIds: readonly PageId[]
+  readonly staging: Uint8Array
+  readonly view: DataView
+  readonly maxPageLsn: Lsn
+}
+
+export class PageFlusher {
+  readonly #pageSize: number
+  readonly #log: LogPort
+  readonly #dataFile: DataFile
+  readonly #doubleWrite: DoubleWrite | undefined
+  readonly #failStop: FailStop
+
+  constructor(
+    pageSize: number,
+    log: LogPort,
+    dataFile: DataFile,
+    doubleWrite: DoubleWrite | undefined,
+    failStop: FailStop,
+  ) {
+    this.#pageSize = pageSize
+    this.#log = log
+    this.#dataFile = dataFile
+    this.#doubleWrite = doubleWrite
+    this.#failStop = failStop
+  }
+
+  /**
+   * Rejects with `DISK_FULL` when nothing has been written in place and it can be tried again, with
+   * `DB_FAILED` otherwise.
+   */
+  async flush(batch: PageBatch): Promise<void> {
+    await this.#log.waitDurable(batch.maxPageLsn)
+    const sequence = this.#writeDoubly(batch)
+    if (this.#doubleWrite !== undefined) await this.#orFail(this.#doubleWrite.sync())
+    this.#writeInPlace(batch)
+    await this.#orFail(this.#dataFile.sync())
+    this.#doubleWrite?.completed(sequence)
+  }
+
+  /** The same, done when it returns. @throws as `flush` */
+  flushBlocking(batch: PageBatch): void {
+    this.#log.flushTo(batch.maxPageLsn)
+    const sequence = this.#writeDoubly(batch)
+    if (this.#doubleWrite !== undefined) this.#orFailNow(() => this.#doubleWrite?.syncBlocking())
+    this.#writeInPlace(batch)
+    this.#orFailNow(() => this.#dataFile.syncBlocking())
+    this.#doubleWrite?.completed(sequence)
+  }
+
+  #writeDoubly(batch: PageBatch): number {
+    this.#failStop.check()
+    try {
+      return this.#doubleWrite?.write(batch.area, batch.pageIds, batch.staging) ?? 0
+    } catch (error) {
+      // A full disk is met before anything went in place, so it can be tried again; nothing else can.
+      if (AriesError.is(error) && error.code === 'DISK_FULL') throw error
+      throw this.#failStop.fail(error)
+    }
+  }
+
+  /** The one place that writes pages where they belong. */
+  #writeInPlace(batch: PageBatch): void {
+    this.#failStop.check()
+    assert(this.#log.flushedLsn > batch.maxPageLsn, 'the log is durable up to pageLSN before the page is written (I1)')
+    this.#orFailNow(() => {
+      for (const [i, pageId] of batch.pageIds.entries()) {
+        assert(pageIdOf(batch.view, i * this.#pageSize) === pageId, 'a page is written to its own place')
+        this.#dataFile.write(pageId, batch.staging, i * this.#pageSize)
+      }
+    })
+  }
+
+  async #orFail(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+    this.#failStop.check()
+  }
+
+  #orFailNow(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+  }
+}
