@@ -3,9 +3,10 @@
  * leaves that may need it: deletes and rollbacks name them, and so does whoever meets ghosts on the
  * way. A name is a hint; the leaf may have become anything by the time it is looked at.
  *
- * A step handles one leaf in one system transaction. A leaf whose ghosts are all still locked is set
- * aside until the next round of steps, so that a round ends. A round ends with the step that returns
- * false.
+ * A step handles one leaf in one system transaction. A leaf with ghosts that are still locked is set
+ * aside. Steps come in rounds; a round ends with the step that returns false. It looks again at a few
+ * of the leaves set aside, and at more of them as long as that brings something: so a transaction that
+ * has deleted much and stays open costs each round little, and once it has ended one round cleans all.
  */
 import type { PageId } from '../common/ids.ts'
 import { ownerOf, PageType, pageTypeOf } from '../page/page.ts'
@@ -14,6 +15,9 @@ import { ghostCountOf, type Tree } from './node-page.ts'
 import type { Splitter } from './split.ts'
 import type { TreeContext } from './tree-context.ts'
 
+/** Leaves set aside that are looked at again, before one of them must have been cleaned. */
+const RETRIED_LEAVES = 64
+
 export class Cleaner {
   readonly #context: TreeContext
   readonly #splitter: Splitter
@@ -21,6 +25,7 @@ export class Cleaner {
   readonly #ready = new Map<PageId, Tree>()
   readonly #setAside = new Map<PageId, Tree>()
   #isRoundOver = true
+  #hasCleaned = false
 
   constructor(context: TreeContext, splitter: Splitter) {
     this.#context = context
@@ -38,20 +43,28 @@ export class Cleaner {
 
   /** Handles one leaf; returns whether another step now could do more. */
   step(): boolean {
-    if (this.#isRoundOver) {
-      for (const [leaf, tree] of this.#setAside) this.#ready.set(leaf, tree)
-      this.#setAside.clear()
-    }
+    if (this.#isRoundOver) this.#retry()
     for (const [leaf, tree] of this.#ready) {
       this.#ready.delete(leaf)
-      if (this.#isLeafOf(leaf, tree)) this.#clean(leaf, tree)
+      if (!this.#isLeafOf(leaf, tree) || this.#clean(leaf, tree)) this.#hasCleaned = true
       break
     }
+    if (this.#ready.size === 0 && this.#hasCleaned) this.#retry()
     this.#isRoundOver = this.#ready.size === 0
     return !this.#isRoundOver
   }
 
-  #clean(leaf: PageId, tree: Tree): void {
+  #retry(): void {
+    this.#hasCleaned = false
+    for (const [leaf, tree] of this.#setAside) {
+      if (this.#ready.size >= RETRIED_LEAVES) return
+      this.#setAside.delete(leaf)
+      this.#ready.set(leaf, tree)
+    }
+  }
+
+  /** Whether the leaf is clean now; otherwise it is set aside. */
+  #clean(leaf: PageId, tree: Tree): boolean {
     const { ports, buffer } = this.#context
     const again = ports.systemTransaction((entry) => {
       this.#splitter.purgeGhosts(entry, tree, leaf)
@@ -59,7 +72,9 @@ export class Cleaner {
     })
     for (const other of again) this.#ready.set(other, tree)
     const hasGhosts = this.#context.withPage(leaf, (page) => ghostCountOf(buffer.view, page)) > 0
-    if (again.length === 0 && hasGhosts) this.#setAside.set(leaf, tree)
+    if (again.length > 0 || !hasGhosts) return true
+    this.#setAside.set(leaf, tree)
+    return false
   }
 
   #isLeafOf(leaf: PageId, tree: Tree): boolean {

@@ -176,8 +176,7 @@ function moveCell(
 }
 
 /**
- * Moves all cells but that of slot `left` to the end of the heap and clears what becomes free. The
- * node as it was stays in `scratch`.
+ * Moves all cells but that of slot `left` to the end of the heap. The node as it was stays in `scratch`.
  */
 function compact(memory: NodeMemory, scratch: NodeMemory, page: number, left: number): void {
   const { bytes, view, pageSize } = memory
@@ -192,7 +191,6 @@ function compact(memory: NodeMemory, scratch: NodeMemory, page: number, left: nu
     copyBytes(bytes, top, scratch.bytes, from, length)
     setSlotCell(view, page, slot, top)
   }
-  bytes.fill(0, slotAt(page, count), top)
   setHeapStart(view, page, top - page)
   setFreeBytes(view, page, 0)
 }

@@ -54,6 +54,26 @@ describe('clean-up', () => {
     expect(fixture.space.allocatedPageCount()).toBe(3)
   })
 
+  test('of a large transaction that stays open costs a round little, and afterwards takes one round', () => {
+    const { fixture, tree } = makeTree(4000, 300)
+    const entry = fixture.begin()
+    for (let i = 0; i < 4000; i++) fixture.btree.delete(entry, tree, keyOf(i))
+    fixture.allLocked = true
+    fixture.cleanAll()
+    const leaves = fixture.btree.uncleanLeafCount
+    expect(leaves).toBeGreaterThan(300)
+    let steps = 1
+    while (fixture.btree.cleanStep()) steps++
+    expect(steps).toBe(64)
+    expect(fixture.btree.uncleanLeafCount).toBe(leaves)
+    fixture.commit(entry)
+    fixture.allLocked = false
+    fixture.cleanAll()
+    expect(fixture.btree.uncleanLeafCount).toBe(0)
+    expect(fixture.check(tree)).toMatchObject({ problems: [], entryCount: 0, ghostCount: 0 })
+    expect(fixture.space.allocatedPageCount()).toBe(3)
+  })
+
   test('twenty rounds of filling and emptying need hardly more pages than one', () => {
     const { fixture, tree, fill, empty } = makeTree(1500)
     const once = fixture.space.allocatedPageCount()
