@@ -256,7 +256,11 @@ export class BufferManager {
   /** The oldest recLsn, or null when nothing is dirty: where redo would have to start. */
   minRecLsn(): Lsn {
     let min = Number.POSITIVE_INFINITY
-    for (const [, recLsn] of this.dirtyPages()) min = Math.min(min, recLsn)
+    for (let frame = 0; frame < this.#usedFrames; frame++) {
+      const recLsn = this.#effectiveRecLsn(frame)
+      if (recLsn !== 0 && recLsn < min) min = recLsn
+    }
+    for (const recLsn of this.#quarantine.values()) min = Math.min(min, recLsn)
     return min === Number.POSITIVE_INFINITY ? NULL_LSN : asLsn(min)
   }
 
