@@ -1,0 +1,63 @@
+/** `aries check`: is the database in a directory sound? */
+import type { Command } from 'commander'
+import type { RecoveryReport } from '../../index.ts'
+import { ExitCode } from '../errors.ts'
+import { isDamage, openToInspect } from '../inspect.ts'
+import { coloured, counted, printJson, printLine } from '../output.ts'
+
+interface Findings {
+  readonly directory: string
+  /** Undefined when damage kept the database from opening. */
+  readonly recovery: RecoveryReport | undefined
+  readonly problems: readonly string[]
+}
+
+export function addCheck(program: Command): void {
+  program
+    .command('check')
+    .description('check tables, pages, log and free space of a database, without changing it')
+    .argument('<directory>', 'the directory of the database')
+    .option('--json', 'print the findings as JSON')
+    .addHelpText(
+      'after',
+      `
+A database that was not closed cleanly is recovered in memory and checked as the next open would find
+it; its files stay as they are. No other process may have it open meanwhile.
+
+Examples:
+  $ aries check ./data
+  $ aries check ./data --json | jq .problems
+
+Exits with 0 when the database is sound, with 1 when there are problems.`,
+    )
+    .action(async (directory: string, options: { json?: boolean }) => {
+      const findings = await examine(directory)
+      if (options.json) printJson(findings)
+      else printFindings(findings)
+      if (findings.problems.length > 0) process.exitCode = ExitCode.PROBLEMS
+    })
+}
+
+async function examine(directory: string): Promise<Findings> {
+  try {
+    await using database = await openToInspect(directory)
+    const problems = database.check()
+    return { directory, recovery: database.recovery, problems }
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return { directory, recovery: undefined, problems: [error.message] }
+  }
+}
+
+function printFindings({ directory, recovery, problems }: Findings): void {
+  for (const notice of recovery?.notices ?? []) printLine(`note: ${notice}`)
+  if (recovery?.wasNeeded) {
+    const { redo, undo } = recovery
+    printLine(
+      `note: not closed cleanly; the next open will redo ${counted(redo.redone, 'record')} and undo ${counted(undo.losersUndone, 'transaction')}`,
+    )
+  }
+  for (const problem of problems) printLine(coloured('red', problem))
+  if (problems.length === 0) printLine(`${directory}: ${coloured('green', 'sound')}`)
+  else printLine(`${directory}: ${counted(problems.length, 'problem')}`)
+}

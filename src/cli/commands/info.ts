@@ -1,0 +1,62 @@
+/** `aries info`: what is in the database of a directory. */
+import Table from 'cli-table3'
+import type { Command } from 'commander'
+import { buffer, type Database } from '../../index.ts'
+import { openToInspect } from '../inspect.ts'
+import { grouped, kibibytes, printJson, printLine } from '../output.ts'
+
+export function addInfo(program: Command): void {
+  program
+    .command('info')
+    .description('show tables, pages and log of a database, without changing it')
+    .argument('<directory>', 'the directory of the database')
+    .option('--json', 'print as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ aries info ./data
+  $ aries info ./data --json | jq .tables`,
+    )
+    .action(async (directory: string, options: { json?: boolean }) => {
+      await using database = await openToInspect(directory)
+      const info = await infoOf(database)
+      if (options.json) printJson(info)
+      else printInfo(info)
+    })
+}
+
+interface Info {
+  readonly directory: string
+  readonly wasClosedCleanly: boolean
+  readonly tables: readonly { readonly name: string; readonly rows: number }[]
+  readonly pages: { readonly allocated: number; readonly inFile: number; readonly damaged: readonly number[] }
+  readonly log: { readonly endLsn: number; readonly oldestRequiredLsn: number; readonly fileBytes: number }
+}
+
+async function infoOf(database: Database): Promise<Info> {
+  const { pages, log } = database.stats()
+  const tables: Info['tables'][number][] = []
+  for (const name of await database.tables()) {
+    tables.push({ name, rows: await database.table(name, { key: buffer, value: buffer }).count() })
+  }
+  return {
+    directory: database.location,
+    wasClosedCleanly: !database.recovery.wasNeeded,
+    tables,
+    pages,
+    log: { endLsn: log.endLsn, oldestRequiredLsn: log.oldestRequiredLsn, fileBytes: log.fileBytes },
+  }
+}
+
+function printInfo({ directory, wasClosedCleanly, tables, pages, log }: Info): void {
+  printLine(directory)
+  printLine(`  closed cleanly  ${wasClosedCleanly ? 'yes' : 'no; the next open runs recovery'}`)
+  printLine(`  pages           ${grouped(pages.allocated)} allocated, ${grouped(pages.inFile)} in the file`)
+  if (pages.damaged.length > 0) printLine(`  damaged pages   ${pages.damaged.join(', ')}`)
+  printLine(`  log             ends at LSN ${log.endLsn}; needed from LSN ${log.oldestRequiredLsn}`)
+  printLine(`  log files       ${kibibytes(log.fileBytes)}`)
+  const table = new Table({ head: ['table', 'rows'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
+  for (const { name, rows } of tables) table.push([name, grouped(rows)])
+  printLine(table.toString())
+}

@@ -1,0 +1,118 @@
+/** How the demo shows itself: a progress bar, a few lines a round, a table at the end. */
+import cliProgress from 'cli-progress'
+import Table from 'cli-table3'
+import type { RecoveryReport } from '../../index.ts'
+import { coloured, counted, grouped, kibibytes, milliseconds, printLine } from '../output.ts'
+import type { Plan } from './plan.ts'
+import type { Round } from './run.ts'
+
+const VIOLATIONS_SHOWN = 10
+
+/** A bar on stderr while work goes on; nothing where stderr is no terminal. */
+export class ProgressBar {
+  readonly #bar: cliProgress.SingleBar
+  readonly #plan: Plan
+  #isShown = false
+
+  constructor(plan: Plan) {
+    this.#plan = plan
+    this.#bar = new cliProgress.SingleBar(
+      {
+        format: '{bar} {task}: {percentage} % | {commits} commits',
+        stream: process.stderr,
+        clearOnComplete: true,
+        hideCursor: true,
+      },
+      cliProgress.Presets.shades_classic,
+    )
+  }
+
+  update(stepsCommitted: number, commits: number): void {
+    if (process.stderr.isTTY !== true) return
+    const { batches, steps } = this.#plan
+    const status = {
+      task: stepsCommitted < batches ? 'loading cities' : 'renaming cities',
+      commits: grouped(commits),
+    }
+    if (this.#isShown) this.#bar.update(stepsCommitted, status)
+    else this.#bar.start(steps, stepsCommitted, status)
+    this.#isShown = true
+  }
+
+  hide(): void {
+    if (this.#isShown) this.#bar.stop()
+    this.#isShown = false
+  }
+}
+
+/** What a round showed, in a few lines. */
+export function printRound(round: Round, kills: number): void {
+  const { recovery, violations } = round
+  const title = round.wasKilled ? `kill ${round.number} of ${kills}` : 'clean end'
+  printLine()
+  printLine(
+    `${coloured('bold', title)}: ${grouped(round.acknowledged)} commits acknowledged, ${grouped(round.inFlight)} in flight`,
+  )
+  for (const [phase, text] of recovery.wasNeeded ? phasesOf(recovery) : [['recovery', 'not needed']]) {
+    printLine(`  ${phase?.padEnd(9)} ${text}`)
+  }
+  for (const notice of recovery.notices) printLine(`  note      ${notice}`)
+  if (violations.length === 0) printLine(`  ${coloured('green', 'verified')}  ${verifiedText(round)}`)
+  for (const violation of violations.slice(0, VIOLATIONS_SHOWN))
+    printLine(`  ${coloured('red', 'VIOLATED')}  ${violation}`)
+  const more = violations.length - VIOLATIONS_SHOWN
+  if (more > 0) printLine(`  and ${counted(more, 'further violation')}`)
+}
+
+function phasesOf({ analysis, redo, undo, restoredPages, totalMs }: RecoveryReport): [string, string][] {
+  const skipped = Object.entries(redo.skipped).filter(([, count]) => count > 0)
+  const reasons = skipped.map(([reason, count]) => `${reason} ${grouped(count)}`).join(', ')
+  return [
+    [
+      'analysis',
+      `${counted(analysis.records, 'record')} (${kibibytes(analysis.bytes)}): ${counted(analysis.losers, 'loser')}, ${counted(analysis.dirtyPages, 'dirty page')}; ${milliseconds(analysis.ms)}`,
+    ],
+    [
+      'redo',
+      `${counted(redo.records, 'record')} (${kibibytes(redo.bytes)}): ${grouped(redo.redone)} redone; skipped: ${reasons || 'none'}; ${milliseconds(redo.ms)}`,
+    ],
+    [
+      'undo',
+      `${counted(undo.losersUndone, 'loser')} undone with ${counted(undo.clrs, 'CLR')}; ${milliseconds(undo.ms)}`,
+    ],
+    ['restart', `${milliseconds(totalMs)} in all, ${counted(restoredPages.length, 'torn page')} restored`],
+  ]
+}
+
+function verifiedText(round: Round): string {
+  const decided = `${grouped(round.inFlightCommitted)} of ${grouped(round.inFlight)} in flight had committed`
+  return `${grouped(round.cities)} cities and their index, ${grouped(round.transfers)} transfers, the balances; ${decided}; ${milliseconds(round.verifyMs)}`
+}
+
+/** All rounds, one line each. */
+export function printSummary(rounds: readonly Round[]): void {
+  const right = 'right' as const
+  const table = new Table({
+    head: ['kill', 'acknowledged', 'in flight', 'cities', 'redone', 'skipped', 'losers', 'CLRs', 'restart', 'verified'],
+    colAligns: ['left', right, right, right, right, right, right, right, right, 'left'],
+    style: { head: [], border: [] },
+  })
+  for (const round of rounds) {
+    const { redo, undo, totalMs } = round.recovery
+    const skipped = Object.values(redo.skipped).reduce((sum, count) => sum + count, 0)
+    table.push([
+      round.wasKilled ? String(round.number) : 'none',
+      grouped(round.acknowledged),
+      grouped(round.inFlight),
+      grouped(round.cities),
+      grouped(redo.redone),
+      grouped(skipped),
+      grouped(undo.losersUndone),
+      grouped(undo.clrs),
+      milliseconds(totalMs),
+      round.violations.length === 0 ? coloured('green', 'yes') : coloured('red', 'NO'),
+    ])
+  }
+  printLine()
+  printLine(table.toString())
+}

@@ -1,0 +1,36 @@
+/** What goes to the terminal: results to stdout, progress and errors to stderr, colours only on a terminal. */
+import { styleText } from 'node:util'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** `text` in a colour when stdout is a terminal that wants colours (NO_COLOR is respected). */
+export function coloured(style: Style, text: string): string {
+  const wantsColour = process.stdout.isTTY === true && process.stdout.hasColors()
+  return wantsColour ? styleText(style, text) : text
+}
+
+export function printLine(text = ''): void {
+  process.stdout.write(`${text}\n`)
+}
+
+export function printJson(value: unknown): void {
+  printLine(JSON.stringify(value, undefined, 2))
+}
+
+/** A number as people read it: 171,075. */
+export function grouped(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+/** `1 page`, `1,024 pages`. */
+export function counted(value: number, noun: string, plural = `${noun}s`): string {
+  return `${grouped(value)} ${value === 1 ? noun : plural}`
+}
+
+export function kibibytes(bytes: number): string {
+  return `${grouped(bytes / 1024)} KiB`
+}
+
+export function milliseconds(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${grouped(ms)} ms`
+}
