@@ -92,15 +92,15 @@ describe('a walk while others write', () => {
   })
 
   test('goes on in the leaf that took over its own, which was freed as it was', () => {
-    const { cursor, fixture, tree, put, remove } = makeTree(200)
+    const { cursor, fixture, tree, put, remove } = makeTree(300)
     const before = fixture.check(tree).pages.size
-    expect(cursor.seek(bytesOf(keyOf(300)), FORWARD)).toBe(true)
-    for (let i = 0; i < 100; i++) remove(i * 2)
+    expect(cursor.seek(bytesOf(keyOf(500)), FORWARD)).toBe(true)
+    for (let i = 0; i < 160; i++) remove(i * 2)
     fixture.cleanAll()
     expect(fixture.check(tree).pages.size).toBeLessThan(before)
-    put(301)
+    put(501)
     expect(cursor.advance()).toBe(true)
-    expect(textOf(cursor.key())).toBe(keyOf(301))
+    expect(textOf(cursor.key())).toBe(keyOf(501))
   })
 
   test('its value is the present one, wherever the entry has moved', () => {
