@@ -23,11 +23,12 @@ export class DataFile {
   #pageCount: number
   #syncedPageCount: number
 
-  constructor(file: File, identity: Identity) {
+  /** `durablePageCount`: the pages that are known to be there durably. */
+  constructor(file: File, identity: Identity, durablePageCount = 0) {
     this.#file = file
     this.#identity = identity
     this.#pageCount = Math.floor(file.size() / identity.pageSize)
-    this.#syncedPageCount = 0
+    this.#syncedPageCount = durablePageCount
   }
 
   /** Pages the file has room for. */

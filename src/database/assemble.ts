@@ -18,7 +18,7 @@ import type { Runtime } from '../io/runtime.ts'
 import { LockManager } from '../lock/lock-manager.ts'
 import type { Identity } from '../log/identity.ts'
 import { LogManager } from '../log/log-manager.ts'
-import { MASTER_FILE_NAME, MasterWriter } from '../log/master-record.ts'
+import { MasterWriter } from '../log/master-record.ts'
 import { ResourceManagers } from '../log/resource-manager.ts'
 import type { Segments } from '../log/segments.ts'
 import { PageWriter } from '../recovery/page-writer.ts'
@@ -28,7 +28,7 @@ import { OverflowStore } from '../space/overflow.ts'
 import { SpaceManager } from '../space/space-manager.ts'
 import { PendingQueue } from '../txn/pending-actions.ts'
 import { TransactionManager } from '../txn/transaction-manager.ts'
-import { openDoubleWrite, openFile } from './files.ts'
+import { openDoubleWrite, openFile, openMaster } from './files.ts'
 import type { Settings } from './options.ts'
 
 export interface Managers {
@@ -59,6 +59,8 @@ export interface Parts {
   readonly endLsn: Lsn
   readonly nextTxnId: number
   readonly masterSequence: number
+  /** Pages the data file is known to have durably. */
+  readonly durablePageCount: number
   /** While restart has not undone all losers, every ghost may still be needed. */
   readonly isRestarting: () => boolean
 }
@@ -69,10 +71,12 @@ export function assemble(parts: Parts): Managers {
   const failStop = new FailStop()
   const log = new LogManager(parts.segments, identity, runtime, failStop, parts.endLsn)
   const mode = fileSystem.writable ? 'write' : 'read'
-  const dataFile = new DataFile(openFile(fileSystem, DATA_FILE_NAME, mode), identity)
-  const doubleWrite = settings.doubleWrite
-    ? new DoubleWrite(openDoubleWrite(fileSystem, identity.pageSize), identity)
-    : undefined
+  const dataFile = new DataFile(openFile(fileSystem, DATA_FILE_NAME, mode), identity, parts.durablePageCount)
+  // Where nothing can be written no page is, and the file may be missing.
+  const doubleWrite =
+    settings.doubleWrite && fileSystem.writable
+      ? new DoubleWrite(openDoubleWrite(fileSystem, identity.pageSize), identity)
+      : undefined
   const buffer = new BufferManager(identity, settings.poolBytes, log, dataFile, doubleWrite, failStop)
   const resources = new ResourceManagers<TransactionEntry>()
   const table = new TransactionTable()
@@ -105,7 +109,7 @@ export function assemble(parts: Parts): Managers {
   })
   resources.register(space)
   resources.register(btree.resourceManager)
-  const master = new MasterWriter(openFile(fileSystem, MASTER_FILE_NAME, mode), identity, failStop, parts.masterSequence)
+  const master = new MasterWriter(openMaster(fileSystem), identity, failStop, parts.masterSequence)
   const catalog = new Catalog(btree)
   return {
     failStop,

@@ -31,7 +31,7 @@ import { type File, type FileSystem, ioError, type OpenMode, readFully, writeFul
 import type { Runtime } from '../io/runtime.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from '../log/identity.ts'
 import { MASTER_FILE_BYTES, MASTER_FILE_NAME } from '../log/master-record.ts'
-import { segmentNumberOf } from '../log/segment.ts'
+import { NEW_SEGMENT_NAME, segmentNumberOf } from '../log/segment.ts'
 import { formatPage, isPageValid, PageType, sealPage } from '../page/page.ts'
 
 export const CREATING_FILE_NAME = 'creating'
@@ -39,7 +39,9 @@ const MAGIC = 'ARIESDB\0'
 const META_MAGIC = 32
 const META_VERSION = 40
 const META_PAGE_SIZE = 44
-export const META_ID = 48
+const META_ID = 48
+/** Length of the meta page that is in use. */
+export const META_BYTES = 64
 export const META_PAGE = asPageId(0)
 
 /** Opens a file of the database. @throws `IO_ERROR`, `DB_READ_ONLY`, `DISK_FULL` */
@@ -53,15 +55,21 @@ export function openFile(fileSystem: FileSystem, name: string, mode: OpenMode): 
 
 function isOurs(name: string): boolean {
   return (
-    [DATA_FILE_NAME, MASTER_FILE_NAME, DOUBLE_WRITE_FILE_NAME, CREATING_FILE_NAME].includes(name) ||
-    name.startsWith('log-')
+    [DATA_FILE_NAME, MASTER_FILE_NAME, DOUBLE_WRITE_FILE_NAME, CREATING_FILE_NAME, NEW_SEGMENT_NAME].includes(name) ||
+    segmentNumberOf(name) !== undefined
   )
 }
 
-/** What the directory holds: nothing of ours, a half-made database, or a database. */
+/**
+ * What the directory holds: nothing of ours, a half-made database, or a database.
+ * @throws `FORMAT_UNSUPPORTED` when the marker is not ours: files beside it must not be made anew
+ */
 export function stateOf(fileSystem: FileSystem): 'empty' | 'creating' | 'there' {
   const names = fileSystem.list()
-  if (names.includes(CREATING_FILE_NAME)) return 'creating'
+  if (names.includes(CREATING_FILE_NAME)) {
+    if (isEmptyFile(fileSystem, CREATING_FILE_NAME)) return 'creating'
+    throw notOurs(fileSystem, CREATING_FILE_NAME)
+  }
   const hasParts =
     names.includes(DATA_FILE_NAME) ||
     names.includes(MASTER_FILE_NAME) ||
@@ -69,8 +77,31 @@ export function stateOf(fileSystem: FileSystem): 'empty' | 'creating' | 'there' 
   return hasParts ? 'there' : 'empty'
 }
 
+function isEmptyFile(fileSystem: FileSystem, name: string): boolean {
+  const file = openFile(fileSystem, name, 'read')
+  try {
+    return file.size() === 0
+  } finally {
+    file.close()
+  }
+}
+
+/** The error for a directory whose files have our names and not our content. */
+export function notOurs(fileSystem: FileSystem, name: string): AriesError {
+  return new AriesError(
+    'FORMAT_UNSUPPORTED',
+    `the file ${name} in ${fileSystem.location} is not one of aries-db; is this the right directory?`,
+    { file: name },
+  )
+}
+
 /** Makes the files of an empty database behind the marker; `finishCreation` removes that. */
-export function createFiles(fileSystem: FileSystem, runtime: Runtime, pageSize: number, segmentBytes: number): Identity {
+export function createFiles(
+  fileSystem: FileSystem,
+  runtime: Runtime,
+  pageSize: number,
+  segmentBytes: number,
+): Identity {
   try {
     for (const name of fileSystem.list()) if (isOurs(name) && name !== CREATING_FILE_NAME) fileSystem.remove(name)
     if (!fileSystem.list().includes(CREATING_FILE_NAME)) fileSystem.open(CREATING_FILE_NAME, 'create').close()
@@ -96,13 +127,50 @@ export function finishCreation(fileSystem: FileSystem): void {
   }
 }
 
-/** The double-write file, made again when it is missing. */
-export function openDoubleWrite(fileSystem: FileSystem, pageSize: number): File {
-  if (!fileSystem.list().includes(DOUBLE_WRITE_FILE_NAME)) {
-    makeFile(fileSystem, DOUBLE_WRITE_FILE_NAME, new Uint8Array(doubleWriteBytes(pageSize)))
+/**
+ * Syncs all files and the directory before a restart builds on them.
+ *
+ * From here on a record that was read counts as durable, and a page that was read need not be redone. If
+ * only the process died, neither need be on the disk yet, nor the names of the files.
+ * @throws `IO_ERROR`, `DISK_FULL`
+ */
+export function makeDurable(fileSystem: FileSystem): void {
+  try {
+    for (const name of fileSystem.list()) {
+      if (!isOurs(name)) continue
+      const file = fileSystem.open(name, 'write')
+      try {
+        file.syncBlocking()
+      } finally {
+        file.close()
+      }
+    }
     fileSystem.syncDirectory()
+  } catch (error) {
+    throw ioError(error, 'making durable what is there', fileSystem.location)
   }
-  return openFile(fileSystem, DOUBLE_WRITE_FILE_NAME, fileSystem.writable ? 'write' : 'read')
+}
+
+/** The double-write file, made again when it is missing. @throws `DISK_FULL`, `IO_ERROR` */
+export function openDoubleWrite(fileSystem: FileSystem, pageSize: number): File {
+  return openOrMake(fileSystem, DOUBLE_WRITE_FILE_NAME, doubleWriteBytes(pageSize))
+}
+
+/** The master record's file, made again when it is missing: the log has told where the checkpoint is. */
+export function openMaster(fileSystem: FileSystem): File {
+  return openOrMake(fileSystem, MASTER_FILE_NAME, MASTER_FILE_BYTES)
+}
+
+function openOrMake(fileSystem: FileSystem, name: string, length: number): File {
+  try {
+    if (!fileSystem.list().includes(name)) {
+      makeFile(fileSystem, name, new Uint8Array(length))
+      fileSystem.syncDirectory()
+    }
+  } catch (error) {
+    throw ioError(error, 'creation', name)
+  }
+  return openFile(fileSystem, name, fileSystem.writable ? 'write' : 'read')
 }
 
 function makeFile(fileSystem: FileSystem, name: string, content: Uint8Array): void {
@@ -133,11 +201,20 @@ function metaPage(identity: Identity): Uint8Array {
 }
 
 /**
- * Checks that the data file is ours, of this format, and belongs to `identity`.
+ * Checks that the data file is ours, of this format, belongs to `identity` and has at least `pageCount`
+ * pages: it never gets shorter by itself.
  * @throws `FORMAT_UNSUPPORTED`, `PAGE_CORRUPT`
  */
-export function checkMetaPage(file: File, identity: Identity): void {
+export function checkDataFile(file: File, identity: Identity, pageCount: number): void {
   const { pageSize } = identity
+  const found = Math.floor(file.size() / pageSize)
+  if (found < Math.max(1, pageCount)) {
+    throw new AriesError(
+      'PAGE_CORRUPT',
+      `${DATA_FILE_NAME} has ${found} pages, but had at least ${Math.max(1, pageCount)}: it was cut short; restore it from a backup`,
+      { file: DATA_FILE_NAME, pageId: found, offset: found * pageSize },
+    )
+  }
   const bytes = new Uint8Array(pageSize)
   const view = new DataView(bytes.buffer)
   readFully(file, bytes, 0, pageSize, 0)
@@ -146,16 +223,18 @@ export function checkMetaPage(file: File, identity: Identity): void {
     if (version === FORMAT_VERSION) return
     throw unsupported(`the data file has format ${version}; this build reads ${FORMAT_VERSION}`)
   }
-  for (let i = 0; i < MAGIC.length; i++) {
-    if (bytes[META_MAGIC + i] !== MAGIC.charCodeAt(i)) {
-      throw unsupported(`${DATA_FILE_NAME} does not start as a data file of aries-db does`)
-    }
-  }
+  if (!startsAsDataFile(bytes)) throw unsupported(`${DATA_FILE_NAME} does not start as a data file of aries-db does`)
   throw new AriesError(
     'PAGE_CORRUPT',
     `the meta page of ${DATA_FILE_NAME} is damaged or belongs to another database; restore the file from a backup`,
     { file: DATA_FILE_NAME, pageId: META_PAGE, offset: 0 },
   )
+}
+
+/** Whether these first bytes of a file could be those of a data file. */
+export function startsAsDataFile(bytes: Uint8Array): boolean {
+  for (let i = 0; i < MAGIC.length; i++) if (bytes[META_MAGIC + i] !== MAGIC.charCodeAt(i)) return false
+  return true
 }
 
 function unsupported(message: string): AriesError {

@@ -6,14 +6,20 @@ import { DATA_FILE_NAME } from '../buffer/data-file.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn } from '../common/ids.ts'
 import { type FileSystem, readFully } from '../io/file-system.ts'
-import { type Identity, makeIdentity } from '../log/identity.ts'
+import type { Identity } from '../log/identity.ts'
 import { LogReader } from '../log/log-reader.ts'
 import { RecordType } from '../log/log-record.ts'
-import { MASTER_FILE_NAME, type MasterRecord, readMaster } from '../log/master-record.ts'
-import { SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from '../log/segment.ts'
+import { MASTER_FILE_NAME, type MasterContent, type MasterRecord, readMaster } from '../log/master-record.ts'
+import {
+  checkSegmentHeader,
+  identityOfHeader,
+  SEGMENT_HEADER_BYTES,
+  segmentName,
+  segmentNumberOf,
+} from '../log/segment.ts'
 import { Segments } from '../log/segments.ts'
 import { decodeCheckpointPart } from '../recovery/checkpoint-record.ts'
-import { checkMetaPage, META_ID, openFile } from './files.ts'
+import { checkDataFile, META_BYTES, notOurs, openFile, startsAsDataFile } from './files.ts'
 
 export interface Location {
   readonly identity: Identity
@@ -30,23 +36,46 @@ export interface Location {
 export function locate(fileSystem: FileSystem): Location {
   const content = masterContent(fileSystem)
   const newest = content.records[0]
-  const identity = newest?.identity ?? identityFromFiles(fileSystem)
-  checkData(fileSystem, identity)
+  const identity = newest?.identity ?? identityFromLog(fileSystem, content)
+  checkData(fileSystem, identity, newest?.master.pageCount ?? 0)
   const segments = new Segments(fileSystem, identity)
-  const reader = new LogReader(segments, identity)
-  const usable = content.records.find(({ master }) => reader.isValidAt(master.checkpointLsn))
-  const isWhole = content.damagedSlots === 0 && content.records.length > 0
-  if (usable !== undefined && (usable === newest || !isWhole)) {
-    const notices = isWhole ? [] : ['one slot of the master record is damaged; the other one was used']
-    return { identity, master: usable.master, segments, reader, notices }
+  try {
+    const reader = new LogReader(segments, identity)
+    const { master, notices } = checkpointOf(content, fileSystem, identity, reader, segments)
+    return { identity, master, segments, reader, notices }
+  } catch (error) {
+    segments.close()
+    throw error
   }
-  if (isWhole && newest !== undefined) throw checkpointMissing(newest.master.checkpointLsn, identity)
-  const master = searchLog(reader, segments, Math.max(0, ...content.records.map((record) => record.master.sequence)))
-  return { identity, master, segments, reader, notices: ['the master record is damaged; its checkpoint was found in the log'] }
 }
 
-function masterContent(fileSystem: FileSystem): ReturnType<typeof readMaster> {
-  if (!fileSystem.list().includes(MASTER_FILE_NAME)) return { records: [], damagedSlots: 2 }
+/**
+ * The checkpoint to begin with: what the newest slot names. When a slot is damaged, that may have been
+ * the newest, and what the other one needs may be recycled; then it is the last one in the log.
+ */
+function checkpointOf(
+  content: MasterContent,
+  fileSystem: FileSystem,
+  identity: Identity,
+  reader: LogReader,
+  segments: Segments,
+): Pick<Location, 'master' | 'notices'> {
+  const newest = content.records[0]?.master
+  const isThere = newest !== undefined && reader.isValidAt(newest.checkpointLsn)
+  if (newest !== undefined && content.damagedSlots === 0) {
+    if (isThere) return { master: newest, notices: [] }
+    throw checkpointMissing(fileSystem, newest.checkpointLsn, identity)
+  }
+  const master = searchLog(reader, isThere ? newest.checkpointLsn : asLsn(segments.firstLsn), newest)
+  const notice =
+    newest === undefined
+      ? 'the master record is damaged; its checkpoint was found in the log'
+      : 'one slot of the master record is damaged; the other one was used'
+  return { master, notices: [notice] }
+}
+
+function masterContent(fileSystem: FileSystem): MasterContent {
+  if (!fileSystem.list().includes(MASTER_FILE_NAME)) return { records: [], damagedSlots: 2, isOurs: false }
   const file = openFile(fileSystem, MASTER_FILE_NAME, 'read')
   try {
     return readMaster(file)
@@ -55,8 +84,12 @@ function masterContent(fileSystem: FileSystem): ReturnType<typeof readMaster> {
   }
 }
 
-function checkpointMissing(lsn: Lsn, identity: Identity): AriesError {
-  const file = segmentName(Math.floor(lsn / identity.segmentBytes))
+function checkpointMissing(fileSystem: FileSystem, lsn: Lsn, identity: Identity): AriesError {
+  const number = Math.floor(lsn / identity.segmentBytes)
+  const file = segmentName(number)
+  if (fileSystem.list().includes(file)) {
+    checkSegmentHeader(headOf(fileSystem, file, SEGMENT_HEADER_BYTES), file, identity, number)
+  }
   return new AriesError(
     'LOG_CORRUPT',
     `${file} does not hold the checkpoint at LSN ${lsn} that the master record names: the file is missing, cut short or damaged; restore the log files from a backup`,
@@ -64,7 +97,7 @@ function checkpointMissing(lsn: Lsn, identity: Identity): AriesError {
   )
 }
 
-function checkData(fileSystem: FileSystem, identity: Identity): void {
+function checkData(fileSystem: FileSystem, identity: Identity, pageCount: number): void {
   if (!fileSystem.list().includes(DATA_FILE_NAME)) {
     throw new AriesError('PAGE_CORRUPT', `the file ${DATA_FILE_NAME} is missing; restore it from a backup`, {
       file: DATA_FILE_NAME,
@@ -72,26 +105,33 @@ function checkData(fileSystem: FileSystem, identity: Identity): void {
   }
   const file = openFile(fileSystem, DATA_FILE_NAME, 'read')
   try {
-    checkMetaPage(file, identity)
+    checkDataFile(file, identity, pageCount)
   } finally {
     file.close()
   }
 }
 
-/** With no master record left: the id from the meta page, the segment size from a segment's header. */
-function identityFromFiles(fileSystem: FileSystem): Identity {
-  const segment = fileSystem.list().find((name) => segmentNumberOf(name) !== undefined)
-  if (segment === undefined || !fileSystem.list().includes(DATA_FILE_NAME)) {
-    throw new AriesError(
-      'MASTER_CORRUPT',
-      'both slots of the master record are damaged, and the log or data file is missing; restore the files from a backup',
-      { file: MASTER_FILE_NAME },
-    )
+/** With no master record left: the identity that the first segment with a sound header carries. */
+function identityFromLog(fileSystem: FileSystem, content: MasterContent): Identity {
+  const names = fileSystem.list()
+  const segmentNames = names.filter((name) => segmentNumberOf(name) !== undefined)
+  for (const name of segmentNames) {
+    try {
+      return identityOfHeader(headOf(fileSystem, name, SEGMENT_HEADER_BYTES), name)
+    } catch (error) {
+      if (!AriesError.is(error) || error.code !== 'LOG_CORRUPT') throw error
+    }
   }
-  const header = headOf(fileSystem, segment, SEGMENT_HEADER_BYTES)
-  const meta = headOf(fileSystem, DATA_FILE_NAME, META_ID + 16)
-  const view = new DataView(header.buffer)
-  return makeIdentity(meta.slice(META_ID, META_ID + 16), view.getUint32(40, true), view.getUint32(12, true))
+  const isData = names.includes(DATA_FILE_NAME)
+  if (!content.isOurs && !(isData && startsAsDataFile(headOf(fileSystem, DATA_FILE_NAME, META_BYTES)))) {
+    const stranger = isData ? DATA_FILE_NAME : names.includes(MASTER_FILE_NAME) ? MASTER_FILE_NAME : segmentNames[0]
+    throw notOurs(fileSystem, stranger ?? MASTER_FILE_NAME)
+  }
+  throw new AriesError(
+    'MASTER_CORRUPT',
+    'both slots of the master record are damaged, and no log segment is sound; restore the files from a backup',
+    { file: MASTER_FILE_NAME },
+  )
 }
 
 function headOf(fileSystem: FileSystem, name: string, length: number): Uint8Array {
@@ -106,14 +146,14 @@ function headOf(fileSystem: FileSystem, name: string, length: number): Uint8Arra
 }
 
 /**
- * Finds the last complete checkpoint by reading the whole log. Records never cross a segment, so the
- * first one lies right behind the header of the oldest segment.
+ * Finds the last complete checkpoint by reading the log from `startLsn`. Records never cross a segment,
+ * so the first one of the log lies right behind the header of the oldest segment.
  * @throws `MASTER_CORRUPT` when there is none
  */
-function searchLog(reader: LogReader, segments: Segments, sequence: number): MasterRecord {
+function searchLog(reader: LogReader, startLsn: Lsn, known: MasterRecord | undefined): MasterRecord {
   let beginLsn = asLsn(0)
   let found: Lsn | undefined
-  reader.seek(asLsn(segments.firstLsn))
+  reader.seek(startLsn)
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     if (record.type === RecordType.BEGIN_CHECKPOINT) beginLsn = record.lsn
     if (record.type !== RecordType.END_CHECKPOINT || beginLsn === 0) continue
@@ -123,9 +163,16 @@ function searchLog(reader: LogReader, segments: Segments, sequence: number): Mas
   if (found === undefined) {
     throw new AriesError(
       'MASTER_CORRUPT',
-      'both slots of the master record are damaged and the log holds no complete checkpoint; restore the files from a backup',
+      'the master record is damaged and the log holds no complete checkpoint; restore the files from a backup',
       { file: MASTER_FILE_NAME },
     )
   }
-  return { sequence, checkpointLsn: found, endLsn: asLsn(found + 1), pageCount: 0, isClean: false }
+  const endLsn = asLsn(Math.max(found + 1, known?.endLsn ?? 0))
+  return {
+    sequence: known?.sequence ?? 0,
+    checkpointLsn: found,
+    endLsn,
+    pageCount: known?.pageCount ?? 0,
+    isClean: false,
+  }
 }

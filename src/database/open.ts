@@ -4,33 +4,34 @@
  * Nothing is written before it is known that the files are ours, whole, and that the log ends where it
  * seems to end. Then:
  *
- *   1. what lies behind the end of the log is wiped, so that a half-persisted batch cannot come back to
+ *   1. what was found is made durable: a process that was killed may have left it in the system's cache
+ *   2. what lies behind the end of the log is wiped, so that a half-persisted batch cannot come back to
  *      life behind new records (I31); after a clean shutdown nothing does
  *
  * and, only when the last shutdown was not clean:
  *
- *   2. torn pages come back from the double-write file
- *   3. restart: redo, undo
- *   4. a checkpoint
+ *   3. torn pages come back from the double-write file
+ *   4. restart: redo, undo
+ *   5. a checkpoint
  */
 import { CATALOG_TREE } from '../btree/catalog.ts'
+import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, type PageId } from '../common/ids.ts'
-import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
 import type { FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { Identity } from '../log/identity.ts'
 import type { MasterRecord } from '../log/master-record.ts'
-import { Segments } from '../log/segments.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment.ts'
+import { Segments } from '../log/segments.ts'
 import { type Analysis, analyse, checkLogEnd } from '../recovery/analysis.ts'
 import { Checkpointer, lowWaterMark } from '../recovery/checkpoint.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
 import { restart } from '../recovery/restart.ts'
 import { type PendingQueue, readPending } from '../txn/pending-actions.ts'
 import { assemble, type Managers } from './assemble.ts'
-import { createFiles, finishCreation, stateOf } from './files.ts'
+import { createFiles, finishCreation, makeDurable, stateOf } from './files.ts'
 import { type Location, locate } from './locate.ts'
 import { type OpenOptions, PAGE_SIZE_DEFAULT, SEGMENT_BYTES_DEFAULT, type Settings } from './options.ts'
 
@@ -78,7 +79,16 @@ async function createDatabase(context: Context): Promise<Opened> {
   const segments = new Segments(fileSystem, identity)
   segments.append()
   const endLsn = asLsn(SEGMENT_HEADER_BYTES)
-  const managers = assemble({ ...context, identity, segments, endLsn, nextTxnId: 1, masterSequence: 0, isRestarting: () => false })
+  const managers = assemble({
+    ...context,
+    identity,
+    segments,
+    endLsn,
+    nextTxnId: 1,
+    masterSequence: 0,
+    durablePageCount: 0,
+    isRestarting: () => false,
+  })
   return closingOnError(managers, async () => {
     managers.transactions.systemTransaction((entry) => {
       managers.space.create(entry)
@@ -89,7 +99,12 @@ async function createDatabase(context: Context): Promise<Opened> {
     await checkpointer.take()
     finishCreation(fileSystem)
     const nothing = emptyAnalysis(endLsn)
-    return { managers, identity, checkpointer, report: reportOf(context, startedMs, nothing, [], [], managers, undefined) }
+    return {
+      managers,
+      identity,
+      checkpointer,
+      report: reportOf(context, startedMs, nothing, [], [], managers, undefined),
+    }
   })
 }
 
@@ -123,18 +138,32 @@ export function closeFiles(managers: Managers): void {
 }
 
 async function restartDatabase(context: Context): Promise<Opened> {
-  const { fileSystem, settings, runtime } = context
+  const { fileSystem, runtime } = context
   const startedMs = runtime.nowMs()
   const location = locate(fileSystem)
+  try {
+    return await restartLocated(context, location, startedMs)
+  } catch (error) {
+    location.segments.close()
+    throw error
+  }
+}
+
+async function restartLocated(context: Context, location: Location, startedMs: number): Promise<Opened> {
+  const { fileSystem, settings, runtime } = context
   const { identity, master, reader, segments } = location
   checkFixedOptions(settings, identity)
   const analysis = analyse(reader, master.checkpointLsn, analysisProgress(context, master))
   checkLogEnd(reader, analysis.endLsn, master.endLsn, identity.segmentBytes)
   const isClean = master.isClean && analysis.endLsn === master.endLsn && location.notices.length === 0
-  if (!isClean && !fileSystem.writable) throw readOnly(fileSystem, 'the database was not closed cleanly, and recovery must write')
+  if (!isClean && !fileSystem.writable)
+    throw readOnly(fileSystem, 'the database was not closed cleanly, and recovery must write')
   const analysisMs = runtime.nowMs() - startedMs
 
-  if (fileSystem.writable) segments.wipeFrom(analysis.endLsn)
+  if (fileSystem.writable) {
+    makeDurable(fileSystem)
+    segments.wipeFrom(analysis.endLsn)
+  }
   if (!settings.doubleWrite) removeDoubleWrite(fileSystem)
   let isRestarting = true
   const managers = assemble({
@@ -144,11 +173,11 @@ async function restartDatabase(context: Context): Promise<Opened> {
     endLsn: analysis.endLsn,
     nextTxnId: analysis.nextTxnId,
     masterSequence: master.sequence,
+    durablePageCount: master.pageCount,
     isRestarting: () => isRestarting,
   })
   return closingOnError(managers, async () => {
     const restored = isClean ? [] : (managers.doubleWrite?.restore(managers.dataFile) ?? [])
-    checkDataLength(managers, master)
     reader.reset()
     const passes = isClean ? undefined : runRestart(context, location, managers, analysis)
     isRestarting = false
@@ -179,17 +208,6 @@ function analysisProgress(context: Context, master: MasterRecord): ((lsn: Lsn) =
     const done = lsn - master.checkpointLsn
     if (records++ % 4096 === 0) onProgress({ phase: 'analysis', done, total: done })
   }
-}
-
-/** The data file never gets shorter by itself: less than there durably was is damage. */
-function checkDataLength(managers: Managers, master: MasterRecord): void {
-  const { pageCount } = managers.dataFile
-  if (pageCount >= master.pageCount) return
-  throw new AriesError(
-    'PAGE_CORRUPT',
-    `the data file has ${pageCount} pages, but had at least ${master.pageCount}: it was cut short; restore it from a backup`,
-    { file: 'data', pageId: pageCount },
-  )
 }
 
 /** Without double-writing, what is in the file must not be restored from by a later open. */

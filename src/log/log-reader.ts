@@ -48,9 +48,13 @@ export class LogReader {
     this.#view = new DataView(this.#bytes.buffer)
   }
 
-  /** Where `next` reads. */
+  /** Right behind what `next` has read. */
   get position(): Lsn {
     return asLsn(this.#nextLsn)
+  }
+
+  get segmentBytes(): number {
+    return this.#identity.segmentBytes
   }
 
   seek(lsn: Lsn): void {
@@ -63,17 +67,17 @@ export class LogReader {
   }
 
   /**
-   * The valid record at `position`, and moves on behind it; undefined at the first invalid one, which
-   * then is at `position`. Paddings are passed over. The view holds until the next call.
-   * @throws `LOG_FOREIGN`, `FORMAT_UNSUPPORTED` for a segment of another database or format
+   * The valid record at `position`, and moves on behind it; undefined at the first invalid one, and then
+   * `position` is right behind the last valid one. Paddings are passed over. The view holds until the
+   * next call.
+   * @throws `LOG_CORRUPT` for a segment that is missing, cut short or has a damaged header; `LOG_FOREIGN`,
+   *   `FORMAT_UNSUPPORTED` for one of another database or format
    */
   next(): LogRecordView | undefined {
     for (;;) {
-      if (!this.#enterSegment()) return undefined
-      const record = this.#validAt(this.#nextLsn, false)
+      const record = this.#validAt(this.#recordStart(this.#nextLsn), false)
       if (record === undefined) return undefined
-      this.#nextLsn += alignRecord(record.length)
-      this.#skipRest()
+      this.#nextLsn = record.lsn + alignRecord(record.length)
       if (record.type !== RecordType.PADDING) return record
     }
   }
@@ -120,31 +124,39 @@ export class LogReader {
     return undefined
   }
 
-  #enterSegment(): boolean {
+  /**
+   * Where the record behind `end`, the end of another, starts: a rest too short for a record header
+   * belongs to nobody, and a segment begins with its header.
+   */
+  #recordStart(end: number): number {
     const { segmentBytes } = this.#identity
-    const number = Math.floor(this.#nextLsn / segmentBytes)
-    if (!this.#segments.has(number)) return false
-    if (!this.#checkedSegments.has(number)) {
-      const header = new Uint8Array(SEGMENT_HEADER_BYTES)
-      readFully(this.#segments.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
-      try {
-        checkSegmentHeader(header, segmentName(number), this.#identity, number)
-      } catch (error) {
-        // A preallocated segment whose header did not persist ends the log like an invalid record:
-        // whether that is damage is decided by the proof behind it, as for any other end.
-        if (AriesError.is(error) && error.code === 'LOG_CORRUPT') return false
-        throw error
-      }
-      this.#checkedSegments.add(number)
-    }
-    if (this.#nextLsn % segmentBytes === 0) this.#nextLsn += SEGMENT_HEADER_BYTES
-    return true
+    const rest = segmentBytes - (end % segmentBytes)
+    const lsn = rest < RECORD_HEADER_BYTES ? end + rest : end
+    this.#checkSegment(Math.floor(lsn / segmentBytes))
+    return lsn % segmentBytes === 0 ? lsn + SEGMENT_HEADER_BYTES : lsn
   }
 
-  /** A rest too short for a record header belongs to nobody. */
-  #skipRest(): void {
-    const rest = this.#identity.segmentBytes - (this.#nextLsn % this.#identity.segmentBytes)
-    if (rest < RECORD_HEADER_BYTES) this.#nextLsn += rest
+  /**
+   * The log comes near the end of a segment only when the next one is whole and durable, header and
+   * name included, so a segment that it reaches and that is not is damage and never a torn tail.
+   */
+  #checkSegment(number: number): void {
+    if (this.#checkedSegments.has(number)) return
+    const { segmentBytes } = this.#identity
+    const file = segmentName(number)
+    const fault = (what: string, size: number): AriesError =>
+      new AriesError('LOG_CORRUPT', `${file} ${what}; nothing was changed; restore the log files from a backup`, {
+        file,
+        lsn: number * segmentBytes + size,
+        offset: size,
+      })
+    if (!this.#segments.has(number)) throw fault('is missing, although the log goes on there', 0)
+    const size = this.#segments.file(number).size()
+    if (size < segmentBytes) throw fault(`has ${size} of ${segmentBytes} bytes: it was cut short`, size)
+    const header = new Uint8Array(SEGMENT_HEADER_BYTES)
+    readFully(this.#segments.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
+    checkSegmentHeader(header, file, this.#identity, number)
+    this.#checkedSegments.add(number)
   }
 
   #validAt(lsn: number, backward: boolean): LogRecordView | undefined {

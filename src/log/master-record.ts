@@ -48,6 +48,8 @@ export interface MasterContent {
   readonly records: readonly { readonly master: MasterRecord; readonly identity: Identity }[]
   /** Slots that hold something, but nothing valid. */
   readonly damagedSlots: number
+  /** False when nothing in the file looks like a master record, not even a damaged one. */
+  readonly isOurs: boolean
 }
 
 function encode(identity: Identity, master: MasterRecord): Uint8Array {
@@ -69,7 +71,7 @@ function encode(identity: Identity, master: MasterRecord): Uint8Array {
 
 /**
  * Reads both slots.
- * @throws `FORMAT_UNSUPPORTED` for a file that is not a master record at all, or of another version
+ * @throws `FORMAT_UNSUPPORTED` for a master record of another version
  */
 export function readMaster(file: File): MasterContent {
   const records: { master: MasterRecord; identity: Identity }[] = []
@@ -87,15 +89,9 @@ export function readMaster(file: File): MasterContent {
     else if (found === 'stranger') strangers++
     else records.push(found)
   }
-  if (strangers === 2 || (strangers === 1 && records.length === 0 && damagedSlots === 0)) {
-    throw new AriesError(
-      'FORMAT_UNSUPPORTED',
-      `${file.name} is not a master record of aries-db; is this the right directory?`,
-      { file: file.name },
-    )
-  }
   records.sort((a, b) => b.master.sequence - a.master.sequence)
-  return { records, damagedSlots: damagedSlots + strangers }
+  const isOurs = records.length + damagedSlots > 0
+  return { records, damagedSlots: damagedSlots + strangers, isOurs }
 }
 
 function decode(

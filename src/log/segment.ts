@@ -13,14 +13,16 @@
  * | 44     | 16   | zero                                         |
  * | 60     | 4    | CRC-32 of bytes [0, 60)                      |
  */
-import { getU53, setU53 } from '../common/bytes.ts'
+import { compareBytes, getU53, setU53 } from '../common/bytes.ts'
 import { checksum } from '../common/checksum.ts'
 import { AriesError } from '../common/errors.ts'
-import { FORMAT_VERSION, type Identity } from './identity.ts'
+import { FORMAT_VERSION, type Identity, makeIdentity } from './identity.ts'
 
 export const SEGMENT_HEADER_BYTES = 64
 const MAGIC = 'ARIESLOG'
 const PREFIX = 'log-'
+/** A segment under construction: renamed to its real name when it is whole. */
+export const NEW_SEGMENT_NAME = 'log-new'
 
 /** The file name of segment `number`. Numbers sort as names do. */
 export const segmentName = (number: number): string => `${PREFIX}${String(number).padStart(12, '0')}`
@@ -45,35 +47,50 @@ export function encodeSegmentHeader(identity: Identity, number: number): Uint8Ar
 }
 
 /**
+ * The database that a segment header names.
+ * @throws `LOG_CORRUPT`, `FORMAT_UNSUPPORTED`
+ */
+export function identityOfHeader(bytes: Uint8Array, file: string, lsn?: number): Identity {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const place = lsn === undefined ? { file, offset: 0 } : { file, offset: 0, lsn }
+  for (let i = 0; i < MAGIC.length; i++) {
+    if (bytes[i] !== MAGIC.charCodeAt(i)) {
+      throw new AriesError(
+        'LOG_CORRUPT',
+        `${file} does not start as a log segment does; restore it from a backup`,
+        place,
+      )
+    }
+  }
+  if (view.getUint32(60, true) !== checksum(bytes, 0, 60, 0)) {
+    throw new AriesError('LOG_CORRUPT', `the header of ${file} fails its checksum; restore it from a backup`, place)
+  }
+  const version = view.getUint32(8, true)
+  if (version !== FORMAT_VERSION) {
+    throw new AriesError(
+      'FORMAT_UNSUPPORTED',
+      `${file} has log format ${version}; this build reads ${FORMAT_VERSION}; use the version of aries-db that made it`,
+      { file, version },
+    )
+  }
+  return makeIdentity(bytes.slice(16, 32), view.getUint32(40, true), view.getUint32(12, true))
+}
+
+/**
  * Checks a segment header against the database it should belong to.
  * @throws `LOG_CORRUPT`, `LOG_FOREIGN`, `FORMAT_UNSUPPORTED`
  */
 export function checkSegmentHeader(bytes: Uint8Array, file: string, identity: Identity, number: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const lsn = number * identity.segmentBytes
-  for (let i = 0; i < MAGIC.length; i++) {
-    if (bytes[i] !== MAGIC.charCodeAt(i)) {
-      throw new AriesError('LOG_CORRUPT', `${file} does not start as a log segment does`, { file, offset: 0, lsn })
-    }
+  const found = identityOfHeader(bytes, file, lsn)
+  if (compareBytes(found.databaseId, identity.databaseId) !== 0) {
+    throw new AriesError('LOG_FOREIGN', `${file} belongs to another database; put this database's own segment back`, {
+      file,
+      lsn,
+    })
   }
-  if (view.getUint32(60, true) !== checksum(bytes, 0, 60, 0)) {
-    throw new AriesError('LOG_CORRUPT', `the header of ${file} fails its checksum`, { file, offset: 0, lsn })
-  }
-  if (view.getUint32(8, true) !== FORMAT_VERSION) {
-    throw new AriesError(
-      'FORMAT_UNSUPPORTED',
-      `${file} has log format ${view.getUint32(8, true)}; this build reads ${FORMAT_VERSION}`,
-      { file },
-    )
-  }
-  for (let i = 0; i < 16; i++) {
-    if (bytes[16 + i] !== identity.databaseId[i]) {
-      throw new AriesError('LOG_FOREIGN', `${file} belongs to another database; put this database's own segment back`, {
-        file,
-      })
-    }
-  }
-  if (getU53(view, 32) !== number || view.getUint32(12, true) !== identity.segmentBytes) {
-    throw new AriesError('LOG_CORRUPT', `${file} holds segment ${getU53(view, 32)}, not ${number}`, { file, lsn })
+  const foundNumber = getU53(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 32)
+  if (foundNumber !== number || found.segmentBytes !== identity.segmentBytes) {
+    throw new AriesError('LOG_CORRUPT', `${file} holds segment ${foundNumber}, not ${number}`, { file, lsn })
   }
 }

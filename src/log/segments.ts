@@ -19,15 +19,13 @@ import { isZero } from '../common/bytes.ts'
 import type { Lsn } from '../common/ids.ts'
 import { type File, type FileSystem, ioError, readFully, writeFully } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from './segment.ts'
+import { encodeSegmentHeader, NEW_SEGMENT_NAME, SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from './segment.ts'
 
 /** Zeros are written in pieces of this size. */
 const FILL_BYTES = 1 << 20
 const READ_BYTES = 1 << 16
 /** Recycled segments kept ahead of the tail; more than that are removed. */
 const SPARE_SEGMENTS_MAX = 8
-/** A segment under construction: renamed to its real name when it is whole. */
-const NEW_SEGMENT_NAME = 'log-new'
 
 export class Segments {
   readonly #fileSystem: FileSystem
@@ -173,15 +171,17 @@ export class Segments {
 
   /**
    * Makes sure that nothing at or behind `endLsn`, the end of the log, can ever be taken for a record
-   * (I31): zeros the rest of its segment and removes later ones, unless they are zero already. Durable.
+   * (I31): zeros the rest of its segment and removes later ones, unless they are whole and zero already. Durable.
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   wipeFrom(endLsn: Lsn): void {
     const number = this.numberOf(endLsn)
     try {
-      if (this.has(number)) this.#wipeRest(this.file(number), endLsn % this.segmentBytes)
+      if (this.has(number)) {
+        this.#wipeRest(this.file(number), Math.max(SEGMENT_HEADER_BYTES, endLsn % this.segmentBytes))
+      }
       for (let later = number + 1; later < this.#end; later++) {
-        if (this.has(later) && this.#isZeroFrom(this.file(later), SEGMENT_HEADER_BYTES)) continue
+        if (this.has(later) && this.#isUnused(this.file(later))) continue
         this.#removeFrom(later)
         break
       }
@@ -195,6 +195,10 @@ export class Segments {
     const zeros = new Uint8Array(this.segmentBytes - from)
     writeFully(file, zeros, 0, zeros.length, from)
     file.syncBlocking()
+  }
+
+  #isUnused(file: File): boolean {
+    return file.size() >= this.segmentBytes && this.#isZeroFrom(file, SEGMENT_HEADER_BYTES)
   }
 
   #isZeroFrom(file: File, from: number): boolean {

@@ -13,6 +13,7 @@ import type { SkipReason, Trace } from '../common/trace.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import { type LogRecordView, RecordType } from '../log/log-record.ts'
 import { ResourceId, type ResourceManagers } from '../log/resource-manager.ts'
+import { segmentName } from '../log/segment.ts'
 import { pageLsnOf, setPageLsn } from '../page/page.ts'
 import type { TransactionEntry } from './transaction-table.ts'
 
@@ -65,7 +66,7 @@ export class Redo {
       reader.seek(startLsn)
       while (reader.position < endLsn) {
         const record = reader.next()
-        if (record === undefined) throw damagedBefore(reader.position, endLsn)
+        if (record === undefined) throw damagedBefore(reader, endLsn)
         if (record.type === RecordType.FLUSH_MARKER) continue
         records++
         this.#take(record)
@@ -125,8 +126,14 @@ export class Redo {
   }
 }
 
-function damagedBefore(lsn: Lsn, endLsn: Lsn): AriesError {
-  return new AriesError('LOG_CORRUPT', `the log has no valid record at LSN ${lsn}, which redo needs`, { lsn, endLsn })
+function damagedBefore(reader: LogReader, endLsn: Lsn): AriesError {
+  const { position: lsn, segmentBytes } = reader
+  const file = segmentName(Math.floor(lsn / segmentBytes))
+  return new AriesError(
+    'LOG_CORRUPT',
+    `${file} is missing or has no valid record at LSN ${lsn}, which redo needs; restore the log files from a backup`,
+    { file, lsn, endLsn, offset: lsn % segmentBytes },
+  )
 }
 
 function oldestOf(dirtyPages: Map<PageId, Lsn>): Lsn {
