@@ -1,55 +1,6 @@
 #!/usr/bin/env node
-/**
- * The program `aries`. One file per verb in `commands/`; here they are put together, and here errors
- * become one line on stderr and an exit code. Only a bug shows a stack trace.
- */
+/** The executable `aries`. */
 import { fileURLToPath } from 'node:url'
-import { Command, CommanderError } from 'commander'
-import packageJson from '../../package.json' with { type: 'json' }
-import { AriesError } from '../index.ts'
-import { addCheck } from './commands/check.ts'
-import { addDemo } from './commands/demo.ts'
-import { addInfo } from './commands/info.ts'
-import { CliError, EXIT_CODE_HELP, ExitCode } from './errors.ts'
+import { run } from './program.ts'
 
-function makeProgram(): Command {
-  const program = new Command('aries')
-    .description('Looks into databases of aries-db, and shows what they survive.')
-    .version(packageJson.version)
-    .exitOverride()
-    .showHelpAfterError('(add --help to see what can be given)')
-    .addHelpText(
-      'after',
-      `
-Examples:
-  $ aries demo            kill a working database and see it recover
-  $ aries check ./data    is this database sound?
-  $ aries info ./data     what is in it?
-${EXIT_CODE_HELP}`,
-    )
-  addDemo(program, fileURLToPath(import.meta.url))
-  addCheck(program)
-  addInfo(program)
-  return program
-}
-
-/** The exit code for an error, which is shown unless it was already. */
-function reportError(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
-  if (error instanceof CliError || AriesError.is(error) || isSystemError(error)) {
-    process.stderr.write(`aries: ${error.message}\n`)
-    return error instanceof CliError ? error.exitCode : ExitCode.FAILED
-  }
-  process.stderr.write(`aries: this is a bug in aries: ${error instanceof Error ? error.stack : String(error)}\n`)
-  return ExitCode.BUG
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number'
-}
-
-try {
-  await makeProgram().parseAsync()
-} catch (error) {
-  process.exitCode = reportError(error)
-}
+await run(process.argv.slice(2), fileURLToPath(import.meta.url))

@@ -1,0 +1,56 @@
+/**
+ * The program `aries`, put together from the verbs in `commands/`, one file each. Errors become one line
+ * on stderr and an exit code here; only a bug shows a stack trace.
+ */
+import { Command, CommanderError } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
+import { AriesError } from '../index.ts'
+import { addCheck } from './commands/check.ts'
+import { addDemo } from './commands/demo.ts'
+import { addInfo } from './commands/info.ts'
+import { CliError, EXIT_CODE_HELP, ExitCode } from './errors.ts'
+
+function makeProgram(programFile: string): Command {
+  const program = new Command('aries')
+    .description('Looks into databases of aries-db, and shows what they survive.')
+    .version(packageJson.version)
+    .exitOverride()
+    .showHelpAfterError('(add --help to see what can be given)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ aries demo            kill a working database and see it recover
+  $ aries check ./data    is this database sound?
+  $ aries info ./data     what is in it?
+${EXIT_CODE_HELP}`,
+    )
+  addDemo(program, programFile)
+  addCheck(program)
+  addInfo(program)
+  return program
+}
+
+/** The exit code for an error, which is shown unless it was already. */
+function reportError(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
+  if (error instanceof CliError || AriesError.is(error) || isSystemError(error)) {
+    process.stderr.write(`aries: ${error.message}\n`)
+    return error instanceof CliError ? error.exitCode : ExitCode.FAILED
+  }
+  process.stderr.write(`aries: this is a bug in aries: ${error instanceof Error ? error.stack : String(error)}\n`)
+  return ExitCode.BUG
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number'
+}
+
+/** Runs the program with the arguments of a command line; `programFile` starts it again. Sets the exit code. */
+export async function run(args: readonly string[], programFile: string): Promise<void> {
+  try {
+    await makeProgram(programFile).parseAsync(args, { from: 'user' })
+  } catch (error) {
+    process.exitCode = reportError(error)
+  }
+}

@@ -1,0 +1,118 @@
+/** `aries check` and `aries info` on sound, unclean, damaged and used databases. */
+import { createHash } from 'node:crypto'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { open, utf8 } from '../../src/index.ts'
+import { runCli } from './run-cli.ts'
+
+const PAGE_BYTES = 8192
+const ROWS = 2_000
+
+let scratch = ''
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'aries-check-'))
+})
+afterEach(() => rmSync(scratch, { recursive: true, force: true }))
+
+/** A database as a clean close leaves it, or as a kill with a transaction under way would. */
+async function makeDatabase(end: 'closed' | 'killed'): Promise<string> {
+  const directory = join(scratch, 'database')
+  const database = await open(directory, { createIfMissing: true })
+  const table = database.table('rows', { key: utf8, value: utf8 })
+  await database.transaction(async (tx) => {
+    for (let i = 0; i < ROWS; i++) await tx.put(table, `row ${i}`, 'x'.repeat(100))
+  })
+  const unfinished = database.begin()
+  await unfinished.put(table, 'row 0', 'unfinished')
+  await database.flush()
+  const image = join(scratch, 'image')
+  if (end === 'killed') cpSync(directory, image, { recursive: true, filter: (path) => !path.endsWith('lock') })
+  await database.close()
+  if (end === 'closed') cpSync(directory, image, { recursive: true })
+  return image
+}
+
+/** Name and hash of every file. */
+function fingerprint(directory: string): string[] {
+  return readdirSync(directory).map((name) => {
+    const content = readFileSync(join(directory, name))
+    return `${name} ${content.length} ${createHash('sha256').update(content).digest('hex')}`
+  })
+}
+
+function flipByte(file: string, offset: number): void {
+  const content = readFileSync(file)
+  content.writeUInt8(content.readUInt8(offset) ^ 0xff, offset)
+  writeFileSync(file, content)
+}
+
+describe('check', () => {
+  test('a sound database', async () => {
+    const directory = await makeDatabase('closed')
+    const before = fingerprint(directory)
+    expect(await runCli('check', directory)).toEqual({ code: 0, stdout: `${directory}: sound\n`, stderr: '' })
+    expect(fingerprint(directory)).toEqual(before)
+  })
+
+  test('one that was not closed cleanly is recovered in memory and left as it is', async () => {
+    const directory = await makeDatabase('killed')
+    const before = fingerprint(directory)
+    const { code, stdout } = await runCli('check', directory)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/not closed cleanly; the next open will redo [\d,]+ records and undo 1 transaction\n/)
+    expect(stdout).toContain('sound')
+    expect(fingerprint(directory)).toEqual(before)
+  })
+
+  test('a damaged page is named, and the exit code is 1', async () => {
+    const directory = await makeDatabase('closed')
+    const pages = readFileSync(join(directory, 'data')).length / PAGE_BYTES
+    for (let page = 1; page < pages; page++) flipByte(join(directory, 'data'), page * PAGE_BYTES + 100)
+    const { code, stdout } = await runCli('check', directory, '--json')
+    const { problems } = JSON.parse(stdout) as { problems: string[] }
+    expect(code).toBe(1)
+    expect(problems.length).toBeGreaterThan(0)
+    expect(problems.join('\n')).toMatch(/page \d+/)
+  })
+
+  test('a database that does not open for damage is a problem, too', async () => {
+    const directory = await makeDatabase('killed')
+    truncateSync(join(directory, 'data'), PAGE_BYTES)
+    const { code, stdout } = await runCli('check', directory)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/PAGE_CORRUPT: .*cut short/)
+    expect(stdout).toContain('1 problem\n')
+  })
+
+  test('a database in use is not read', async () => {
+    const directory = await makeDatabase('closed')
+    await using _database = await open(directory)
+    const { code, stderr } = await runCli('check', directory)
+    expect(code).toBe(3)
+    expect(stderr).toContain(`is open already by process ${process.pid}`)
+  })
+})
+
+describe('info', () => {
+  test('prints the tables with their rows, and changes nothing', async () => {
+    const directory = await makeDatabase('killed')
+    const before = fingerprint(directory)
+    const { code, stdout } = await runCli('info', directory, '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      directory,
+      wasClosedCleanly: false,
+      tables: [{ name: 'rows', rows: ROWS }],
+      pages: { damaged: [] },
+    })
+    expect(fingerprint(directory)).toEqual(before)
+  })
+
+  test('without a terminal the text has no colours', async () => {
+    const { stdout } = await runCli('info', await makeDatabase('closed'))
+    expect(stdout).toMatch(/rows\s+│\s+2,000/)
+    expect(stdout.includes('\u001b')).toBe(false)
+  })
+})

@@ -1,0 +1,74 @@
+/** The layer that keeps writes in memory: it reads as a directory would that had been written to. */
+import { describe, expect, test } from 'vitest'
+import { InspectionFileSystem } from '../../src/cli/inspection-file-system.ts'
+import { randomBelow, randomFrom } from '../../src/common/random.ts'
+import { type File, readFully, writeFully } from '../../src/io/file-system.ts'
+import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
+
+function contentOf(file: File): Buffer {
+  const bytes = Buffer.alloc(file.size())
+  expect(readFully(file, bytes, 0, bytes.length, 0)).toBe(bytes.length)
+  return bytes
+}
+
+function write(file: File, bytes: Uint8Array, fileOffset: number): void {
+  writeFully(file, bytes, 0, bytes.length, fileOffset)
+}
+
+describe('InspectionFileSystem', () => {
+  test('random writes and truncations read back as from a plain file, and the original keeps its bytes', async () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const random = randomFrom(seed)
+      const bytes = (length: number) => Uint8Array.from({ length }, () => randomBelow(random, 256))
+      const original = bytes(randomBelow(random, 20_000))
+      const below = new MemoryFileSystem()
+      write(below.open('data', 'create'), original, 0)
+      const model = new MemoryFileSystem().open('data', 'create')
+      write(model, original, 0)
+
+      const layered = new InspectionFileSystem(below)
+      const unlock = await layered.lock()
+      const file = layered.open('data', 'write')
+      for (let step = 0; step < 30; step++) {
+        if (random() < 0.2) {
+          const size = randomBelow(random, 24_000)
+          file.truncate(size)
+          model.truncate(size)
+        } else {
+          const [piece, at] = [bytes(randomBelow(random, 9_000)), randomBelow(random, 20_000)]
+          write(file, piece, at)
+          write(model, piece, at)
+        }
+        expect(contentOf(file).equals(contentOf(model))).toBe(true)
+      }
+      expect(contentOf(below.open('data', 'read')).equals(original)).toBe(true)
+      unlock()
+    }
+  })
+
+  test('created, renamed and removed names stay above', async () => {
+    const below = new MemoryFileSystem()
+    write(below.open('a', 'create'), Uint8Array.of(1, 2, 3), 0)
+    below.open('b', 'create')
+    const layered = new InspectionFileSystem(below)
+    const unlock = await layered.lock()
+    write(layered.open('c', 'create'), Uint8Array.of(9), 0)
+    layered.remove('b')
+    layered.rename('a', 'd')
+    expect(layered.list()).toEqual(['c', 'd'])
+    expect(contentOf(layered.open('d', 'read'))).toEqual(Buffer.of(1, 2, 3))
+    expect(() => layered.open('a', 'read')).toThrow('ENOENT')
+    expect(() => layered.remove('b')).toThrow('ENOENT')
+    expect(() => layered.open('c', 'create')).toThrow('EEXIST')
+    expect(below.list()).toEqual(['a', 'b'])
+    unlock()
+  })
+
+  test('holds the lock of the directory below', async () => {
+    const below = new MemoryFileSystem()
+    const unlock = await new InspectionFileSystem(below).lock()
+    await expect(below.lock()).rejects.toMatchObject({ code: 'DB_LOCKED' })
+    unlock()
+    ;(await below.lock())()
+  })
+})
