@@ -1,0 +1,177 @@
+/**
+ * Replays golden scenarios on the real managers: builds the log and the pages that a scenario
+ * describes, restarts, and compares with the known answer.
+ */
+import { AriesError } from '../common/errors.ts'
+import { asLsn, NULL_LSN } from '../common/ids.ts'
+import { lowWaterMark } from '../recovery/checkpoint.ts'
+import { buildDatabase } from './build.ts'
+import { compareEpisode, compareOutcome, comparePages, compareRollback, type Mode, modeOf } from './compare.ts'
+import { type Difference, describeDifference, differences } from './difference.ts'
+import { outcomeOf } from './outcome.ts'
+import { recover, rollBack } from './recover.ts'
+import { checkResilience } from './resilience.ts'
+import type {
+  InvalidScenario,
+  Pages,
+  RestartScenario,
+  RollbackScenario,
+  Scenario,
+  ScenarioRecord,
+  TruncationCase,
+  TruncationScenario,
+} from './scenario.ts'
+import { LOG_START_LSN, readLog } from './store.ts'
+
+export interface ScenarioResult {
+  readonly id: string
+  readonly title: string
+  readonly mode: Mode
+  readonly verdict: 'equal' | 'differs' | 'not-applicable'
+  /** In the order of the scenario; empty unless the verdict is `differs`. */
+  readonly differences: readonly Difference[]
+  /** What else there is to say, such as why a scenario does not apply. */
+  readonly note: string | undefined
+}
+
+/** Why scenarios of the one variant that cannot be replayed are passed over. */
+const HAS_ALLOC_RECORDS =
+  'it logs the freeing of a page as a record of its own kind; this engine logs it as an ordinary update of a space-map page'
+
+/** Replays one scenario. Whatever goes wrong is in the result; nothing is thrown. */
+export function replay(scenario: Scenario): ScenarioResult {
+  const { id, title } = scenario
+  const mode = modeOf(scenario)
+  if (scenario.variant.allocRecords) {
+    return { id, title, mode, verdict: 'not-applicable', differences: [], note: HAS_ALLOC_RECORDS }
+  }
+  const notes = new Set<string>()
+  const found = replayKind(scenario, notes)
+  const note = notes.size === 0 ? undefined : [...notes].join('; ')
+  return { id, title, mode, verdict: found.length === 0 ? 'equal' : 'differs', differences: found, note }
+}
+
+/** One line for people: the verdict, and the first difference. */
+export function describeResult({ id, title, mode, verdict, differences: found, note }: ScenarioResult): string {
+  const label = id.padEnd(4)
+  if (verdict === 'not-applicable') return `${label} not applicable: ${note}   ${title}`
+  if (verdict === 'equal') return `${label} equal (${mode}${note === undefined ? '' : `; ${note}`})   ${title}`
+  const more = found.length > 1 ? ` (and ${found.length - 1} more)` : ''
+  const first = found[0] === undefined ? '' : describeDifference(found[0])
+  return `${label} DIFFERS at ${first}${more}   ${title}`
+}
+
+function replayKind(scenario: Scenario, notes: Set<string>): Difference[] {
+  switch (scenario.kind) {
+    case 'rollback':
+      return orError('rollback', () => replayRollback(scenario))
+    case 'invalid':
+      return replayInvalid(scenario)
+    case 'truncation':
+      return replayTruncation(scenario)
+    default:
+      return replayRestarts(scenario, notes)
+  }
+}
+
+function orError(path: string, run: () => Difference[]): Difference[] {
+  try {
+    return run()
+  } catch (error) {
+    return [{ path, expected: 'to end without an error', actual: String(error) }]
+  }
+}
+
+function replayRestarts(scenario: RestartScenario, notes: Set<string>): Difference[] {
+  const found: Difference[] = []
+  let log = scenario.log
+  for (const i of scenario.episodes.keys()) {
+    found.push(...orError(`episodes[${i}]`, () => replayEpisode(scenario, i, log, notes)))
+    log = logAfter(scenario, i, log)
+  }
+  return found
+}
+
+/** The durable log when the attempt after `index` begins. */
+function logAfter(scenario: RestartScenario, index: number, log: readonly ScenarioRecord[]): readonly ScenarioRecord[] {
+  const expected = scenario.episodes[index]?.expected
+  // Of an interrupted attempt only what became durable is listed.
+  return [...log, ...(expected?.analysis.appended ?? []), ...(expected?.undo?.appended ?? [])]
+}
+
+function replayEpisode(
+  scenario: RestartScenario,
+  index: number,
+  log: readonly ScenarioRecord[],
+  notes: Set<string>,
+): Difference[] {
+  const episode = scenario.episodes[index]
+  if (episode === undefined) return []
+  const path = `episodes[${index}]`
+  const built = buildDatabase(scenario, log, episode.disk)
+  const seen = recover(built.store)
+  const isPartialRedo = scenario.partialRedoEpisode0 && index === 0
+  const compared = compareEpisode(scenario, episode, path, built, seen, isPartialRedo)
+  if (compared.note !== undefined) notes.add(compared.note)
+  const found = [...compared.differences]
+  if (index === 0 && scenario.lowWaterLsn !== undefined) {
+    found.push(...differences('lowWaterLsn', scenario.lowWaterLsn, built.lsns.shown(seen.lowWaterLsn)))
+  }
+  const lastPages = scenario.episodes.at(-1)?.expected.finalPages
+  if (episode.crash !== null && lastPages !== undefined) {
+    // An attempt that is not interrupted would have come to the same end.
+    found.push(...comparePages(`${path} run to its end.finalPages`, lastPages, seen.pages, built.names, undefined))
+  }
+  const outcome = outcomeOf(readLog(built.store, LOG_START_LSN))
+  if (episode.crash === null) found.push(...compareOutcome(scenario, outcome, built.names))
+  if (scenario.kind === 'restart') found.push(...checkResilience(built, seen, path))
+  return found
+}
+
+/** Pages as they were before the first record of the log. */
+function initialPages(scenario: Scenario): Pages {
+  return Object.fromEntries(Object.entries(scenario.initial).map(([name, data]) => [name, { pageLsn: null, data }]))
+}
+
+function replayRollback(scenario: RollbackScenario): Difference[] {
+  const { rollback, log } = scenario
+  const built = buildDatabase({ ...scenario, masterLsn: null }, log, initialPages(scenario))
+  const { store, names, lsns } = built
+  const isExpected = (type: string): boolean => rollback.appended.some((record) => record.type === type)
+  const hasAbort = log.some((record) => record.type === 'abort' && record.txn === rollback.txn)
+  // A rollback to a savepoint writes CLRs alone; the end of an abort writes END, its start ABORT.
+  const isAbort = isExpected('end') || isExpected('abort') || (hasAbort && rollback.toLsn === null)
+  const seen = rollBack(store, names.transactions.number(rollback.txn), {
+    toLsn: lsns.engineLsn(rollback.toLsn),
+    isAbort,
+    writesAbort: isExpected('abort'),
+  })
+  const found = compareRollback(rollback, built, seen)
+  const outcome = outcomeOf(readLog(store, LOG_START_LSN))
+  return [...found, ...compareOutcome(scenario, outcome, names)]
+}
+
+function replayInvalid(scenario: InvalidScenario): Difference[] {
+  const { disk, expectedError } = scenario.invalid
+  let actual = 'no error'
+  try {
+    recover(buildDatabase(scenario, scenario.log, disk).store)
+  } catch (error) {
+    actual = AriesError.is(error) ? error.code : String(error)
+  }
+  return differences('invalid.expectedError', expectedError, actual)
+}
+
+function replayTruncation(scenario: TruncationScenario): Difference[] {
+  return scenario.truncation.cases.flatMap((wanted, i) =>
+    differences(`truncation.cases[${i}].lowWaterLsn`, wanted.lowWaterLsn, lowWaterOf(wanted)),
+  )
+}
+
+/** Here LSNs have no log behind them; they are shifted, because 0 is an LSN for a scenario only. */
+function lowWaterOf({ checkpointBegin, dpt, att }: TruncationCase): number {
+  const shifted = (lsn: number | null) => (lsn === null ? NULL_LSN : asLsn(lsn + 1))
+  const recLsns = Object.values(dpt).map(shifted)
+  const firstLsns = Object.values(att).map(({ firstLsn }) => shifted(firstLsn))
+  return lowWaterMark(shifted(checkpointBegin), recLsns, firstLsns).lsn - 1
+}
