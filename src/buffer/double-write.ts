@@ -45,7 +45,7 @@ export const BACKGROUND = 0
 export const DEMAND = 1
 const AREA_COUNT = 2
 
-/** Pages in one area: bounded by what a header page can name, and by a megabyte of pages. */
+/** Pages in one area: bounded by what a header page can name, and by two megabytes of pages. */
 export const areaPages = (pageSize: number): number => Math.min((pageSize - PAGE_IDS) >>> 2, (2 << 20) / pageSize)
 
 export const doubleWriteBytes = (pageSize: number): number => AREA_COUNT * (areaPages(pageSize) + 1) * pageSize
@@ -62,7 +62,9 @@ export class DoubleWrite {
   readonly #identity: Identity
   readonly #header: Uint8Array
   readonly #view: DataView
-  #lastSequence = 0
+  /** What the file held when it was opened. Numbers go on from there, or old batches would look newer. */
+  readonly #found: readonly Batch[]
+  #lastSequence: number
   /** Sequences that are written here but not yet synced in place, at most one per area. */
   readonly #open = new Set<number>()
 
@@ -71,6 +73,8 @@ export class DoubleWrite {
     this.#identity = identity
     this.#header = new Uint8Array(identity.pageSize)
     this.#view = new DataView(this.#header.buffer)
+    this.#found = [BACKGROUND, DEMAND].flatMap((area) => this.#readHeader(area) ?? [])
+    this.#lastSequence = Math.max(0, ...this.#found.map((batch) => batch.sequence))
   }
 
   #areaOffset(area: number): number {
@@ -127,11 +131,9 @@ export class DoubleWrite {
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   restore(dataFile: DataFile): PageId[] {
-    const batches = [BACKGROUND, DEMAND].flatMap((area) => this.#readHeader(area) ?? [])
-    this.#lastSequence = Math.max(0, ...batches.map((batch) => batch.sequence))
-    const completed = Math.max(0, ...batches.map((batch) => batch.completedSequence))
+    const completed = Math.max(0, ...this.#found.map((batch) => batch.completedSequence))
     const restored: PageId[] = []
-    for (const batch of batches) {
+    for (const batch of this.#found) {
       if (batch.sequence > completed) this.#restoreBatch(batch, dataFile, restored)
     }
     if (restored.length > 0) dataFile.syncBlocking()

@@ -71,12 +71,13 @@ export class Maintenance {
 
   #tick(): void {
     const { runtime, settings } = this.#parts
-    this.#ticker = runtime.after(settings.flushIntervalMs, () => {
+    const beat = (): void => {
       if (this.#stopped) return
       this.#tick()
       this.poke()
       if (!this.#parts.failStop.failed) void this.#quietly(() => this.#parts.log.flush())
-    })
+    }
+    this.#ticker = runtime.after(settings.flushIntervalMs, beat, 'background')
   }
 
   async #run(): Promise<void> {
@@ -95,7 +96,10 @@ export class Maintenance {
   /** Does one slice; whether there is more to do at once. */
   async #slice(): Promise<boolean> {
     const { pending, btree } = this.#parts
-    const more = this.#quietStep(() => pending.step(), () => pending.postpone())
+    const more = this.#quietStep(
+      () => pending.step(),
+      () => pending.postpone(),
+    )
     const unclean = btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep())
     const wrote = await this.#writeBack()
     if (this.#isCheckpointDue()) await this.checkpoint()

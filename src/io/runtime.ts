@@ -11,8 +11,11 @@ export interface Runtime {
   nowMs(): number
   /** Runs `callback` in a later turn, after the promise callbacks that are ready now. */
   nextTurn(callback: () => void): void
-  /** Runs `callback` once after `delayMs`. Must not keep the process alive by itself. */
-  after(delayMs: number, callback: () => void): Cancel
+  /**
+   * Runs `callback` once after `delayMs`. While somebody waits for it the process must stay alive; a
+   * `background` timer must not keep it alive.
+   */
+  after(delayMs: number, callback: () => void, background?: 'background'): Cancel
   /** A number in [0, 1). */
   random(): number
 }
