@@ -15,7 +15,7 @@
  * INVARIANT I12: nothing at or above the low-water mark is recycled.
  */
 import { assert } from '../common/assert.ts'
-import { isZero } from '../common/bytes.ts'
+import { compareBytes, isZero } from '../common/bytes.ts'
 import type { Lsn } from '../common/ids.ts'
 import { type File, type FileSystem, ioError, readFully, writeFully } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
@@ -171,7 +171,9 @@ export class Segments {
 
   /**
    * Makes sure that nothing at or behind `endLsn`, the end of the log, can ever be taken for a record
-   * (I31): zeros the rest of its segment and removes later ones, unless they are whole and zero already. Durable.
+   * (I31): zeros the rest of its segment and removes later ones, unless they are zero already. The next
+   * segment is zeroed and not removed: the end may be so near to it that its absence would look like
+   * damage. Durable.
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   wipeFrom(endLsn: Lsn): void {
@@ -180,8 +182,10 @@ export class Segments {
       if (this.has(number)) {
         this.#wipeRest(this.file(number), Math.max(SEGMENT_HEADER_BYTES, endLsn % this.segmentBytes))
       }
-      for (let later = number + 1; later < this.#end; later++) {
-        if (this.has(later) && this.#isUnused(this.file(later))) continue
+      const next = number + 1
+      if (this.#isWhole(next)) this.#wipeRest(this.file(next), SEGMENT_HEADER_BYTES)
+      for (let later = next; later < this.#end; later++) {
+        if (this.#isWhole(later) && this.#isZeroFrom(this.file(later), SEGMENT_HEADER_BYTES)) continue
         this.#removeFrom(later)
         break
       }
@@ -190,15 +194,20 @@ export class Segments {
     }
   }
 
+  /** Whether the segment is there in its full length, and its header says that it is this one. */
+  #isWhole(number: number): boolean {
+    if (!this.has(number) || this.file(number).size() < this.segmentBytes) return false
+    const header = new Uint8Array(SEGMENT_HEADER_BYTES)
+    readFully(this.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
+    const expected = encodeSegmentHeader(this.#identity, number)
+    return compareBytes(header, expected) === 0
+  }
+
   #wipeRest(file: File, from: number): void {
     if (file.size() >= this.segmentBytes && this.#isZeroFrom(file, from)) return
     const zeros = new Uint8Array(this.segmentBytes - from)
     writeFully(file, zeros, 0, zeros.length, from)
     file.syncBlocking()
-  }
-
-  #isUnused(file: File): boolean {
-    return file.size() >= this.segmentBytes && this.#isZeroFrom(file, SEGMENT_HEADER_BYTES)
   }
 
   #isZeroFrom(file: File, from: number): boolean {

@@ -66,6 +66,8 @@ export class Redo {
       reader.seek(startLsn)
       while (reader.position < endLsn) {
         const record = reader.next()
+        // The last thing before the end may be the padding of a segment.
+        if (record === undefined && reader.position === endLsn) break
         if (record === undefined) throw damagedBefore(reader, endLsn)
         if (record.type === RecordType.FLUSH_MARKER) continue
         records++
