@@ -9,8 +9,9 @@
  * first ones hit the load, the later ones the renaming.
  */
 import { randomBelow, randomFrom } from '../../common/random.ts'
-import { AriesError, type Database, open, type RecoveryReport } from '../../index.ts'
+import { AriesError, open, type RecoveryReport } from '../../index.ts'
 import { CliError, ExitCode } from '../errors.ts'
+import { isDamage } from '../inspect.ts'
 import { Ledger } from './ledger.ts'
 import type { PlaceSource } from './places.ts'
 import type { Plan } from './plan.ts'
@@ -103,7 +104,11 @@ export class Demo {
     const startedMs = performance.now()
     await this.#workUntil(kill)
     const workMs = performance.now() - startedMs
-    return { number, wasKilled: kill !== undefined, workMs, ...(await this.#look()) }
+    try {
+      return { number, wasKilled: kill !== undefined, workMs, ...(await this.#look()) }
+    } catch (error) {
+      throw asViolation(error)
+    }
   }
 
   /** Lets a worker work until it is killed, or without a `kill`, until all is done. */
@@ -141,7 +146,7 @@ export class Demo {
     const ledger = this.#ledger
     const acknowledged = ledger.commits
     const inFlight = ledger.inFlight
-    const database = await reopen(directory)
+    const database = await open(directory)
     const startedMs = performance.now()
     const content = await readContent(database)
     const violations = violationsOf(content, ledger, plan)
@@ -160,12 +165,9 @@ export class Demo {
   }
 }
 
-/** @throws `CliError`: after a kill, not coming up is a violation, too */
-async function reopen(directory: string): Promise<Database> {
-  try {
-    return await open(directory)
-  } catch (error) {
-    if (!AriesError.is(error)) throw error
-    throw new CliError(`VIOLATED: the database does not open after the kill: ${error.message}`, ExitCode.PROBLEMS)
-  }
+/** After a kill, damage and broken invariants are violations, too; a full disk, say, is not. */
+function asViolation(error: unknown): unknown {
+  if (AriesError.is(error) && !isDamage(error)) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new CliError(`VIOLATED: the database cannot be read after the kill: ${message}`, ExitCode.PROBLEMS)
 }
