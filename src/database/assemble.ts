@@ -13,7 +13,7 @@ import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
 import { DoubleWrite } from '../buffer/double-write.ts'
 import type { Lsn } from '../common/ids.ts'
 import { FailStop } from '../io/fail-stop.ts'
-import type { FileSystem } from '../io/file-system.ts'
+import type { File, FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { LockManager } from '../lock/lock-manager.ts'
 import type { Identity } from '../log/identity.ts'
@@ -65,18 +65,36 @@ export interface Parts {
   readonly isRestarting: () => boolean
 }
 
+/** All three files, or none. Where nothing can be written no page is, and the double-write file may be missing. */
+function openAll(
+  fileSystem: FileSystem,
+  identity: Identity,
+  doublesWrites: boolean,
+): { data: File; doubleWrite: File | undefined; master: File } {
+  const opened: File[] = []
+  const keep = (file: File): File => {
+    opened.push(file)
+    return file
+  }
+  try {
+    const data = keep(openFile(fileSystem, DATA_FILE_NAME, fileSystem.writable ? 'write' : 'read'))
+    const isDoubled = doublesWrites && fileSystem.writable
+    const doubleWrite = isDoubled ? keep(openDoubleWrite(fileSystem, identity.pageSize)) : undefined
+    return { data, doubleWrite, master: keep(openMaster(fileSystem)) }
+  } catch (error) {
+    for (const file of opened) file.close()
+    throw error
+  }
+}
+
 /** Opens the data, double-write and master files and builds the managers over them. */
 export function assemble(parts: Parts): Managers {
   const { fileSystem, identity, settings, runtime } = parts
   const failStop = new FailStop()
   const log = new LogManager(parts.segments, identity, runtime, failStop, parts.endLsn)
-  const mode = fileSystem.writable ? 'write' : 'read'
-  const dataFile = new DataFile(openFile(fileSystem, DATA_FILE_NAME, mode), identity, parts.durablePageCount)
-  // Where nothing can be written no page is, and the file may be missing.
-  const doubleWrite =
-    settings.doubleWrite && fileSystem.writable
-      ? new DoubleWrite(openDoubleWrite(fileSystem, identity.pageSize), identity)
-      : undefined
+  const files = openAll(fileSystem, identity, settings.doubleWrite)
+  const dataFile = new DataFile(files.data, identity, parts.durablePageCount)
+  const doubleWrite = files.doubleWrite && new DoubleWrite(files.doubleWrite, identity)
   const buffer = new BufferManager(identity, settings.poolBytes, log, dataFile, doubleWrite, failStop)
   const resources = new ResourceManagers<TransactionEntry>()
   const table = new TransactionTable()
@@ -109,7 +127,7 @@ export function assemble(parts: Parts): Managers {
   })
   resources.register(space)
   resources.register(btree.resourceManager)
-  const master = new MasterWriter(openMaster(fileSystem), identity, failStop, parts.masterSequence)
+  const master = new MasterWriter(files.master, identity, failStop, parts.masterSequence)
   const catalog = new Catalog(btree)
   return {
     failStop,

@@ -4,8 +4,8 @@
  */
 import { CATALOG_TREE } from '../btree/catalog.ts'
 import { checkTree } from '../btree/check.ts'
-import type { PageId } from '../common/ids.ts'
 import { AriesError } from '../common/errors.ts'
+import type { PageId } from '../common/ids.ts'
 import type { Managers } from './assemble.ts'
 
 /** What is wrong, one line each. */

@@ -37,7 +37,8 @@ export const utf8: Codec<string> = {
       const bytes = new Uint8Array(value.length)
       if (encodeAscii(value, bytes)) return bytes
     }
-    if (!isWellFormed(value)) throw new AriesError('INVALID_ARGUMENT', 'the text has a lone surrogate, which UTF-8 cannot hold')
+    if (!isWellFormed(value))
+      throw new AriesError('INVALID_ARGUMENT', 'the text has a lone surrogate, which UTF-8 cannot hold')
     return encoder.encode(value)
   },
   decode: (bytes) => decoder.decode(bytes),

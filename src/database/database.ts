@@ -43,6 +43,7 @@ const BACKOFF_MS_MAX = 100
 export async function open(location: string | FileSystem, options: OpenOptions = {}): Promise<Database> {
   const settings = settingsOf(options)
   const fileSystem = typeof location === 'string' ? NodeFileSystem.open(location, settings) : location
+  if (typeof fileSystem?.lock !== 'function') throw invalid('open takes a path or a FileSystem')
   const runtime = options.runtime ?? nodeRuntime
   const unlock = await fileSystem.lock()
   try {
@@ -231,7 +232,7 @@ export class Database {
     const { managers } = this.#opened
     const cause = new AriesError('DB_CLOSED', 'the database was closed')
     managers.locks.close(cause)
-    await managers.transactions.commitsSettled()
+    await managers.transactions.settled()
     for (const active of [...managers.transactions.active.values()]) {
       if (active.state !== 'active') continue
       active.cause = cause

@@ -79,6 +79,10 @@ export function invalid(message: string): AriesError {
 
 /** Checks options and fills in defaults. @throws `INVALID_ARGUMENT` */
 export function settingsOf(options: OpenOptions): Settings {
+  if (typeof options !== 'object' || options === null) throw invalid('options must be an object')
+  for (const name of ['onProgress', 'trace'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)
+  }
   const { pageSize, segmentBytes } = options
   if (pageSize !== undefined && !PAGE_SIZES.includes(pageSize)) {
     throw invalid(`pageSize must be one of ${PAGE_SIZES.join(', ')}, got ${pageSize}`)
@@ -88,7 +92,7 @@ export function settingsOf(options: OpenOptions): Settings {
     if (segmentBytes % (64 * KIB) !== 0) throw invalid('segmentBytes must be a multiple of 64 KiB')
   }
   return {
-    createIfMissing: options.createIfMissing ?? false,
+    createIfMissing: flagOf('createIfMissing', options.createIfMissing ?? false),
     durability: durabilityOf(options.durability ?? 'full'),
     flushIntervalMs: inRange('flushIntervalMs', options.flushIntervalMs ?? 100, 1, 3_600_000),
     poolBytes: inRange('poolBytes', options.poolBytes ?? 64 * MIB, 0, POOL_BYTES_MAX),
@@ -98,8 +102,13 @@ export function settingsOf(options: OpenOptions): Settings {
     checkpointIntervalMs: inRange('checkpointIntervalMs', options.checkpointIntervalMs ?? 60_000, 1, 86_400_000),
     maxRedoBytes: inRange('maxRedoBytes', options.maxRedoBytes ?? 128 * MIB, 64 * KIB, Number.MAX_SAFE_INTEGER),
     lockTimeoutMs: lockTimeoutOf(options.lockTimeoutMs ?? 10_000),
-    doubleWrite: options.doubleWrite ?? true,
+    doubleWrite: flagOf('doubleWrite', options.doubleWrite ?? true),
   }
+}
+
+function flagOf(name: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw invalid(`${name} must be true or false, got ${String(value)}`)
+  return value
 }
 
 function inRange(name: string, value: number, min: number, max: number): number {
@@ -110,7 +119,8 @@ function inRange(name: string, value: number, min: number, max: number): number 
 }
 
 export function lockTimeoutOf(value: number): number {
-  if (typeof value !== 'number' || !(value >= 0)) throw invalid(`lockTimeoutMs must be a number of at least 0, got ${value}`)
+  if (typeof value !== 'number' || !(value >= 0))
+    throw invalid(`lockTimeoutMs must be a number of at least 0, got ${value}`)
   return value
 }
 

@@ -3,9 +3,10 @@
  * is returned; the cursor below keeps no page pinned in between, so others may write, split and merge
  * around it.
  */
+
+import type { TreeCursor } from '../btree/cursor.ts'
 import { assert } from '../common/assert.ts'
 import { compareBytes } from '../common/bytes.ts'
-import type { TreeCursor } from '../btree/cursor.ts'
 import { invalid } from './options.ts'
 
 /** Bounds of a range, its direction, and how many entries at most. */
@@ -36,7 +37,8 @@ const KNOWN = new Set(['gt', 'gte', 'lt', 'lte', 'reverse', 'limit', 'forUpdate'
 
 /** Encodes the bounds. @throws `INVALID_ARGUMENT` */
 export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uint8Array): ByteRange {
-  if (typeof options !== 'object' || options === null) throw invalid('a range is an object with gt, gte, lt, lte, reverse, limit')
+  if (typeof options !== 'object' || options === null)
+    throw invalid('a range is an object with gt, gte, lt, lte, reverse, limit')
   for (const name of Object.keys(options)) if (!KNOWN.has(name)) throw invalid(`unknown range option ${name}`)
   const { gt, gte, lt, lte, reverse = false, limit = Number.POSITIVE_INFINITY } = options
   if (gt !== undefined && gte !== undefined) throw invalid('a range has gt or gte, not both')
@@ -47,8 +49,22 @@ export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uin
   const lowBytes = low === undefined ? undefined : encode(low)
   const highBytes = high === undefined ? undefined : encode(high)
   return reverse
-    ? { start: highBytes, startInclusive: lt === undefined, end: lowBytes, endInclusive: gt === undefined, reverse, limit }
-    : { start: lowBytes, startInclusive: gt === undefined, end: highBytes, endInclusive: lt === undefined, reverse, limit }
+    ? {
+        start: highBytes,
+        startInclusive: lt === undefined,
+        end: lowBytes,
+        endInclusive: gt === undefined,
+        reverse,
+        limit,
+      }
+    : {
+        start: lowBytes,
+        startInclusive: gt === undefined,
+        end: highBytes,
+        endInclusive: lt === undefined,
+        reverse,
+        limit,
+      }
 }
 
 /** Walks a range entry by entry, ghosts included; the caller locks and decides. */
@@ -67,7 +83,9 @@ export class RangeWalk {
   /** Steps to the next entry of the range; false at its end. */
   next(): boolean {
     const { start, startInclusive, reverse } = this.#range
-    const found = this.#started ? this.#cursor.advance() : this.#cursor.seek(start, { reverse, inclusive: startInclusive })
+    const found = this.#started
+      ? this.#cursor.advance()
+      : this.#cursor.seek(start, { reverse, inclusive: startInclusive })
     this.#started = true
     return this.#accept(found)
   }

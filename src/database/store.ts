@@ -10,7 +10,7 @@ import { AriesError } from '../common/errors.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
-import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
+import { checkActive, type Durability, type TransactionManager } from '../txn/transaction-manager.ts'
 import type { Managers } from './assemble.ts'
 
 const encoder = new TextEncoder()
@@ -45,8 +45,13 @@ export class Store {
     this.#onEnd = onEnd
   }
 
-  #checkWritable(): void {
+  /**
+   * An operation that had to wait may find its transaction ended meanwhile: then it must not write, for
+   * nobody would commit or undo it (I9).
+   */
+  #checkWritable(transaction: ActiveTransaction): void {
     this.#failStop.check()
+    checkActive(transaction)
     if (!this.#isWritable) throw new AriesError('DB_READ_ONLY', 'the directory is read-only, and so is the database')
   }
 
@@ -79,7 +84,7 @@ export class Store {
   }
 
   put(transaction: ActiveTransaction, tree: Tree, key: Uint8Array, value: Uint8Array): void {
-    this.#checkWritable()
+    this.#checkWritable(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       this.btree.put(transaction.entry, tree, key, value)
@@ -90,7 +95,7 @@ export class Store {
   }
 
   delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {
-    this.#checkWritable()
+    this.#checkWritable(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       return this.btree.delete(transaction.entry, tree, key)
@@ -101,7 +106,7 @@ export class Store {
   }
 
   createTree(transaction: ActiveTransaction, name: string): Tree {
-    this.#checkWritable()
+    this.#checkWritable(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       return this.#catalog.create(transaction.entry, name)
@@ -112,7 +117,7 @@ export class Store {
   }
 
   dropTree(transaction: ActiveTransaction, name: string): void {
-    this.#checkWritable()
+    this.#checkWritable(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       this.#catalog.remove(transaction.entry, name)

@@ -1,4 +1,5 @@
 /** What a transaction needs to know of a table: its name and its codecs. */
+import { invalid } from './options.ts'
 import type { Codec } from './codecs.ts'
 
 /** The codecs of a table. */
@@ -10,4 +11,10 @@ export interface TableCodecs<K, V> {
 /** A table by name, with its codecs. `Table` is one. */
 export interface TableShape<K, V> extends TableCodecs<K, V> {
   readonly name: string
+}
+
+/** Checks that a table was given, and not its name, say. @throws `INVALID_ARGUMENT` */
+export function checkTable<K, V>(table: TableShape<K, V> | undefined | null): void {
+  if (typeof table?.name === 'string' && typeof table.key?.encode === 'function') return
+  throw invalid('the first argument must be a table made by db.table')
 }

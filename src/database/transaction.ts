@@ -11,11 +11,11 @@ import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
-import { closedError, type Durability } from '../txn/transaction-manager.ts'
+import { checkActive, type Durability } from '../txn/transaction-manager.ts'
 import { durabilityOf, invalid } from './options.ts'
 import { byteRangeOf, type RangeOptions, RangeWalk } from './range.ts'
 import type { Store } from './store.ts'
-import type { TableShape } from './table-shape.ts'
+import { checkTable, type TableShape } from './table-shape.ts'
 
 /** A point a transaction can be rolled back to. Valid until its transaction ends or is rolled back before it. */
 export class Savepoint {
@@ -191,6 +191,7 @@ export class Transaction {
     mode: LockMode,
   ): AsyncGenerator<{ tree: PageId; key: Uint8Array; value: () => Uint8Array }, undefined, undefined> {
     this.#checkActive()
+    checkTable(table)
     const range = byteRangeOf(options, (key) => this.#keyOf(table, key))
     const tree = await this.#treeOf(table.name, mode === LockMode.X ? LockMode.IX : LockMode.IS)
     if (tree === undefined || range.limit === 0) return
@@ -221,6 +222,7 @@ export class Transaction {
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
   async createTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
+      checkTable(table)
       if ((await this.#treeOf(table.name, LockMode.X)) !== undefined) {
         throw new AriesError('TABLE_EXISTS', `table ${table.name} exists`)
       }
@@ -235,6 +237,7 @@ export class Transaction {
    */
   async dropTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
+      checkTable(table)
       const tree = await this.#treeOf(table.name, LockMode.X)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
       this.#store.dropTree(this.#active, table.name)
@@ -317,14 +320,13 @@ export class Transaction {
   }
 
   #checkActive(): void {
-    if (this.#active.state === 'active') return
-    const { cause, state } = this.#active
-    throw cause !== undefined ? withCause(cause) : closedError(`its state is ${state}`)
+    checkActive(this.#active)
   }
 
   /** Checks and encodes a key. */
   #keyOf<K, V>(table: TableShape<K, V>, key: K): Uint8Array {
     this.#checkActive()
+    checkTable(table)
     const bytes = table.key.encode(key)
     if (!(bytes instanceof Uint8Array)) throw invalid('a key codec must encode to a Uint8Array')
     if (bytes.length === 0) throw invalid('a key must not be empty')
@@ -337,7 +339,9 @@ export class Transaction {
     return bytes
   }
 
+  /** An operation that had to wait may find its transaction ended: a lock it took now, nobody would give back. */
   #lock(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {
+    this.#checkActive()
     return this.#store.locks.acquire(this.#active.owner, tree, key, 0, key.length, mode, this.#lockTimeoutMs)
   }
 
@@ -423,11 +427,6 @@ export class Transaction {
       throw error
     }
   }
-}
-
-function withCause(cause: AriesError): AriesError {
-  if (cause.code === 'DB_CLOSED' || cause.code === 'DB_FAILED') return cause
-  return new AriesError('TX_CLOSED', `the transaction has ended: ${cause.message}`, {}, cause)
 }
 
 function valueBytes<K, V>(table: TableShape<K, V>, value: V): Uint8Array {

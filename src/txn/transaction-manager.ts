@@ -50,7 +50,7 @@ export class TransactionManager {
   readonly #failStop: FailStop
   readonly #pending: PendingQueue
   readonly #active = new Map<TxnId, ActiveTransaction>()
-  readonly #committing = new Set<Promise<void>>()
+  readonly #underWay = new Set<Promise<void>>()
   #nextTxnId: number
   #operations = 0
 
@@ -131,11 +131,11 @@ export class TransactionManager {
     return this.#writer.finish()
   }
 
-  #track(commit: Promise<void>): Promise<void> {
-    this.#committing.add(commit)
-    const forget = (): void => void this.#committing.delete(commit)
-    commit.then(forget, forget)
-    return commit
+  #track(work: Promise<void>): Promise<void> {
+    this.#underWay.add(work)
+    const forget = (): void => void this.#underWay.delete(work)
+    work.then(forget, forget)
+    return work
   }
 
   async #awaitDurable(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
@@ -147,9 +147,9 @@ export class TransactionManager {
     this.#committed(transaction)
   }
 
-  /** Resolves when no commit is in flight any more, whether they succeeded or the engine stopped. */
-  async commitsSettled(): Promise<void> {
-    await Promise.allSettled(this.#committing)
+  /** Resolves when no commit and no rollback is under way any more, whether they succeeded or not. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
   }
 
   #committed(transaction: ActiveTransaction): void {
@@ -171,7 +171,11 @@ export class TransactionManager {
    * Rejects with `PAGE_CORRUPT`, `IO_ERROR`, `DISK_FULL` or `DB_FAILED` when a change cannot be
    * undone now; its locks stay then, `abort` may be called again, and a restart does the same.
    */
-  async abort(transaction: ActiveTransaction): Promise<void> {
+  abort(transaction: ActiveTransaction): Promise<void> {
+    return this.#track(this.#abort(transaction))
+  }
+
+  async #abort(transaction: ActiveTransaction): Promise<void> {
     assert(transaction.state === 'active' || transaction.state === 'stuck', 'an active transaction aborts')
     const { entry, owner } = transaction
     this.#locks.cancelWait(owner, transaction.cause ?? closedError('it was aborted'))
@@ -205,10 +209,22 @@ export class TransactionManager {
     return { lsn: transaction.entry.lastLsn, pendingCount: transaction.pending.length }
   }
 
-  /** Undoes what was done since the savepoint; locks stay. Rejects as `abort` does. */
-  async rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
+  /**
+   * Undoes what was done since the savepoint; locks stay. Rejects as `abort` does; then a part is undone
+   * and the transaction can only be aborted.
+   */
+  rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
+    return this.#track(this.#rollbackTo(transaction, mark))
+  }
+
+  async #rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
     const { entry, pending } = transaction
-    await this.#undoSliced(entry, mark.lsn)
+    try {
+      await this.#undoSliced(entry, mark.lsn)
+    } catch (error) {
+      if (transaction.state === 'active') transaction.state = 'stuck'
+      throw error
+    }
     pending.length = mark.pendingCount
     entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
   }
@@ -278,6 +294,15 @@ function outcomeUnknown(cause: unknown): AriesError {
     {},
     cause,
   )
+}
+
+/** @throws why `transaction` cannot be used: `TX_CLOSED`, or `DB_CLOSED` when its database was closed. */
+export function checkActive(transaction: ActiveTransaction): void {
+  const { cause, state } = transaction
+  if (state === 'active') return
+  if (cause === undefined) throw closedError(`its state is ${state}`)
+  if (cause.code === 'DB_CLOSED') throw cause
+  throw new AriesError('TX_CLOSED', `the transaction has ended: ${cause.message}`, {}, cause)
 }
 
 /** The error for using a transaction after its end. */

@@ -28,14 +28,14 @@ export function openOn(fileSystem: FileSystem, options: OpenOptions = {}): Promi
 export const textTable = (db: Database, name = 'rows'): Table<string, string> => db.table(name, TEXT)
 
 export const keyOf = (i: number): string => `row-${String(i).padStart(5, '0')}`
-export const valueOf = (i: number, length = 20): string => `${i}:`.padEnd(length, String(i % 10))
+export const textOf = (i: number, length = 20): string => `${i}:`.padEnd(length, String(i % 10))
 
 /** Commits rows [from, to), `perCommit` at a time; when it returns all of them are acknowledged. */
 export async function writeRows(db: Database, from: number, to: number, length = 20, perCommit = 50): Promise<void> {
   const table = textTable(db)
   for (let start = from; start < to; start += perCommit) {
     await db.transaction(async (tx) => {
-      for (let i = start; i < Math.min(to, start + perCommit); i++) await tx.put(table, keyOf(i), valueOf(i, length))
+      for (let i = start; i < Math.min(to, start + perCommit); i++) await tx.put(table, keyOf(i), textOf(i, length))
     })
   }
 }
@@ -45,7 +45,7 @@ export async function expectRows(db: Database, count: number, length = 20): Prom
   const found: string[] = []
   for await (const [key, value] of textTable(db).range()) {
     found.push(key)
-    if (value !== valueOf(found.length - 1, length)) expect(value, key).toBe(valueOf(found.length - 1, length))
+    if (value !== textOf(found.length - 1, length)) expect(value, key).toBe(textOf(found.length - 1, length))
   }
   expect(found).toEqual(Array.from({ length: count }, (_, i) => keyOf(i)))
   expect(db.check()).toEqual([])
