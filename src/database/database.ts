@@ -173,9 +173,10 @@ export class Database {
     return this.transaction((transaction) => transaction.dropTable(table))
   }
 
-  /** Takes a checkpoint now: a restart begins there. Nobody waits for it. @throws `DB_CLOSED`, `DB_FAILED`, `DISK_FULL` */
+  /** Takes a checkpoint now: a restart begins there. Nobody waits for it. @throws `DB_CLOSED`, `DB_FAILED`, `DB_READ_ONLY`, `DISK_FULL` */
   async checkpoint(): Promise<void> {
     this.#checkOpen()
+    this.#store.checkWritable()
     await this.#maintenance.checkpoint()
   }
 

@@ -45,14 +45,19 @@ export class Store {
     this.#onEnd = onEnd
   }
 
+  /** @throws `DB_FAILED`, `DB_READ_ONLY` */
+  checkWritable(): void {
+    this.#failStop.check()
+    if (!this.#isWritable) throw new AriesError('DB_READ_ONLY', 'the directory is read-only, and so is the database')
+  }
+
   /**
    * An operation that had to wait may find its transaction ended meanwhile: then it must not write, for
    * nobody would commit or undo it (I9).
    */
-  #checkWritable(transaction: ActiveTransaction): void {
-    this.#failStop.check()
+  #checkMayWrite(transaction: ActiveTransaction): void {
+    this.checkWritable()
     checkActive(transaction)
-    if (!this.#isWritable) throw new AriesError('DB_READ_ONLY', 'the directory is read-only, and so is the database')
   }
 
   /** The lock space of table names: a table is locked by its catalog record. */
@@ -84,7 +89,7 @@ export class Store {
   }
 
   put(transaction: ActiveTransaction, tree: Tree, key: Uint8Array, value: Uint8Array): void {
-    this.#checkWritable(transaction)
+    this.#checkMayWrite(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       this.btree.put(transaction.entry, tree, key, value)
@@ -95,7 +100,7 @@ export class Store {
   }
 
   delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {
-    this.#checkWritable(transaction)
+    this.#checkMayWrite(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       return this.btree.delete(transaction.entry, tree, key)
@@ -106,7 +111,7 @@ export class Store {
   }
 
   createTree(transaction: ActiveTransaction, name: string): Tree {
-    this.#checkWritable(transaction)
+    this.#checkMayWrite(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       return this.#catalog.create(transaction.entry, name)
@@ -117,7 +122,7 @@ export class Store {
   }
 
   dropTree(transaction: ActiveTransaction, name: string): void {
-    this.#checkWritable(transaction)
+    this.#checkMayWrite(transaction)
     const mark = this.transactions.savepoint(transaction)
     try {
       this.#catalog.remove(transaction.entry, name)

@@ -6,14 +6,14 @@
  * When a lock must be waited for, later operations of this transaction queue behind it.
  */
 
-import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { checkActive, type Durability } from '../txn/transaction-manager.ts'
+import { LockedWalk } from './locked-walk.ts'
 import { durabilityOf, invalid } from './options.ts'
-import { byteRangeOf, type RangeOptions, RangeWalk } from './range.ts'
+import { byteRangeOf, type RangeOptions } from './range.ts'
 import type { Store } from './store.ts'
 import { checkTable, type TableShape } from './table-shape.ts'
 
@@ -34,6 +34,7 @@ export type Entries<K, V> = AsyncIterableIterator<[K, V]>
 
 const DONE: Promise<void> = Promise.resolve()
 const NOTHING: Promise<undefined> = Promise.resolve(undefined)
+const END: Promise<IteratorReturnResult<undefined>> = Promise.resolve({ done: true, value: undefined })
 
 export class Transaction {
   readonly #store: Store
@@ -143,80 +144,78 @@ export class Transaction {
    * @throws as `get`
    */
   range<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Entries<K, V> {
-    const mode = options.forUpdate === true ? LockMode.X : LockMode.S
-    const walk = this.#walk(table, options, mode)
+    let walk: LockedWalk | undefined
+    let isDone = false
+    const end = (): Promise<IteratorReturnResult<undefined>> => {
+      isDone = true
+      return END
+    }
+    const step = (): Promise<IteratorResult<[K, V], undefined>> => {
+      try {
+        this.#checkActive()
+        if (isDone) return END
+        walk ??= this.#openWalk(table, options, options.forUpdate === true ? LockMode.X : LockMode.S)
+        const found = walk.next()
+        if (found === false) return end()
+        if (found !== true) return this.#wait(found, step)
+        return Promise.resolve({ done: false, value: [table.key.decode(walk.key), table.value.decode(walk.value())] })
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
     const iterator: Entries<K, V> = {
       [Symbol.asyncIterator]: () => iterator,
-      next: async () => {
-        const step = await this.#inOrder(() => walk.next())
-        if (step.done === true) return { done: true, value: undefined }
-        return { done: false, value: [table.key.decode(step.value.key), table.value.decode(step.value.value())] }
-      },
-      return: async () => {
-        await walk.return(undefined)
-        return { done: true, value: undefined }
-      },
+      next: () => (this.#waiting === undefined ? step() : this.#enqueue(step)),
+      return: end,
     }
     return iterator
   }
 
   /** How many keys lie in the range; they are locked like those of `range`. @throws as `get` */
   async count<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
-    return this.#inOrder(async () => {
-      let count = 0
-      const walk = this.#walk(table, options, LockMode.S)
-      for (let step = await walk.next(); step.done !== true; step = await walk.next()) count++
-      return count
-    })
+    return this.#forEach(table, options, LockMode.S, () => undefined)
   }
 
   /** Removes all keys in the range; how many there were. @throws as `put` */
   async clear<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
-    return this.#inOrder(async () => {
-      let count = 0
-      const walk = this.#walk(table, options, LockMode.X)
-      for (let step = await walk.next(); step.done !== true; step = await walk.next()) {
-        this.#store.delete(this.#active, step.value.tree, step.value.key)
-        count++
-        await this.#store.transactions.giveWay()
-      }
-      return count
-    })
+    return this.#forEach(table, options, LockMode.X, (tree, key) => this.#store.delete(this.#active, tree, key))
   }
 
-  /** The entries of a range, locked in `mode`, without ghosts. */
-  async *#walk<K, V>(
+  /** Does something with every entry of a range, once it is locked in `mode`; returns how many. */
+  #forEach<K, V>(
     table: TableShape<K, V>,
     options: RangeOptions<K>,
     mode: LockMode,
-  ): AsyncGenerator<{ tree: PageId; key: Uint8Array; value: () => Uint8Array }, undefined, undefined> {
-    this.#checkActive()
-    checkTable(table)
-    const range = byteRangeOf(options, (key) => this.#keyOf(table, key))
-    const tree = await this.#treeOf(table.name, mode === LockMode.X ? LockMode.IX : LockMode.IS)
-    if (tree === undefined || range.limit === 0) return
-    const walk = new RangeWalk(this.#store.cursor(tree), range)
-    let left = range.limit
-    for (let found = walk.next(); found; found = walk.next()) {
-      if (!(await this.#lockEntry(tree, walk, mode))) return
-      if (walk.isGhost) continue
-      yield { tree, key: walk.key, value: () => walk.value() }
-      this.#checkActive()
-      if (--left <= 0) return
-    }
+    visit: (tree: PageId, key: Uint8Array) => void,
+  ): Promise<number> {
+    return this.#inOrder(async () => {
+      const walk = this.#openWalk(table, options, mode)
+      for (let count = 0; ; ) {
+        this.#checkActive()
+        const found = walk.next()
+        if (found === false) return count
+        if (found !== true) {
+          await this.#orRolledBack(found)
+          continue
+        }
+        visit(walk.tree, walk.key)
+        count++
+        const pause = this.#store.transactions.giveWay()
+        if (pause !== undefined) await pause
+      }
+    })
   }
 
-  /** Locks the entry the walk stands on. After a wait the entry may be another: then that one. False at the end. */
-  async #lockEntry(tree: PageId, walk: RangeWalk, mode: LockMode): Promise<boolean> {
-    for (;;) {
-      const wait = this.#lock(tree, walk.key, mode)
-      if (wait === undefined) return true
-      const key = walk.key
-      await this.#orRolledBack(wait)
-      this.#checkActive()
-      if (!walk.renew()) return false
-      if (compareBytes(key, walk.key) === 0) return true
-    }
+  #openWalk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, mode: LockMode): LockedWalk {
+    checkTable(table)
+    const range = byteRangeOf(options, (key) => this.#keyOf(table, key))
+    const tableMode = mode === LockMode.X ? LockMode.IX : LockMode.IS
+    return new LockedWalk(
+      range,
+      () => this.#treeFor(table.name, tableMode),
+      (tree) => this.#store.cursor(tree),
+      (tree, key) => this.#lock(tree, key, mode),
+    )
   }
 
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
