@@ -43,7 +43,8 @@ if (wanted.has('load')) {
     figure(`bulk load, ${order}`, await inDirectory((directory) => bulkLoad(directory, rows, order)), 'rows/s')
   }
 }
-if (wanted.has('get')) figure('random gets, cached', await inDirectory((directory) => randomGets(directory, rows, seconds)), 'gets/s')
+if (wanted.has('get'))
+  figure('random gets, cached', await inDirectory((directory) => randomGets(directory, rows, seconds)), 'gets/s')
 if (wanted.has('scan')) figure('full scan, cached', await inDirectory((directory) => scan(directory, rows)), 'rows/s')
 if (wanted.has('commit')) {
   for (const clients of [1, 64]) {

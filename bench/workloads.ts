@@ -1,7 +1,7 @@
 /** The workloads of the small benchmark. Keys have 16 bytes, values 100. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { buffer, type Database, open, type OpenOptions, type Table } from '../src/index.ts'
+import { buffer, type Database, type OpenOptions, open, type Table } from '../src/index.ts'
 
 const KEY_BYTES = 16
 const VALUE_BYTES = 100

@@ -83,7 +83,6 @@ const TRUNCATE_HIGH = 6
 export const slotOfRecord = (record: LogRecordView): number => record.view.getUint16(record.payloadStart + SLOT, true)
 export const treeOfRecord = (record: LogRecordView): Tree =>
   asPageId(record.view.getUint32(record.payloadStart + TREE, true))
-export const flagsOfRecord = (record: LogRecordView): number => record.view.getUint8(record.payloadStart + FLAGS)
 
 /** The key in an INSERT, REPLACE, GHOST, INSERT_CHILD or REMOVE_CHILD. */
 export function keyOfRecord(record: LogRecordView): Uint8Array {
@@ -236,9 +235,6 @@ export function encodeSlot(slot: number): Uint8Array {
   new DataView(payload.buffer).setUint16(0, slot, true)
   return payload
 }
-
-/** The flags a REPLACE found. */
-export const oldFlagsOfRecord = (record: LogRecordView): number => record.view.getUint8(record.payloadStart + OLD_FLAGS)
 
 /** How many bytes undoing a REPLACE adds to the cell; negative when the cell shrinks. */
 export const growthOfUndo = (record: LogRecordView): number =>

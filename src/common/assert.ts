@@ -12,8 +12,3 @@ export class AssertionError extends Error {
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(message)
 }
-
-/** Marks the end of an exhaustive switch; the compiler refuses a call that can be reached. */
-export function unreachable(value: never): never {
-  throw new AssertionError(`unreachable case ${String(value)}`)
-}

@@ -1,6 +1,7 @@
 /** What a transaction needs to know of a table: its name and its codecs. */
-import { invalid } from './options.ts'
+
 import type { Codec } from './codecs.ts'
+import { invalid } from './options.ts'
 
 /** The codecs of a table. */
 export interface TableCodecs<K, V> {
