@@ -10,7 +10,7 @@ const MIB = 1 << 20
 const CACHE_BYTES = 512 * MIB
 
 /** A key whose order is that of `n`. */
-function keyOf(n: number): Uint8Array {
+function keyFor(n: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES)
   let rest = n
   for (let i = KEY_BYTES - 1; i >= 0; i--) {
@@ -28,7 +28,7 @@ const VALUES: readonly Uint8Array[] = Array.from({ length: 1024 }, (_, n) =>
   Uint8Array.from({ length: VALUE_BYTES }, (_, i) => (n * 31 + i * 7) & 0xff),
 )
 
-const valueOf = (n: number): Uint8Array => VALUES[n % VALUES.length] as Uint8Array
+const valueFor = (n: number): Uint8Array => VALUES[n % VALUES.length] as Uint8Array
 
 type Rows = Table<Uint8Array, Uint8Array>
 
@@ -49,13 +49,13 @@ async function load(db: Database, table: Rows, keys: readonly Uint8Array[]): Pro
   for (let start = 0; start < keys.length; start += BATCH_ROWS) {
     const tx = db.begin()
     const end = Math.min(keys.length, start + BATCH_ROWS)
-    for (let i = start; i < end; i++) await tx.put(table, keys[i] as Uint8Array, valueOf(i))
+    for (let i = start; i < end; i++) await tx.put(table, keys[i] as Uint8Array, valueFor(i))
     await tx.commit()
   }
 }
 
 function keysInOrder(rows: number, order: 'ordered' | 'random'): Uint8Array[] {
-  return Array.from({ length: rows }, (_, i) => keyOf(order === 'ordered' ? i : scatter(i, rows)))
+  return Array.from({ length: rows }, (_, i) => keyFor(order === 'ordered' ? i : scatter(i, rows)))
 }
 
 const secondsSince = (startedMs: number): number => (performance.now() - startedMs) / 1000
@@ -74,7 +74,7 @@ export function bulkLoad(directory: string, rows: number, order: 'ordered' | 'ra
 export function randomGets(directory: string, rows: number, seconds: number): Promise<number> {
   return withDatabase(directory, { durability: 'lazy' }, async (db, table) => {
     await load(db, table, keysInOrder(rows, 'ordered'))
-    const keys = Array.from({ length: 100_000 }, (_, i) => keyOf(scatter(i * 7919, rows)))
+    const keys = Array.from({ length: 100_000 }, (_, i) => keyFor(scatter(i * 7919, rows)))
     let count = 0
     const startedMs = performance.now()
     while (secondsSince(startedMs) < seconds) {
@@ -108,7 +108,7 @@ export function durableCommits(directory: string, clients: number, seconds: numb
     const startedMs = performance.now()
     const client = async (id: number): Promise<void> => {
       for (let i = 0; secondsSince(startedMs) < seconds; i++) {
-        await table.put(keyOf(id * 1_000_000 + i), valueOf(i))
+        await table.put(keyFor(id * 1_000_000 + i), valueFor(i))
         count++
       }
     }
@@ -124,7 +124,7 @@ export async function writeUntilKilled(directory: string, logBytes: number): Pro
   const table = db.table('rows', { key: buffer, value: buffer })
   for (let i = 0; db.stats().log.endLsn < logBytes; ) {
     const tx = db.begin()
-    for (const end = i + BATCH_ROWS; i < end; i++) await tx.put(table, keyOf(scatter(i, 10_000_000)), valueOf(i))
+    for (const end = i + BATCH_ROWS; i < end; i++) await tx.put(table, keyFor(scatter(i, 10_000_000)), valueFor(i))
     await tx.commit()
   }
   process.stdout.write('written\n')
