@@ -72,13 +72,16 @@ const CODE_BY_ERRNO: Readonly<Record<string, ErrorCode>> = {
   EPERM: 'DB_READ_ONLY',
 }
 
+const MAKE_ROOM = 'nothing is lost: make room, then try again'
+
 /** The engine's error for one the system gave; errors that are ours already pass through. */
 export function ioError(error: unknown, doing: string, file: string): AriesError {
   if (AriesError.is(error)) return error
   const errno = (error as { code?: unknown } | null)?.code
   const code = (typeof errno === 'string' ? CODE_BY_ERRNO[errno] : undefined) ?? 'IO_ERROR'
   const reason = error instanceof Error ? error.message : String(error)
-  return new AriesError(code, `${doing} of ${file} failed: ${reason}`, { file, errno }, error)
+  const advice = code === 'DISK_FULL' ? `; ${MAKE_ROOM}` : ''
+  return new AriesError(code, `${doing} of ${file} failed: ${reason}${advice}`, { file, errno }, error)
 }
 
 /**
@@ -98,10 +101,14 @@ export function writeFully(
       file.writeAt(source, sourceStart + done, length - done, fileOffset + done),
     )
     if (count <= 0) {
-      throw new AriesError('DISK_FULL', `write of ${file.name} stopped after ${done} of ${length} bytes`, {
-        file: file.name,
-        offset: fileOffset + done,
-      })
+      throw new AriesError(
+        'DISK_FULL',
+        `write of ${file.name} stopped after ${done} of ${length} bytes; ${MAKE_ROOM}`,
+        {
+          file: file.name,
+          offset: fileOffset + done,
+        },
+      )
     }
     done += count
   }

@@ -151,16 +151,24 @@ export class Segments {
     return this.#first < this.numberOf(lowWaterLsn)
   }
 
-  /** The old content needs no wiping: its checksums hold only at its old LSNs (I31). */
+  /**
+   * The old content needs no wiping: its checksums hold only at its old LSNs (I31). When it fails midway
+   * the file is let go of: the next segment is renamed over it, and a handle would be of the old one.
+   */
   #reuse(oldest: number): void {
     const number = this.#end
     this.#fileSystem.rename(segmentName(oldest), segmentName(number))
     this.#forgetFirst()
+    try {
+      const file = this.file(number)
+      writeFully(file, encodeSegmentHeader(this.#identity, number), 0, 64, 0)
+      file.syncBlocking()
+      this.#fileSystem.syncDirectory()
+    } catch (error) {
+      this.#close(number)
+      throw error
+    }
     this.#present.add(number)
-    const file = this.file(number)
-    writeFully(file, encodeSegmentHeader(this.#identity, number), 0, 64, 0)
-    file.syncBlocking()
-    this.#fileSystem.syncDirectory()
     this.#end = number + 1
   }
 
