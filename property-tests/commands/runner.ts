@@ -1,0 +1,390 @@
+/**
+ * Runs a script on the engine and on the model side by side, and after each crash checks that what
+ * comes up is legal and sound. The first thing that is wrong is thrown.
+ */
+import { compareBytes } from '../../src/common/bytes.ts'
+import { AriesError } from '../../src/common/errors.ts'
+import type { TraceEvent } from '../../src/common/trace.ts'
+import type { Savepoint, Transaction } from '../../src/database/transaction.ts'
+import type { CrashChoice, SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import {
+  drive,
+  idle,
+  type KeyTable,
+  type Lab,
+  newDisk,
+  openLab,
+  problemsAfterRestart,
+  problemsOfRestartingAgain,
+  readAll,
+  tableOf,
+} from '../lab.ts'
+import { type Effect, Model } from '../model.ts'
+import { CLIENTS, type CrashHow, type CrashPlan, contentOf, keyOf, type Script, type Step, TABLES } from './script.ts'
+
+/** One client: its open transaction and what that has done. */
+class Client {
+  tx: Transaction | undefined
+  effects: Effect[] = []
+  savepoints: { readonly savepoint: Savepoint; readonly length: number }[] = []
+  /** Its operation under way. */
+  busy = false
+
+  reset(): void {
+    this.tx = undefined
+    this.effects = []
+    this.savepoints = []
+  }
+}
+
+type ClientStep = Extract<Step, { by: number }>
+
+export const choiceOf = (how: CrashHow): CrashChoice =>
+  typeof how === 'number' ? { mode: 'random', seed: how } : { mode: how }
+
+/** Errors of an operation that a transaction gets over. */
+const EXPECTED = new Set(['TX_LOCK_TIMEOUT', 'TABLE_EXISTS', 'TABLE_NOT_FOUND', 'TX_BUSY'])
+/** Errors that have ended the transaction. */
+const ENDING = new Set(['TX_DEADLOCK', 'TX_CLOSED', 'DB_CLOSED'])
+
+export class Runner {
+  readonly model = new Model()
+  /** What was done how often, to see that the scripts reach what they are for. */
+  readonly counts = { commits: 0, restarts: 0, nestedCrashes: 0, timeouts: 0, deadlocks: 0, losers: 0, evictions: 0 }
+  disk: SimulatedFileSystem
+  #lab: Lab
+  readonly #script: Script
+  #clients: Client[] = []
+  #pending = new Set<Promise<void>>()
+  #armed: (CrashPlan & { readonly again: readonly CrashPlan[] }) | undefined
+  #serial = 0
+  #failure: unknown
+  /** Undone record to the CLR that says so, as far as that CLR is known to be there (I7). */
+  readonly #undone = new Map<number, number>()
+
+  private constructor(script: Script, disk: SimulatedFileSystem, lab: Lab) {
+    this.#script = script
+    this.disk = disk
+    this.#lab = lab
+    this.#newClients()
+  }
+
+  static async run(script: Script, trace?: SimulatedFileSystem['trace']): Promise<Runner> {
+    const disk = await newDisk()
+    disk.trace = trace
+    const runner = new Runner(script, disk, await openLab(disk, script))
+    for (const step of script.steps) await runner.#step(step)
+    await runner.#finish()
+    return runner
+  }
+
+  /** Operations of an engine that died never end. */
+  #newClients(): void {
+    this.#pending = new Set()
+    this.#clients = Array.from({ length: CLIENTS }, () => new Client())
+  }
+
+  async #step(step: Step): Promise<void> {
+    await this.#take(step)
+    if (this.disk.poweredOff && this.#armed !== undefined) await this.#crash(this.#armed.how, this.#armed.again)
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  async #take(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'turns':
+        for (let i = 0; i < step.count; i++) await undefined
+        return
+      case 'time':
+        await idle()
+        this.#lab.runtime.advance(step.count)
+        return
+      case 'checkpoint':
+        return this.#start(() => this.#lab.db.checkpoint(), step.wait)
+      case 'flush':
+        return this.#start(() => this.#flush(), step.wait)
+      case 'reopen':
+        return this.#reopen()
+      case 'crash':
+        if (step.after === 0) return this.#crash(step.how, step.again)
+        if (this.#armed === undefined) {
+          this.#armed = step
+          this.disk.crashAfter(step.after)
+        }
+        return
+      default:
+        return this.#takeOf(this.#clients[step.by] as Client, step)
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const commits = [...this.model.commits]
+    await this.#lab.db.flush()
+    for (const commit of commits) commit.flushed = true
+  }
+
+  /** Starts something of the database; waits for it when asked to. */
+  async #start(work: () => Promise<void>, wait: boolean): Promise<void> {
+    const { disk } = this
+    const running = work().catch((error: unknown) => {
+      if (!disk.poweredOff && !(AriesError.is(error) && error.code === 'DB_CLOSED')) this.#failure ??= error
+    })
+    this.#track(running)
+    if (wait) await drive(this.#lab.runtime, running)
+  }
+
+  #track(running: Promise<void>): void {
+    const pending = this.#pending.add(running)
+    void running.then(() => pending.delete(running))
+  }
+
+  /** Does a client's step as far as it goes without waiting for another client. */
+  async #takeOf(client: Client, step: ClientStep): Promise<void> {
+    if (client.busy && step.do !== 'abort') return
+    const { disk } = this
+    client.busy = true
+    const running = this.#operate(client, step)
+      .catch((error: unknown) => {
+        if (disk.poweredOff) return
+        if (!AriesError.is(error)) this.#failure ??= error
+        else if (error.code === 'TX_LOCK_TIMEOUT') this.counts.timeouts++
+        else if (ENDING.has(error.code)) {
+          if (error.code === 'TX_DEADLOCK') this.counts.deadlocks++
+          this.model.version++
+          client.reset()
+        } else if (!EXPECTED.has(error.code)) this.#failure ??= error
+      })
+      .finally(() => {
+        client.busy = false
+      })
+    this.#track(running)
+    if (step.do !== 'commit' || step.wait) await idle()
+  }
+
+  async #operate(client: Client, step: ClientStep): Promise<void> {
+    client.tx ??= this.#lab.db.begin()
+    const { tx } = client
+    switch (step.do) {
+      case 'put':
+      case 'delete':
+        for (let i = 0; i < step.count; i++) {
+          await this.#write(client, tx, step, keyOf(step.table, step.from + i * step.stride))
+        }
+        return
+      case 'get':
+        return this.#get(client, tx, step.table, keyOf(step.table, step.from))
+      case 'range':
+        return this.#range(client, tx, step)
+      case 'clear':
+        return this.#clear(client, tx, step)
+      case 'create':
+        await tx.createTable(this.#table(step.table))
+        return this.#did(client, { kind: 'create', table: TABLES[step.table] as string })
+      case 'drop':
+        await tx.dropTable(this.#table(step.table))
+        return this.#did(client, { kind: 'drop', table: TABLES[step.table] as string })
+      case 'savepoint':
+        client.savepoints.push({ savepoint: await tx.savepoint(), length: client.effects.length })
+        return
+      case 'rollbackTo':
+        return this.#rollbackTo(client, tx, step.index)
+      case 'abort':
+        client.reset()
+        await tx.abort()
+        this.model.version++
+        return
+      default:
+        return this.#commit(client, tx, step)
+    }
+  }
+
+  #table(table: number): KeyTable {
+    return tableOf(this.#lab.db, TABLES[table] as string)
+  }
+
+  #did(client: Client, effect: Effect): void {
+    client.effects.push(effect)
+    this.model.version++
+  }
+
+  async #write(client: Client, tx: Transaction, step: Extract<Step, { stride: number }>, key: string): Promise<void> {
+    const table = TABLES[step.table] as string
+    if (step.do === 'put') {
+      const value = contentOf(++this.#serial, step.bytes)
+      await tx.put(this.#table(step.table), key, value)
+      return this.#did(client, { kind: 'put', table, key, value })
+    }
+    const existed = await tx.delete(this.#table(step.table), key)
+    const expected = this.model.get(client.effects, table, key) !== undefined
+    if (existed !== expected) throw new Error(`delete of ${key} found ${existed ? 'something' : 'nothing'}`)
+    if (existed) this.#did(client, { kind: 'delete', table, key })
+  }
+
+  async #get(client: Client, tx: Transaction, table: number, key: string): Promise<void> {
+    const found = await tx.get(this.#table(table), key)
+    const expected = this.model.get(client.effects, TABLES[table] as string, key)
+    const equal =
+      found === undefined || expected === undefined ? found === expected : compareBytes(found, expected) === 0
+    if (!equal)
+      throw new Error(`get of ${key} gives ${found?.length ?? 'no'} bytes, the model ${expected?.length ?? 'no'}`)
+  }
+
+  /** Without key-range locks others may add keys while a range waits, so only undisturbed ones are compared. */
+  async #range(client: Client, tx: Transaction, step: Extract<Step, { do: 'range' }>): Promise<void> {
+    const { version } = this.model
+    const start = keyOf(step.table, step.from)
+    const bound = step.reverse ? { lte: start } : { gte: start }
+    const found: string[] = []
+    const rows = tx.range(this.#table(step.table), { ...bound, reverse: step.reverse, limit: step.limit })
+    for await (const [key] of rows) found.push(key)
+    if (this.model.version !== version) return
+    const seen = this.model.table(client.effects, TABLES[step.table] as string) ?? new Map<string, Uint8Array>()
+    const keys = [...seen.keys()].filter((key) => (step.reverse ? key <= start : key >= start)).sort(compareKeys)
+    if (step.reverse) keys.reverse()
+    const expected = keys.slice(0, step.limit)
+    if (expected.join() !== found.join())
+      throw new Error(`range from ${start}: ${found.join()}; the model: ${expected.join()}`)
+  }
+
+  /** A clear that fails on the way has removed some keys; a savepoint takes them back. */
+  async #clear(client: Client, tx: Transaction, step: Extract<Step, { do: 'clear' }>): Promise<void> {
+    const table = TABLES[step.table] as string
+    const [low, high] = [keyOf(step.table, step.from), keyOf(step.table, step.to)].sort(compareKeys) as [string, string]
+    const savepoint = await tx.savepoint()
+    const { version } = this.model
+    try {
+      await tx.clear(this.#table(step.table), { gte: low, lte: high })
+    } catch (error) {
+      if (tx.isActive) await tx.rollbackTo(savepoint)
+      throw error
+    }
+    if (this.model.version !== version) {
+      await tx.rollbackTo(savepoint)
+      return
+    }
+    for (const key of this.model.table(client.effects, table)?.keys() ?? []) {
+      if (key >= low && key <= high) this.#did(client, { kind: 'delete', table, key })
+    }
+  }
+
+  async #rollbackTo(client: Client, tx: Transaction, index: number): Promise<void> {
+    const mark = client.savepoints[index % Math.max(1, client.savepoints.length)]
+    if (mark === undefined) return
+    await tx.rollbackTo(mark.savepoint)
+    client.effects.length = mark.length
+    client.savepoints.length = client.savepoints.indexOf(mark) + 1
+    this.model.version++
+  }
+
+  async #commit(client: Client, tx: Transaction, step: Extract<Step, { do: 'commit' }>): Promise<void> {
+    const committed = tx.commit({ durability: step.durability })
+    const commit = this.model.commit(client.effects, step.durability)
+    client.reset()
+    await committed
+    commit.acknowledged = true
+    this.counts.commits++
+  }
+
+  /** Ends what is under way, closes, and opens again: everything committed is there, and nothing is written. */
+  async #reopen(): Promise<void> {
+    if (!(await this.#close())) return
+    const image = this.disk.crash({ mode: 'none' })
+    const before = image.mutations
+    const lab = await openLab(image, this.#script)
+    if (lab.db.recovery.wasNeeded) throw new Error('restart was needed after a clean close')
+    const found = await readAll(lab.db)
+    await drive(lab.runtime, lab.db.close())
+    if (image.mutations !== before && wroteTo(image)) throw new Error('opening and closing a clean database writes')
+    this.model.recovered(found, this.model.commits.length)
+    this.#lab = await openLab(this.disk, this.#script)
+    this.#newClients()
+  }
+
+  /** False when a crash struck on the way. */
+  async #close(): Promise<boolean> {
+    const { disk } = this
+    try {
+      await drive(this.#lab.runtime, this.#lab.db.close())
+    } catch (error) {
+      if (!disk.poweredOff) throw error
+    }
+    if (disk.poweredOff) return false
+    disk.crashAfter(Number.POSITIVE_INFINITY)
+    this.#armed = undefined
+    await Promise.all(this.#pending)
+    return true
+  }
+
+  async #finish(): Promise<void> {
+    await this.#crash('kill', [])
+    await this.#reopen()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** The machine or the process dies now, and again during restart as planned; then all is checked. */
+  async #crash(how: CrashHow, again: readonly CrashPlan[]): Promise<void> {
+    this.counts.evictions += this.#lab.managers.buffer.statistics.evictions
+    const floors = { power: this.model.floor('power'), kill: this.model.floor('kill') }
+    const old = this.disk
+    let image = old.crash(choiceOf(how))
+    image.trace = old.trace
+    old.crashAfter(1)
+    this.#armed = undefined
+    let onlyKills = how === 'kill'
+    let lab: Lab | undefined
+    for (const next of [...again, undefined]) {
+      if (next !== undefined && next.after > 0) image.crashAfter(next.after)
+      lab = await this.#restart(image)
+      if (lab !== undefined || next === undefined) break
+      this.counts.nestedCrashes++
+      onlyKills &&= next.how === 'kill'
+      const { trace } = image
+      image = image.crash(choiceOf(next.how))
+      image.trace = trace
+    }
+    if (lab === undefined) throw new Error('no restart came to its end')
+    image.crashAfter(Number.POSITIVE_INFINITY)
+    this.disk = image
+    this.#lab = lab
+    this.#newClients()
+    await this.#verify(onlyKills ? floors.kill : floors.power)
+    await idle()
+  }
+
+  async #restart(image: SimulatedFileSystem): Promise<Lab | undefined> {
+    this.counts.restarts++
+    try {
+      return await openLab(image, this.#script, (event) => this.#noteUndo(event))
+    } catch (error) {
+      if (!image.poweredOff) throw error
+      return undefined
+    }
+  }
+
+  #noteUndo(event: TraceEvent): void {
+    if (event.kind === 'analysis') {
+      this.counts.losers += event.transactions.length
+      for (const [lsn, clrLsn] of this.#undone) if (clrLsn >= event.endLsn) this.#undone.delete(lsn)
+    }
+    if (event.kind !== 'undone') return
+    const before = this.#undone.get(event.lsn)
+    if (before !== undefined)
+      this.#failure ??= new Error(`record ${event.lsn} is undone by ${before} and by ${event.clrLsn} (I7)`)
+    this.#undone.set(event.lsn, event.clrLsn)
+  }
+
+  async #verify(floor: number): Promise<void> {
+    const problems = problemsAfterRestart(this.#lab, this.disk)
+    problems.push(...(await problemsOfRestartingAgain(this.disk, this.#script)))
+    const found = await drive(this.#lab.runtime, readAll(this.#lab.db))
+    const wrong = this.model.problemOf(found, floor)
+    if (wrong !== undefined) problems.push(wrong)
+    if (problems.length > 0) throw new Error(problems.join('\n'))
+    this.model.recovered(found, floor)
+  }
+}
+
+/** Whether the disk has seen anything but syncs since it was made. */
+const wroteTo = (disk: SimulatedFileSystem): boolean => disk.pendingChanges().length > 0
+
+const compareKeys = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,211 @@
+/**
+ * The bench the crash tests work on: databases on simulated disks, opened with their managers in sight,
+ * and everything that must hold of one that has just been opened.
+ */
+
+import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
+import { compareRanges } from '../src/common/bytes.ts'
+import type { PageId } from '../src/common/ids.ts'
+import type { Trace } from '../src/common/trace.ts'
+import type { Managers } from '../src/database/assemble.ts'
+import { buffer, utf8 } from '../src/database/codecs.ts'
+import { Database } from '../src/database/database.ts'
+import { openFiles } from '../src/database/open.ts'
+import { type OpenOptions, settingsOf } from '../src/database/options.ts'
+import type { Table } from '../src/database/table.ts'
+import type { FileSystem } from '../src/io/file-system.ts'
+import { readFully } from '../src/io/file-system.ts'
+import { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../src/io/simulated-runtime.ts'
+import { pageIdOf, pageLsnOf, pageTypeOf } from '../src/page/page.ts'
+import { logProblems, readLog } from './log-scan.ts'
+import type { Content, TableContent } from './model.ts'
+
+export const PAGE_SIZE = 4096
+export const SEGMENT_BYTES = 262_144
+export const LOCK_TIMEOUT_MS = 20
+
+export type Options = Pick<OpenOptions, 'checkpointBytes' | 'doubleWrite'> & { readonly frames?: number }
+
+/** An open database, what it stands on, and the clock it goes by. */
+export interface Lab {
+  readonly db: Database
+  readonly managers: Managers
+  readonly runtime: SimulatedRuntime
+}
+
+export type KeyTable = Table<string, Uint8Array>
+
+/** The handle of a table with plain keys and values. */
+export const tableOf = (db: Database, name: string): KeyTable => db.table(name, { key: utf8, value: buffer })
+
+function optionsFor(options: Options, runtime: SimulatedRuntime, trace: Trace): OpenOptions {
+  return {
+    runtime,
+    trace,
+    createIfMissing: true,
+    pageSize: PAGE_SIZE,
+    segmentBytes: SEGMENT_BYTES,
+    poolBytes: (options.frames ?? 8) * PAGE_SIZE,
+    checkpointBytes: options.checkpointBytes ?? 65_536,
+    maxRedoBytes: 131_072,
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
+    doubleWrite: options.doubleWrite ?? true,
+  }
+}
+
+/** Opens as `open` of the public surface does, and keeps the managers in sight. */
+export async function openLab(disk: FileSystem, options: Options = {}, trace?: Trace): Promise<Lab> {
+  const runtime = new SimulatedRuntime(1)
+  const openOptions = optionsFor(options, runtime, trace)
+  const settings = settingsOf(openOptions)
+  const unlock = await disk.lock()
+  try {
+    const opened = await openFiles({ fileSystem: disk, settings, options: openOptions, runtime })
+    return { db: new Database(opened, settings, runtime, disk, unlock), managers: opened.managers, runtime }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+/** Opens without background work, so that the disk is left exactly as restart leaves it. */
+async function restartOnly(disk: FileSystem, options: Options): Promise<void> {
+  const runtime = new SimulatedRuntime(1)
+  const openOptions = optionsFor(options, runtime, undefined)
+  await openFiles({ fileSystem: disk, settings: settingsOf(openOptions), options: openOptions, runtime })
+}
+
+let emptyDisk: Promise<SimulatedFileSystem> | undefined
+
+/** A disk with a new database on it, closed and durable; made once, then copied. */
+export async function newDisk(): Promise<SimulatedFileSystem> {
+  emptyDisk ??= (async () => {
+    const disk = new SimulatedFileSystem()
+    const { db } = await openLab(disk)
+    await db.close()
+    return disk
+  })()
+  return (await emptyDisk).crash({ mode: 'none' })
+}
+
+/** Lets everything go on that can without the clock. */
+export const idle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+const IDLE_ROUNDS_MAX = 400
+
+/** Waits for `work`, moving the clock on when nothing else goes on. @throws when it never ends */
+export async function drive<T>(runtime: SimulatedRuntime, work: Promise<T>): Promise<T> {
+  let settled = false
+  const done = (): void => {
+    settled = true
+  }
+  work.then(done, done)
+  for (let round = 0; !settled; round++) {
+    await idle()
+    if (settled) break
+    if (round > IDLE_ROUNDS_MAX) throw new Error('an operation never ends, though nothing holds it up')
+    runtime.advance(LOCK_TIMEOUT_MS)
+  }
+  return work
+}
+
+/** All tables with all their rows, read forwards, and read backwards again to compare. */
+export async function readAll(db: Database): Promise<Content> {
+  const content: Content = new Map()
+  const tx = db.begin()
+  for (const name of await tx.tables()) {
+    const table = tableOf(db, name)
+    const rows: TableContent = new Map()
+    for await (const [key, value] of tx.range(table)) rows.set(key, value)
+    const backwards: string[] = []
+    for await (const [key] of tx.range(table, { reverse: true })) backwards.push(key)
+    const keys = [...rows.keys()]
+    if (backwards.reverse().join() !== keys.join()) throw new Error(`table ${name} reads differently backwards`)
+    for (let i = 0; i < keys.length; i += 7) {
+      if ((await tx.get(table, keys[i] as string)) === undefined)
+        throw new Error(`get does not find ${keys[i]}, range does`)
+    }
+    content.set(name, rows)
+  }
+  await tx.commit()
+  return content
+}
+
+/** What is wrong with a database that has just come up, its content aside. */
+export function problemsAfterRestart(lab: Lab, disk: SimulatedFileSystem): string[] {
+  const { db, managers } = lab
+  const problems = [...pageTableProblems(managers, disk), ...db.check()]
+  const { transactions, locks } = db.stats()
+  if (transactions.active > 0) problems.push(`${transactions.active} transactions are active (I17)`)
+  if (managers.table.size > 0) problems.push(`${managers.table.size} transactions have no END (I17)`)
+  if (locks.held > 0 || locks.waiting > 0) problems.push(`${locks.held} locks are held (I17)`)
+  if (managers.buffer.pinnedCount > 0) problems.push(`${managers.buffer.pinnedCount} frames are pinned (I17)`)
+  if (managers.log.reservedBytes > 0) problems.push(`${managers.log.reservedBytes} log bytes stay reserved (I19)`)
+  return problems
+}
+
+/**
+ * The dirty page table against the disk, at any moment: a clean page in the pool is what the disk
+ * durably holds (I11), and the recLSN of a dirty one is at or below its first change that the disk
+ * lacks (I10). Reads the log that is durable, so call it when all of it is.
+ */
+export function pageTableProblems(managers: Managers, disk: SimulatedFileSystem): string[] {
+  const problems: string[] = []
+  const image = disk.crash({ mode: 'none' })
+  const file = image.open(DATA_FILE_NAME, 'read')
+  const durable = new Uint8Array(PAGE_SIZE)
+  const durableView = new DataView(durable.buffer)
+  const dirty = new Map(managers.buffer.dirtyPages())
+  const changes = changesByPage(disk)
+  const { bytes, view } = managers.buffer
+  for (let page = 0; page < bytes.length; page += PAGE_SIZE) {
+    if (pageTypeOf(view, page) === 0) continue
+    const pageId = pageIdOf(view, page)
+    durable.fill(0)
+    readFully(file, durable, 0, PAGE_SIZE, pageId * PAGE_SIZE)
+    const recLsn = dirty.get(pageId)
+    if (recLsn === undefined) {
+      if (compareRanges(bytes, page + 4, page + PAGE_SIZE, durable, 4, PAGE_SIZE) !== 0) {
+        problems.push(`page ${pageId}: clean, but the disk does not durably hold it (I11)`)
+      }
+    } else {
+      const missing = changes.get(pageId)?.find((lsn) => lsn > pageLsnOf(durableView, 0))
+      if (missing !== undefined && missing < recLsn) {
+        problems.push(`page ${pageId}: recLSN ${recLsn}, but the disk lacks the change at ${missing} (I10)`)
+      }
+    }
+  }
+  file.close()
+  return problems
+}
+
+function changesByPage(disk: SimulatedFileSystem): Map<PageId, number[]> {
+  const changes = new Map<PageId, number[]>()
+  for (const { pageId, lsn, resource } of readLog(disk)) {
+    if (resource === 0) continue
+    const lsns = changes.get(pageId)
+    if (lsns === undefined) changes.set(pageId, [lsn])
+    else lsns.push(lsn)
+  }
+  return changes
+}
+
+/** Restart of what is durable, twice more: the second changes nothing any more (I15); and the log is sound. */
+export async function problemsOfRestartingAgain(disk: SimulatedFileSystem, options: Options): Promise<string[]> {
+  const second = disk.crash({ mode: 'none' })
+  await restartOnly(second, options)
+  const third = second.crash({ mode: 'none' })
+  third.trace = []
+  await restartOnly(third, options)
+  const changes = third.trace.filter(({ operation }) => !HARMLESS.has(operation))
+  return [
+    ...changes.map(
+      ({ operation, file, offset }) => `a third restart does a ${operation} of ${file} at ${offset} (I15)`,
+    ),
+    ...logProblems(third),
+  ]
+}
+
+/** What leaves every byte as it was. A file is opened for creation only to be written. */
+const HARMLESS = new Set(['open', 'read', 'sync', 'syncDirectory'])

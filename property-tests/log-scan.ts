@@ -1,0 +1,101 @@
+/**
+ * Reading the log from outside, and what must hold of any log (I5, I6, I9): found by following each
+ * transaction through its records, not by asking the engine.
+ */
+import { AriesError } from '../src/common/errors.ts'
+import { asLsn, type Lsn } from '../src/common/ids.ts'
+import type { FileSystem } from '../src/io/file-system.ts'
+import { LogReader } from '../src/log/log-reader.ts'
+import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../src/log/log-record.ts'
+import { MASTER_FILE_NAME, readMaster } from '../src/log/master-record.ts'
+import { Segments } from '../src/log/segments.ts'
+
+/** A reader of the log in this directory, at its oldest record; undefined before there is a master record. */
+export function readerOf(fileSystem: FileSystem): { reader: LogReader; firstLsn: Lsn } | undefined {
+  if (!fileSystem.list().includes(MASTER_FILE_NAME)) return undefined
+  const file = fileSystem.open(MASTER_FILE_NAME, 'read')
+  const newest = readMaster(file).records[0]
+  file.close()
+  if (newest === undefined) return undefined
+  const segments = new Segments(fileSystem, newest.identity)
+  const reader = new LogReader(segments, newest.identity)
+  const firstLsn = firstReadable(reader, segments, newest.master.checkpointLsn)
+  reader.seek(firstLsn)
+  return { reader, firstLsn }
+}
+
+/** The oldest segment may have been caught half recycled: it has its old name and the header of its new one. */
+function firstReadable(reader: LogReader, segments: Segments, checkpointLsn: Lsn): Lsn {
+  for (let lsn = segments.firstLsn; lsn < checkpointLsn; lsn += segments.segmentBytes) {
+    reader.seek(asLsn(lsn))
+    try {
+      if (reader.next() !== undefined) return asLsn(lsn)
+    } catch (error) {
+      if (!AriesError.is(error) || error.code !== 'LOG_CORRUPT') throw error
+    }
+  }
+  return checkpointLsn
+}
+
+/** All records of the log, oldest first. */
+export function readLog(fileSystem: FileSystem): LogRecordView[] {
+  const found = readerOf(fileSystem)
+  const records: LogRecordView[] = []
+  if (found === undefined) return records
+  const { reader } = found
+  for (let record = reader.next(); record !== undefined; record = reader.next()) records.push(record.copy())
+  return records
+}
+
+interface Followed {
+  lastLsn: number
+  lsns: Set<number>
+  /** Its beginning is in the log. */
+  whole: boolean
+  state: 'running' | 'committed' | 'aborting' | 'ended'
+}
+
+/** What is wrong with the records of this log. */
+export function logProblems(fileSystem: FileSystem): string[] {
+  const problems: string[] = []
+  const followed = new Map<number, Followed>()
+  let lastLsn = 0
+  for (const record of readLog(fileSystem)) {
+    const say = (what: string): void => {
+      problems.push(`record ${record.lsn} (${RECORD_TYPE_NAMES[record.type]} of transaction ${record.txnId}): ${what}`)
+    }
+    if (record.lsn <= lastLsn) say('LSNs do not rise (I5)')
+    lastLsn = record.lsn
+    if (record.txnId !== 0) follow(record, followed, say)
+  }
+  return problems
+}
+
+function follow(record: LogRecordView, all: Map<number, Followed>, say: (what: string) => void): void {
+  let txn = all.get(record.txnId)
+  if (txn === undefined) {
+    txn = { lastLsn: record.prevLsn, lsns: new Set(), whole: record.prevLsn === 0, state: 'running' }
+    all.set(record.txnId, txn)
+  }
+  if (record.prevLsn !== txn.lastLsn) say(`prevLSN is ${record.prevLsn}, the record before it is ${txn.lastLsn} (I5)`)
+  checkOrder(record, txn, say)
+  if (record.type === RecordType.CLR) {
+    const { undoNextLsn } = record
+    if (undoNextLsn >= record.lsn) say(`undoNextLSN ${undoNextLsn} does not go back (I6)`)
+    if (txn.whole && undoNextLsn !== 0 && !txn.lsns.has(undoNextLsn))
+      say(`undoNextLSN ${undoNextLsn} is no record of it (I6)`)
+  }
+  txn.lastLsn = record.lsn
+  txn.lsns.add(record.lsn)
+}
+
+/** The life of a transaction: nothing after END, no change after COMMIT, no COMMIT after ABORT (I9). */
+function checkOrder(record: LogRecordView, txn: Followed, say: (what: string) => void): void {
+  const { type } = record
+  if (txn.state === 'ended') say('after END (I9)')
+  if (txn.state === 'committed' && type !== RecordType.PENDING_DONE && type !== RecordType.END) say('after COMMIT (I9)')
+  if (txn.state === 'aborting' && type === RecordType.COMMIT) say('after ABORT (I9)')
+  if (type === RecordType.COMMIT) txn.state = 'committed'
+  if (type === RecordType.ABORT) txn.state = 'aborting'
+  if (type === RecordType.END) txn.state = 'ended'
+}

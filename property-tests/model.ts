@@ -1,0 +1,160 @@
+/**
+ * The oracle: what the database has to hold, said without an engine. Tables are maps; a transaction is
+ * the list of its effects; committed states are the prefixes of the commits in their order.
+ *
+ * ```
+ *   base --c1--> --c2--> --c3--> --c4--> head        what a restart may show: one of the states
+ *                   ^ floor                          from the floor to the head, nothing in between
+ * ```
+ *
+ * The floor is the last commit that has to survive: the last one acknowledged at `full` or followed by
+ * a successful flush, and, when only the process died, the last one acknowledged at `lazy` (I18).
+ */
+import { compareBytes } from '../src/common/bytes.ts'
+import type { Durability } from '../src/txn/transaction-manager.ts'
+
+export type TableContent = Map<string, Uint8Array>
+export type Content = Map<string, TableContent>
+
+/** One change that a transaction made. */
+export type Effect =
+  | { readonly kind: 'put'; readonly table: string; readonly key: string; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly table: string; readonly key: string }
+  | { readonly kind: 'create'; readonly table: string }
+  | { readonly kind: 'drop'; readonly table: string }
+
+/** A commit, from the moment it was asked for. */
+export interface Commit {
+  readonly effects: readonly Effect[]
+  readonly durability: Durability
+  acknowledged: boolean
+  /** A flush that began after it was asked for has succeeded. */
+  flushed: boolean
+}
+
+/** Whether the machine lost power, or only the process died, since the commits were asked for. */
+export type CrashKind = 'power' | 'kill'
+
+export class Model {
+  #base: Content = new Map()
+  #head: Content = new Map()
+  #commits: Commit[] = []
+  /** Changes with everything that could change what a transaction sees. */
+  version = 0
+
+  /** Commits that were asked for since the last restart, in the order in which they were. */
+  get commits(): readonly Commit[] {
+    return this.#commits
+  }
+
+  commit(effects: readonly Effect[], durability: Durability): Commit {
+    const commit: Commit = { effects: [...effects], durability, acknowledged: false, flushed: false }
+    this.version++
+    if (effects.length === 0) return commit
+    this.#commits.push(commit)
+    applyTo(this.#head, effects)
+    return commit
+  }
+
+  /** What a transaction with these effects sees under `key`. */
+  get(effects: readonly Effect[], table: string, key: string): Uint8Array | undefined {
+    for (let i = effects.length - 1; i >= 0; i--) {
+      const effect = effects[i] as Effect
+      if (effect.table !== table) continue
+      if (effect.kind === 'create' || effect.kind === 'drop') return undefined
+      if (effect.key === key) return effect.kind === 'put' ? effect.value : undefined
+    }
+    return this.#head.get(table)?.get(key)
+  }
+
+  /** What a transaction with these effects sees of a table; undefined when it sees none. */
+  table(effects: readonly Effect[], table: string): TableContent | undefined {
+    const seen: Content = new Map()
+    const head = this.#head.get(table)
+    if (head !== undefined) seen.set(table, new Map(head))
+    applyTo(
+      seen,
+      effects.filter((effect) => effect.table === table),
+    )
+    return seen.get(table)
+  }
+
+  /** How many of the commits have to survive. */
+  floor(crash: CrashKind): number {
+    let floor = 0
+    for (const [i, { acknowledged, flushed, durability }] of this.#commits.entries()) {
+      const survives =
+        flushed || (acknowledged && (durability === 'full' || (crash === 'kill' && durability === 'lazy')))
+      if (survives) floor = i + 1
+    }
+    return floor
+  }
+
+  /** Whether `found` may be there after a crash that left at least `floor` of `total` commits; why not, else undefined. */
+  problemOf(found: Content, floor: number, total = this.#commits.length): string | undefined {
+    return this.#match(found, floor, total) === undefined ? this.#explain(found, floor, total) : undefined
+  }
+
+  /** Takes `found`, which a restart showed, as what is committed from now on. @throws when it is not legal */
+  recovered(found: Content, floor: number): void {
+    const state = this.#match(found, floor, this.#commits.length)
+    if (state === undefined) throw new Error(this.#explain(found, floor, this.#commits.length))
+    this.#base = state
+    this.#head = copyOf(state)
+    this.#commits = []
+    this.version++
+  }
+
+  #match(found: Content, floor: number, total: number): Content | undefined {
+    const state = copyOf(this.#base)
+    for (let count = 0; ; count++) {
+      if (count >= floor && firstDifference(state, found) === undefined) return state
+      if (count >= total) return undefined
+      applyTo(state, (this.#commits[count] as Commit).effects)
+    }
+  }
+
+  #explain(found: Content, floor: number, total: number): string {
+    const lines = [`the content is no state after ${floor} to ${total} commits since the last restart:`]
+    const state = copyOf(this.#base)
+    for (let count = 0; count <= total; count++) {
+      lines.push(`  after ${count}${count < floor ? ' (too old)' : ''}: ${firstDifference(state, found) ?? 'equal'}`)
+      if (count < total) applyTo(state, (this.#commits[count] as Commit).effects)
+    }
+    return lines.join('\n')
+  }
+}
+
+function applyTo(content: Content, effects: readonly Effect[]): void {
+  for (const effect of effects) {
+    const table = content.get(effect.table)
+    if (effect.kind === 'drop') content.delete(effect.table)
+    else if (effect.kind === 'create') content.set(effect.table, new Map())
+    else if (effect.kind === 'delete') table?.delete(effect.key)
+    else if (table === undefined) content.set(effect.table, new Map([[effect.key, effect.value]]))
+    else table.set(effect.key, effect.value)
+  }
+}
+
+function copyOf(content: Content): Content {
+  return new Map([...content].map(([name, table]) => [name, new Map(table)]))
+}
+
+/** The first place where two contents differ, in words. */
+export function firstDifference(expected: Content, found: Content): string | undefined {
+  for (const name of new Set([...expected.keys(), ...found.keys()])) {
+    const wanted = expected.get(name)
+    const actual = found.get(name)
+    if (wanted === undefined) return `table ${name} should not be there`
+    if (actual === undefined) return `table ${name} is missing`
+    for (const [key, value] of wanted) {
+      const other = actual.get(key)
+      if (other === undefined) return `${name} ${shown(key)} is missing`
+      if (compareBytes(value, other) !== 0) return `${name} ${shown(key)} has another value`
+    }
+    for (const key of actual.keys()) if (!wanted.has(key)) return `${name} ${shown(key)} should not be there`
+  }
+  return undefined
+}
+
+const shown = (key: string): string => (key.length > 40 ? `${key.slice(0, 20)}…${key.slice(-20)} (${key.length})` : key)

@@ -1,0 +1,53 @@
+/** Scripts that once found a bug, each with what it found. They run before the random ones. */
+import type { Script } from './commands/script.ts'
+
+export const REGRESSIONS: readonly Script[] = [
+  // A log that ended with the padding of a segment could not be redone.
+  {
+    frames: 64,
+    checkpointBytes: 65536,
+    steps: [
+      { do: 'put', by: 1, table: 1, from: 5, count: 3, stride: 7, bytes: 17601 },
+      { do: 'put', by: 1, table: 1, from: 11, count: 64, stride: 1, bytes: 424 },
+      { do: 'commit', by: 1, durability: 'full', wait: false },
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 28 },
+      { do: 'abort', by: 0 },
+      { do: 'put', by: 0, table: 1, from: 0, count: 25, stride: 1, bytes: 0 },
+      { do: 'reopen' },
+      { do: 'put', by: 1, table: 0, from: 81, count: 58, stride: 1, bytes: 29 },
+      { do: 'put', by: 1, table: 0, from: 0, count: 14, stride: 1, bytes: 884 },
+      { do: 'commit', by: 1, durability: 'full', wait: false },
+      { do: 'put', by: 0, table: 1, from: 25, count: 37, stride: 1, bytes: 858 },
+      {
+        do: 'crash',
+        after: 4,
+        how: 402981,
+        again: [
+          { after: 11, how: 'all' },
+          { after: 1, how: 'kill' },
+        ],
+      },
+      { do: 'commit', by: 2, durability: 'none', wait: true },
+      { do: 'range', by: 0, table: 0, from: 42, limit: 15, reverse: false },
+    ],
+  },
+  // Pages that a killed process had left in the cache counted as durable after restart.
+  {
+    frames: 8,
+    checkpointBytes: 65536,
+    steps: [
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 3000 },
+      { do: 'crash', after: 8, how: 'kill', again: [] },
+      { do: 'reopen' },
+      { do: 'get', by: 0, table: 0, from: 0 },
+      { do: 'put', by: 0, table: 1, from: 0, count: 1, stride: 1, bytes: 0 },
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 300 },
+    ],
+  },
+  // Closing during a checkpoint left the mark of a clean shutdown out.
+  {
+    frames: 8,
+    checkpointBytes: 65536,
+    steps: [{ do: 'time', count: 1 }, { do: 'checkpoint', wait: false }, { do: 'reopen' }],
+  },
+]
