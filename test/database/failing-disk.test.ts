@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { AriesError } from '../../src/common/errors.ts'
 import type { Database } from '../../src/database/database.ts'
 import { buffer, utf8 } from '../../src/index.ts'
-import type { OperationKind } from '../../src/io/simulated-faults.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { segmentNumberOf } from '../../src/log/segment.ts'
@@ -24,6 +23,8 @@ import {
   textTable,
   writeRows,
 } from './support.ts'
+
+type OperationKind = Parameters<SimulatedFileSystem['failNext']>[0]
 
 const usedBytes = (disk: SimulatedFileSystem): number => {
   let used = 0
