@@ -46,7 +46,7 @@ async function unreadable(db: Database, count = ROWS): Promise<number[]> {
 }
 
 const damage: [string, (page: Uint8Array, data: Uint8Array, pageId: number) => void][] = [
-  ['a flipped bit', (page) => void (page[1000] = (page[1000] as number) ^ 4)],
+  ['a flipped bit', (page) => page.set([(page[1000] as number) ^ 4], 1000)],
   ['zeros', (page) => void page.fill(0)],
   ['ones', (page) => void page.fill(255)],
   ['a lost sector', (page) => void page.fill(0, 1024, 1536)],
