@@ -12,7 +12,9 @@
  * 3. A created, renamed or removed name survives a power cut only after `syncDirectory`.
  * 4. `readAt` returns what was last written, synced or not, and zeros in holes below `size()`.
  * 5. `readAt` and `writeAt` may transfer fewer bytes than asked without an error; `readFully` and
- *    `writeFully` below loop. `readAt` returns 0 only at or past the end of the file.
+ *    `writeFully` below loop. `readAt` returns 0 only at or past the end of the file. Either may throw
+ *    EINTR or EAGAIN when it has transferred nothing; the same two make the call again. Elsewhere these
+ *    are failures like any other: of a sync nothing is known then.
  * 6. A process kill loses nothing that `writeAt` was given.
  * 7. Errors are thrown as they come from the system with a `code` (`ENOSPC`, `EIO`, `ENOENT`, ...);
  *    `ioError` below turns them into the engine's.
@@ -134,10 +136,17 @@ export function readFully(
   return done
 }
 
+/** An interrupted call (EINTR, EAGAIN) has transferred nothing and may simply be made again, but not for ever. */
+const INTERRUPTIONS_MAX = 100
+
 function attempt(file: File, doing: string, transfer: () => number): number {
-  try {
-    return transfer()
-  } catch (error) {
-    throw ioError(error, doing, file.name)
+  for (let interruptions = 0; ; interruptions++) {
+    try {
+      return transfer()
+    } catch (error) {
+      const code = (error as { code?: unknown } | null)?.code
+      const again = (code === 'EINTR' || code === 'EAGAIN') && interruptions < INTERRUPTIONS_MAX
+      if (!again) throw ioError(error, doing, file.name)
+    }
   }
 }

@@ -11,6 +11,7 @@
  * held at some moment, never a mix of an early write missing and a later one present within it. When
  * the later of two writes to one sector survives, the part of the earlier one within it does too.
  */
+import { randomFrom } from '../common/random.ts'
 import { GrowableBytes } from './growable-bytes.ts'
 import {
   type PartSurvives,
@@ -18,9 +19,13 @@ import {
   type PendingWrite,
   SECTOR_BYTES,
   type Survival,
+  type Tearing,
+  wholeSurvival,
 } from './simulated-changes.ts'
 
 type ContentChange = PendingWrite | PendingTruncate
+
+const EVERYTHING = wholeSurvival(true)
 
 export class SimulatedContent {
   readonly live: GrowableBytes
@@ -32,23 +37,49 @@ export class SimulatedContent {
     this.durable = durable
   }
 
+  /** A file at rest that holds `bytes`. */
+  static of(bytes: Uint8Array): SimulatedContent {
+    const live = new GrowableBytes()
+    live.write(bytes, 0)
+    return new SimulatedContent(live, live.share())
+  }
+
   get pending(): readonly ContentChange[] {
     return this.#pending
   }
 
-  write(file: string, sequence: number, bytes: Uint8Array, offset: number): void {
+  write(file: string, sequence: number, bytes: Uint8Array, offset: number, phantom = false): void {
+    const sizeBefore = this.live.length
     this.live.write(bytes, offset)
-    this.#pending.push({ kind: 'write', sequence, file, offset, bytes, sizeAfter: this.live.length })
+    const sizeAfter = this.live.length
+    this.#pending.push({ kind: 'write', sequence, file, offset, bytes, sizeBefore, sizeAfter, phantom })
   }
 
   truncate(file: string, sequence: number, size: number): void {
+    const sizeBefore = this.live.length
     this.live.truncate(size)
-    this.#pending.push({ kind: 'truncate', sequence, file, sizeAfter: size })
+    this.#pending.push({ kind: 'truncate', sequence, file, sizeBefore, sizeAfter: size })
+  }
+
+  /**
+   * Puts bytes on the disk by no write of this file; what lies beyond its end is dropped. They show but
+   * where the cache has something newer.
+   */
+  overwrite(bytes: Uint8Array, offset: number): void {
+    for (const image of [this.live, this.durable]) {
+      if (offset < image.length) image.write(bytes.subarray(0, image.length - offset), offset)
+    }
+    this.#showPending()
   }
 
   /** Makes durable every pending change with a sequence number below `end`. */
   syncBefore(end: number): void {
-    for (const change of this.#takeBefore(end)) {
+    const changes = this.#takeBefore(end)
+    if (changes.some((change) => change.kind === 'write' && change.phantom)) {
+      this.#syncWithPhantoms(changes)
+      return
+    }
+    for (const change of changes) {
       if (change.kind === 'write') this.durable.write(change.bytes, change.offset)
       else this.durable.truncate(change.sizeAfter)
     }
@@ -69,13 +100,41 @@ export class SimulatedContent {
   /** The file as a power cut leaves it: nothing pending, live and durable the same. */
   afterPowerCut(survival: Survival): SimulatedContent {
     const image = this.durable.share()
-    if (this.#pending.length > 0) {
-      replaySurvivors(image, this.#pending, survival)
+    const last = this.#pending.at(-1)
+    if (last !== undefined) {
+      const missing = replaySurvivors(image, this.#pending, survival)
       const candidates = [this.durable.length, ...this.#pending.map((change) => change.sizeAfter)]
-      const size = survival.sizeOf(candidates)
+      const size = survival.sizeOf(last.file, candidates)
       if (size !== undefined) image.truncate(size)
+      if (missing !== undefined) {
+        const everywhere = survival.tearing.missingOver?.test(last.file) === true
+        fillMissing(image, missing, survival.tearing, everywhere ? 0 : this.durable.length)
+      }
     }
     return new SimulatedContent(image, image.share())
+  }
+
+  /** The phantoms among `changes` come to nothing but the file's size, and the cache forgets them. */
+  #syncWithPhantoms(changes: readonly ContentChange[]): void {
+    replaySurvivors(this.durable, changes, EVERYTHING)
+    const sizeAfter = (changes.at(-1) as ContentChange).sizeAfter
+    if (sizeAfter > this.durable.length) this.durable.truncate(sizeAfter)
+    for (const change of changes) {
+      if (change.kind !== 'write' || !change.phantom) continue
+      const old = new Uint8Array(change.bytes.length)
+      this.durable.read(old, 0, old.length, change.offset)
+      if (change.offset < this.live.length) {
+        this.live.write(old.subarray(0, this.live.length - change.offset), change.offset)
+      }
+    }
+    this.#showPending()
+  }
+
+  #showPending(): void {
+    for (const change of this.#pending) {
+      if (change.kind === 'write') this.live.write(change.bytes, change.offset)
+      else this.live.truncate(change.sizeAfter)
+    }
   }
 
   #takeBefore(end: number): ContentChange[] {
@@ -90,59 +149,108 @@ export class SimulatedContent {
   }
 }
 
-function replaySurvivors(image: GrowableBytes, pending: readonly ContentChange[], survival: Survival): void {
-  for (let index = 0; index < pending.length; index++) {
-    const change = pending[index] as ContentChange
-    const survives = survival.of(change)
-    if (change.kind === 'write') replayWrite(image, pending, index, survives)
-    else if (survives(0)) image.truncate(change.sizeAfter)
-  }
-}
-
-/** Writes the surviving sectors of one write, neighbours together. */
-function replayWrite(
+/**
+ * Brings what survives onto the image. Returns the sectors that a torn write did not reach and no later
+ * one did, if something else than the old is to be found there.
+ */
+function replaySurvivors(
   image: GrowableBytes,
   pending: readonly ContentChange[],
-  index: number,
-  survives: PartSurvives,
-): void {
-  const { offset, bytes } = pending[index] as PendingWrite
-  const end = offset + bytes.length
-  const firstSector = Math.floor(offset / SECTOR_BYTES)
-  const sectors = Math.ceil(end / SECTOR_BYTES) - firstSector
-  let survivors = 0
-  for (let part = 0; part <= sectors; part++) {
-    if (part < sectors && survives(part)) {
-      survivors++
-      continue
+  survival: Survival,
+): Set<number> | undefined {
+  const replay = new Replay(image, pending, survival.tearing)
+  for (let index = 0; index < pending.length; index++) {
+    const change = pending[index] as ContentChange
+    if (change.kind === 'truncate') {
+      if (survival.of(change)(0)) replay.truncate(change.sizeAfter)
+    } else if (!change.phantom) replay.write(index, survival.of(change))
+  }
+  return replay.missing
+}
+
+class Replay {
+  readonly #image: GrowableBytes
+  readonly #pending: readonly ContentChange[]
+  readonly #tearBytes: number
+  readonly missing: Set<number> | undefined
+
+  constructor(image: GrowableBytes, pending: readonly ContentChange[], tearing: Tearing) {
+    this.#image = image
+    this.#pending = pending
+    this.#tearBytes = tearing.tearBytes ?? SECTOR_BYTES
+    this.missing = (tearing.missing ?? 'old') === 'old' ? undefined : new Set()
+  }
+
+  truncate(size: number): void {
+    this.#image.truncate(size)
+    for (const sector of this.missing ?? []) {
+      if (sector * this.#tearBytes >= size) this.missing?.delete(sector)
     }
-    if (survivors > 0) {
-      const start = Math.max(offset, (firstSector + part - survivors) * SECTOR_BYTES)
-      const stop = Math.min(end, (firstSector + part) * SECTOR_BYTES)
-      if (start % SECTOR_BYTES !== 0) replaySector(image, pending, index, firstSector)
-      if (stop % SECTOR_BYTES !== 0) replaySector(image, pending, index, Math.floor(stop / SECTOR_BYTES))
-      image.write(bytes.subarray(start - offset, stop - offset), start)
+  }
+
+  /** Writes the surviving sectors of one write, neighbours together. */
+  write(index: number, survives: PartSurvives): void {
+    const { offset, bytes } = this.#pending[index] as PendingWrite
+    const end = offset + bytes.length
+    const tearBytes = this.#tearBytes
+    const firstSector = Math.floor(offset / tearBytes)
+    const sectors = Math.ceil(end / tearBytes) - firstSector
+    const lost: number[] | undefined = this.missing === undefined ? undefined : []
+    let survivors = 0
+    for (let part = 0; part <= sectors; part++) {
+      if (part < sectors && survives(part)) {
+        survivors++
+        this.missing?.delete(firstSector + part)
+        continue
+      }
+      if (survivors > 0) {
+        const start = Math.max(offset, (firstSector + part - survivors) * tearBytes)
+        const stop = Math.min(end, (firstSector + part) * tearBytes)
+        if (start % tearBytes !== 0) this.#replaySector(index, firstSector)
+        if (stop % tearBytes !== 0) this.#replaySector(index, Math.floor(stop / tearBytes))
+        this.#image.write(bytes.subarray(start - offset, stop - offset), start)
+      }
+      survivors = 0
+      if (part < sectors) lost?.push(firstSector + part)
     }
-    survivors = 0
+    if (lost !== undefined && lost.length < sectors) for (const sector of lost) this.missing?.add(sector)
+  }
+
+  /** Brings one sector to its state before the write at `index`, which covers it in part. */
+  #replaySector(index: number, sector: number): void {
+    const sectorStart = sector * this.#tearBytes
+    const sectorEnd = sectorStart + this.#tearBytes
+    let first = index
+    while (first > 0) {
+      const earlier = this.#pending[first - 1] as ContentChange
+      // What came before a truncation the sector need not show any more.
+      if (earlier.kind === 'truncate') break
+      first--
+      if (earlier.offset <= sectorStart && earlier.offset + earlier.bytes.length >= sectorEnd) break
+    }
+    for (let i = first; i < index; i++) {
+      const { offset, bytes, phantom } = this.#pending[i] as PendingWrite
+      const start = Math.max(offset, sectorStart)
+      const stop = Math.min(offset + bytes.length, sectorEnd)
+      if (start < stop && !phantom) this.#image.write(bytes.subarray(start - offset, stop - offset), start)
+    }
   }
 }
 
-/** Brings one sector to its state before the write at `index`, which covers it in part. */
-function replaySector(image: GrowableBytes, pending: readonly ContentChange[], index: number, sector: number): void {
-  const sectorStart = sector * SECTOR_BYTES
-  const sectorEnd = sectorStart + SECTOR_BYTES
-  let first = index
-  while (first > 0) {
-    const earlier = pending[first - 1] as ContentChange
-    // What came before a truncation the sector need not show any more.
-    if (earlier.kind === 'truncate') break
-    first--
-    if (earlier.offset <= sectorStart && earlier.offset + earlier.bytes.length >= sectorEnd) break
+/** Puts zeros or garbage where torn writes left sectors out, in the sectors from `from` on. */
+function fillMissing(image: GrowableBytes, missing: Set<number>, tearing: Tearing, from: number): void {
+  const tearBytes = tearing.tearBytes ?? SECTOR_BYTES
+  for (const sector of missing) {
+    const start = sector * tearBytes
+    if (start < from || start >= image.length) continue
+    const bytes = new Uint8Array(Math.min(tearBytes, image.length - start))
+    if (tearing.missing === 'garbage') fillWithGarbage(bytes, sector)
+    image.write(bytes, start)
   }
-  for (let i = first; i < index; i++) {
-    const { offset, bytes } = pending[i] as PendingWrite
-    const start = Math.max(offset, sectorStart)
-    const stop = Math.min(offset + bytes.length, sectorEnd)
-    if (start < stop) image.write(bytes.subarray(start - offset, stop - offset), start)
-  }
+}
+
+/** Bytes that are nobody's, the same for the same seed. */
+export function fillWithGarbage(bytes: Uint8Array, seed: number): void {
+  const random = randomFrom(seed)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = random() * 256
 }

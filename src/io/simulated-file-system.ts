@@ -8,54 +8,65 @@
  *   disk.crashAfter(100)                    // the hundredth change from now is the last, perhaps torn
  *   ... run the engine until disk.poweredOff, and drop it ...
  *   for (const seed of seeds) restart(disk.crash(seed))
+ *   for (const choice of disk.crashStates()) restart(disk.crash(choice))
  *
  * `crash` does not touch the disk it is called on, so one moment gives many states, also while the
- * engine goes on. What it returns is a disk of its own, on which `crashAfter` can be used again.
+ * engine goes on. What it returns is a disk of its own, as large as this one, without the faults asked
+ * for, on which `crashAfter` can be used again.
  *
- * INJECTED (numbers of faults.md): unsynced writes lost (F1) and reordered (F2); torn at sectors: a
- * prefix, a suffix, holes (F3), the missing ones keeping their old content, or zeros past the old end
- * (F4); size without data and data without size (F5, F6); names not durable (F7, F8); a failed sync
- * that drops the pages (F9); failing directory syncs (F11); short writes (F13); a full disk (F14);
- * any error number on any operation, once, several times or for good (F15, F16); bit rot (F18); crash
- * at every change and again during restart (F24); process kill and power cut (F25).
+ * INJECTED, by the numbers of faults.md; each by a call, and from a seed by `planFaults`, `drawDamage`
+ * and `drawCrash` (simulated-plan.ts):
  *
- * NOT YET: garbage in missing sectors (F4), a lying sync (F10), a failed write that left a part (F12),
- * short and transient bad reads (F17, F19), misdirected reads and writes (F20, F21), sync completions
- * out of order (F23). Most test detection rather than recovery; they hook in where the faults here do.
- * Files missing or of another instance (F22) a test makes with `remove`, `rename` and `writeAt`.
+ *   F1  F2     unsynced writes lost, in any order        crash
+ *   F3  F4     torn at 512 or 4096; zeros, garbage       crash: tearBytes, missing
+ *   F5  F6     size without data, data without size      crash: random, or size of a pick
+ *   F7  F8     names not durable, or before the bytes    crash
+ *   F9  F11    failing sync, directory sync, close       failNext
+ *   F10        a sync that lies                          inject: lie
+ *   F12        a failed write that left a part           failNext: doneBytes
+ *   F13 F17    short writes and reads                    inject: short; shortWrites
+ *   F14        no space for bytes or names, until freed  capacityBytes, filesMax, failNext: until
+ *   F15        file too big, too many open, and so on    fileBytesMax, openFilesMax, readOnly, failNext
+ *   F16        bad sectors, also until written again     failNext: range, until
+ *   F18 F22    rot; files missing, cut, old, foreign     damage, contentOf, placeFile
+ *   F19        a read that is good the second time       inject: flip
+ *   F20 F21    misdirected and phantom transfers         inject: misdirect, phantom
+ *   F23        slow syncs, done out of order             runtime, inject: slow
+ *   F24 F25    crash at every change; kill, power cut    crashAfter, crash
  *
- * NEVER INJECTED: a sector that mixes two of its states, loss of what was synced, a changed byte that
- * nobody asked for. The engine is entitled to rely on these.
+ * F10 and F18 to F22 break what the engine may assume, and so does F4 with `missingOver`: they test
+ * that damage is found, not that nothing is lost. The second opener of F28 is `lock` being taken.
+ *
+ * NEVER INJECTED unless a caller asks: a sector that mixes two of its states, loss of what was synced,
+ * a changed byte. NOT HERE: a clock that goes wrong (F26) is the runtime's, and the port promises that
+ * it never goes back; exceptions between I/O (F27) and locks of dead processes (F28) are no disk's;
+ * memory corruption no check of ours could tell.
  */
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
-import { type Random, randomBelow, randomFrom } from '../common/random.ts'
+import { randomFrom } from '../common/random.ts'
 import type { File, FileSystem, OpenMode } from './file-system.ts'
-import { compareNames } from './names.ts'
+import type { Runtime } from './runtime.ts'
 import {
   type PendingChange,
-  type PendingName,
+  type Pick,
   pickedSurvival,
   randomSurvival,
   type Survival,
+  type Tearing,
   wholeSurvival,
 } from './simulated-changes.ts'
 import { SimulatedContent } from './simulated-content.ts'
-import { type Fault, type FaultOptions, FaultRules, type OperationKind } from './simulated-faults.ts'
-import { type SimulatedDisk, SimulatedFile } from './simulated-file.ts'
-import { systemError } from './system-error.ts'
+import { type CrashState, type CrashStateOptions, crashStates } from './simulated-crash-states.ts'
+import { type Damage, rot } from './simulated-damage.ts'
+import { type SimulatedDisk, SimulatedFile, type SimulatedSync } from './simulated-file.ts'
+import { SimulatedMachine } from './simulated-machine.ts'
+import { SimulatedNames } from './simulated-names.ts'
+import type { Call, Outcome } from './simulated-trace.ts'
+import type { Errno } from './system-error.ts'
 
-/**
- * The machine is off. `ioError` wraps it as any other failure, so an engine may report it as the
- * `cause` of an `IO_ERROR` or `DB_FAILED`; whether the machine is off `poweredOff` tells for certain.
- * An engine that met it is to be dropped.
- */
-export class SimulatedCrash extends Error {
-  constructor() {
-    super('the simulated machine is off')
-    this.name = 'SimulatedCrash'
-  }
-}
+export { SimulatedCrash } from './simulated-machine.ts'
+export type { TraceEntry } from './simulated-trace.ts'
 
 /**
  * How a disk crashes. `kill` is the death of the process: all stays, unsynced changes stay pending.
@@ -66,139 +77,114 @@ export type CrashChoice =
   | { readonly mode: 'kill' }
   | { readonly mode: 'all' }
   | { readonly mode: 'none' }
-  | { readonly mode: 'random'; readonly seed: number }
-  | { readonly mode: 'pick'; readonly keep: (change: PendingChange, part: number) => boolean }
+  | ({ readonly mode: 'random'; readonly seed: number } & Tearing)
+  | ({ readonly mode: 'pick' } & Pick)
 
-export interface SimulatedOptions {
-  /** Seed of short writes and of what is left of the change at a crash. Default 1. */
-  readonly seed?: number
-  /** Most bytes all files may have together; growth beyond fails with ENOSPC. Default unlimited. */
+/** How much there is room for; one file more or byte more fails. */
+export interface Limits {
+  /** Most bytes all files may have together: ENOSPC. Default unlimited, as all of these. */
   readonly capacityBytes?: number
+  /** Most files: ENOSPC when one is created. */
+  readonly filesMax?: number
+  /** Most bytes of one file: EFBIG. */
+  readonly fileBytesMax?: number
+  /** Most files open at a time: EMFILE. */
+  readonly openFilesMax?: number
+}
+
+export interface SimulatedOptions extends Limits {
+  /** Seed of short writes, of faults and of what is left of the change at a crash. Default 1. */
+  readonly seed?: number
   /** Makes about every fourth write transfer only a part, without an error. Default false. */
   readonly shortWrites?: boolean
+  /** Whose clock slow syncs go by. */
+  readonly runtime?: Runtime
 }
 
-export interface TraceEntry {
-  readonly operation: OperationKind
-  readonly file: string
-  readonly offset: number
-  readonly length: number
-}
-
-interface NameChange extends PendingName {
-  readonly content: SimulatedContent
-}
-
-export class SimulatedFileSystem implements FileSystem {
+export class SimulatedFileSystem extends SimulatedMachine implements FileSystem {
   readonly location = 'simulated'
-  /** Set it to make the directory read-only: changes fail with EROFS. */
-  readOnly = false
   capacityBytes: number
-  shortWrites: boolean
-  /** Set it to an array to have every operation recorded there. */
-  trace: TraceEntry[] | undefined
-  /** Operations so far, failed ones included. */
-  operations = 0
-  /** Operations so far that change something or sync: the points at which `crashAfter` can strike. */
-  mutations = 0
+  filesMax: number
+  fileBytesMax: number
+  openFilesMax: number
+  runtime: Runtime | undefined
 
-  readonly #seed: number
-  readonly #random: Random
-  readonly #faults = new FaultRules()
-  #crashAtMutation = Infinity
-  #poweredOff = false
-  #locked = false
+  #names = new SimulatedNames()
   #sequence = 0
-  #live = new Map<string, SimulatedContent>()
-  #durable = new Map<string, SimulatedContent>()
-  #pendingNames: NameChange[] = []
+  #openFiles = 0
+  #locked = false
 
   /** What the file handles may ask of the disk; not for its users. */
   readonly #disk: SimulatedDisk = {
-    read: (name, content, target, start, length, offset) => {
-      this.#begin('read', name, offset, length)
-      return content.live.read(target, start, length, offset)
-    },
-    size: (content) => {
-      this.#checkPower()
+    read: (name, content, target, offset) => this.#read(name, content, target, offset),
+    size: (name, content) => {
+      this.#look({ operation: 'size', file: name, offset: 0, length: 0 })
       return content.live.length
     },
     write: (name, content, source, offset) => this.#write(name, content, source, offset),
     truncate: (name, content, size) => this.#truncate(name, content, size),
     startSync: (name, content) => this.#startSync(name, content),
+    close: (name) => {
+      this.#openFiles--
+      if (!this.poweredOff) this.#look({ operation: 'close', file: name, offset: 0, length: 0 })
+    },
   }
 
   constructor(options: SimulatedOptions = {}) {
-    this.#seed = options.seed ?? 1
-    this.#random = randomFrom(this.#seed)
-    this.capacityBytes = options.capacityBytes ?? Infinity
-    this.shortWrites = options.shortWrites ?? false
+    super(options.seed ?? 1, options.shortWrites ?? false)
+    this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
+    this.filesMax = options.filesMax ?? Number.POSITIVE_INFINITY
+    this.fileBytesMax = options.fileBytesMax ?? Number.POSITIVE_INFINITY
+    this.openFilesMax = options.openFilesMax ?? Number.POSITIVE_INFINITY
+    this.runtime = options.runtime
   }
 
   get writable(): boolean {
     return !this.readOnly
   }
 
-  /** Whether `crashAfter` has struck. */
-  get poweredOff(): boolean {
-    return this.#poweredOff
-  }
-
   list(): string[] {
-    this.#checkPower()
-    return [...this.#live.keys()].sort(compareNames)
+    this.#look({ operation: 'list', file: '', offset: 0, length: 0 })
+    return this.#names.list()
   }
 
   open(name: string, mode: OpenMode): File {
-    const existing = this.#live.get(name)
-    if (mode !== 'create') {
-      this.#begin('open', name, 0, 0)
-      if (existing === undefined) throw systemError('ENOENT', 'open', name)
-      if (mode === 'write' && this.readOnly) throw systemError('EROFS', 'open', name)
-      return new SimulatedFile(this.#disk, name, existing, mode === 'write')
-    }
-    const problem = existing === undefined ? undefined : systemError('EEXIST', 'create', name)
-    const dying = this.#beginMutation('open', name, 0, 0, problem)
-    const content = new SimulatedContent()
-    if (!dying || this.#random() < 0.5) {
-      this.#live.set(name, content)
-      this.#pendingNames.push({ kind: 'create', sequence: this.#sequence++, file: name, content })
-    }
-    if (dying) throw new SimulatedCrash()
-    return new SimulatedFile(this.#disk, name, content, true)
+    const existing = this.#names.get(name)
+    const call: Call = { operation: 'open', file: name, offset: 0, length: 0, mode }
+    const outcome = this.decide(call, this.#problemOfOpen(existing, mode))
+    const content = mode === 'create' && happens(outcome) ? this.#names.create(name, this.#sequence++) : existing
+    this.finish(outcome, call)
+    this.#openFiles++
+    return new SimulatedFile(this.#disk, name, content as SimulatedContent, mode !== 'read')
   }
 
   rename(from: string, to: string): void {
-    const content = this.#live.get(from)
-    const problem = content === undefined ? systemError('ENOENT', 'rename', from) : undefined
-    const dying = this.#beginMutation('rename', from, 0, 0, problem)
-    if (content !== undefined && (!dying || this.#random() < 0.5)) {
-      this.#live.delete(from)
-      this.#live.set(to, content)
-      this.#pendingNames.push({ kind: 'rename', sequence: this.#sequence++, file: from, to, content })
-    }
-    if (dying) throw new SimulatedCrash()
+    const call: Call = { operation: 'rename', file: from, offset: 0, length: 0, to }
+    const replaces = this.#names.get(to) !== undefined
+    const outcome = this.decide(call, this.#problemOfName(from))
+    if (happens(outcome)) this.#names.rename(from, to, this.#sequence++)
+    this.finish(outcome, call)
+    if (replaces) this.spaceFreed()
   }
 
   remove(name: string): void {
-    const content = this.#live.get(name)
-    const problem = content === undefined ? systemError('ENOENT', 'remove', name) : undefined
-    const dying = this.#beginMutation('remove', name, 0, 0, problem)
-    if (content !== undefined && (!dying || this.#random() < 0.5)) {
-      this.#live.delete(name)
-      this.#pendingNames.push({ kind: 'remove', sequence: this.#sequence++, file: name, content })
-    }
-    if (dying) throw new SimulatedCrash()
+    const call: Call = { operation: 'remove', file: name, offset: 0, length: 0 }
+    const outcome = this.decide(call, this.#problemOfName(name))
+    if (happens(outcome)) this.#names.remove(name, this.#sequence++)
+    this.finish(outcome, call)
+    this.spaceFreed()
   }
 
   syncDirectory(): void {
-    if (this.#beginMutation('syncDirectory', '', 0, 0)) throw new SimulatedCrash()
-    this.#durable = new Map(this.#live)
-    this.#pendingNames = []
+    const call: Call = { operation: 'syncDirectory', file: '', offset: 0, length: 0 }
+    const outcome = this.decide(call)
+    if (outcome.dropped === true) this.#names.drop()
+    this.finish(outcome, call)
+    if (outcome.lie !== true) this.#names.sync()
   }
 
   async lock(): Promise<() => void> {
-    this.#checkPower()
+    this.checkPower()
     if (this.#locked) {
       throw new AriesError('DB_LOCKED', `${this.location} is open already; close that handle first`)
     }
@@ -210,159 +196,179 @@ export class SimulatedFileSystem implements FileSystem {
     }
   }
 
-  /**
-   * Turns the machine off at the `count`-th mutation from now (1 is the next): it happens in part or
-   * not at all, and it and every later call throw `SimulatedCrash`.
-   */
-  crashAfter(count: number): void {
-    assert(count >= 1, 'a crash lies ahead')
-    this.#crashAtMutation = this.mutations + count
-  }
-
-  /** Makes a coming operation of this kind fail. */
-  failNext(kind: OperationKind, options: FaultOptions): void {
-    this.#faults.add(kind, options)
-  }
-
-  /** Takes back every `failNext`. */
-  clearFaults(): void {
-    this.#faults.clear()
-  }
-
   /** Bit rot: flips one bit of the file, on disk and in the cache. */
   flipBit(name: string, offset: number, bit: number): void {
-    const content = this.#live.get(name)
-    assert(content !== undefined, 'flipped bit of a missing file')
-    content.live.flipBit(offset, bit)
-    if (offset < content.durable.length) content.durable.flipBit(offset, bit)
+    this.damage(name, { kind: 'bit', offset, bit })
+  }
+
+  /** Damages a file at rest: no operation, no change that a crash could lose. */
+  damage(name: string, damage: Damage): void {
+    if (damage.kind === 'missing') {
+      assert(!this.#names.isPending(name), 'a file is taken away at rest once its name is durable')
+      this.#names.lose(name)
+    } else if (damage.kind === 'cut') this.placeFile(name, this.contentOf(name).subarray(0, damage.size))
+    else rot(this.#existing(name), damage)
+  }
+
+  /** The bytes of a file as reads would give them; no operation. */
+  contentOf(name: string): Uint8Array {
+    const { live } = this.#existing(name)
+    const bytes = new Uint8Array(live.length)
+    live.read(bytes, 0, bytes.length, 0)
+    return bytes
+  }
+
+  /** Puts a file at rest in the place of what has the name, if anything: an old copy, another database's. */
+  placeFile(name: string, bytes: Uint8Array): void {
+    assert(!this.#names.isPending(name), 'a file is replaced at rest once its name is durable')
+    this.#names.place(name, SimulatedContent.of(bytes))
   }
 
   /** Every change a power cut now could lose, oldest first. */
   pendingChanges(): PendingChange[] {
-    const contents = new Set([...this.#live.values(), ...this.#durable.values()])
-    const changes: PendingChange[] = [...this.#pendingNames]
-    for (const content of contents) changes.push(...content.pending)
-    return changes.sort((a, b) => a.sequence - b.sequence)
+    return this.#names.pendingChanges()
+  }
+
+  /** Every state that a power cut now could lead to, or a large choice of them: see simulated-crash-states.ts. */
+  crashStates(options: CrashStateOptions = {}): Generator<CrashState> {
+    return crashStates(this.pendingChanges(), options)
   }
 
   /** The disk as it is found after a crash at this moment; a number is the seed of a random one. */
   crash(choice: number | CrashChoice): SimulatedFileSystem {
     const wanted: CrashChoice = typeof choice === 'number' ? { mode: 'random', seed: choice } : choice
-    const seed = wanted.mode === 'random' ? wanted.seed : this.#seed
-    const after = new SimulatedFileSystem({ seed, capacityBytes: this.capacityBytes, shortWrites: this.shortWrites })
-    if (wanted.mode === 'kill') this.#copyTo(after)
-    else this.#cutPowerTo(after, this.#survivalOf(wanted))
+    const { capacityBytes, filesMax, fileBytesMax, openFilesMax, shortWrites } = this
+    const seed = wanted.mode === 'random' ? wanted.seed : this.seed
+    const limits: Limits = { capacityBytes, filesMax, fileBytesMax, openFilesMax }
+    const after = new SimulatedFileSystem({ seed, shortWrites, ...limits })
+    if (wanted.mode === 'kill') {
+      after.#names = this.#names.clone()
+      after.#sequence = this.#sequence
+    } else after.#names = this.#names.afterPowerCut(this.#survivalOf(wanted))
     return after
   }
 
   #survivalOf(choice: Exclude<CrashChoice, { mode: 'kill' }>): Survival {
-    if (choice.mode === 'pick') return pickedSurvival(choice.keep)
+    if (choice.mode === 'pick') return pickedSurvival(choice)
     if (choice.mode !== 'random') return wholeSurvival(choice.mode === 'all')
-    let first = this.#pendingNames[0]?.sequence ?? this.#sequence
-    for (const content of new Set([...this.#live.values(), ...this.#durable.values()])) {
-      first = Math.min(first, content.pending[0]?.sequence ?? first)
+    const first = this.#names.firstPending(this.#sequence)
+    return randomSurvival(randomFrom(choice.seed), first, this.#sequence, choice)
+  }
+
+  protected override sizes(): [name: string, size: number][] {
+    return this.#names.list().map((name) => [name, this.#existing(name).live.length])
+  }
+
+  /** An operation that changes nothing. */
+  #look(call: Call): void {
+    this.finish(this.decide(call), call)
+  }
+
+  #read(name: string, content: SimulatedContent, target: Uint8Array, offset: number): number {
+    const call: Call = { operation: 'read', file: name, offset, length: target.length }
+    const possible = Math.max(0, Math.min(target.length, content.live.length - offset))
+    const outcome = this.decide(call, undefined, possible)
+    this.finish(outcome, call)
+    const count = Math.min(outcome.count ?? possible, possible)
+    if (outcome.toFile === undefined) content.live.read(target, 0, count, offset)
+    else {
+      target.fill(0, 0, count)
+      this.#names.get(outcome.toFile)?.live.read(target, 0, count, outcome.toOffset ?? 0)
     }
-    return randomSurvival(randomFrom(choice.seed), first, this.#sequence)
-  }
-
-  #copyTo(after: SimulatedFileSystem): void {
-    const copies = new Map<SimulatedContent, SimulatedContent>()
-    const copyOf = (content: SimulatedContent): SimulatedContent => {
-      const copy = copies.get(content) ?? content.clone()
-      copies.set(content, copy)
-      return copy
-    }
-    for (const [name, content] of this.#live) after.#live.set(name, copyOf(content))
-    for (const [name, content] of this.#durable) after.#durable.set(name, copyOf(content))
-    after.#pendingNames = this.#pendingNames.map((change) => ({ ...change, content: copyOf(change.content) }))
-    after.#sequence = this.#sequence
-  }
-
-  #cutPowerTo(after: SimulatedFileSystem, survival: Survival): void {
-    const names = new Map(this.#durable)
-    for (const change of this.#pendingNames) replayName(names, change, survival)
-    for (const [name, content] of names) after.#live.set(name, content.afterPowerCut(survival))
-    after.#durable = new Map(after.#live)
-  }
-
-  #write(name: string, content: SimulatedContent, source: Uint8Array, offset: number): number {
-    const room = this.#roomFor(content, offset + source.length) - offset
-    const problem = room <= 0 && source.length > 0 ? systemError('ENOSPC', 'write', name) : undefined
-    const dying = this.#beginMutation('write', name, offset, source.length, problem)
-    let count = Math.max(0, Math.min(source.length, room))
-    if (dying) count = randomBelow(this.#random, count + 1)
-    else if (this.shortWrites && this.#random() < 0.25) count = Math.max(1, randomBelow(this.#random, count))
-    if (count > 0) content.write(name, this.#sequence++, source.slice(0, count), offset)
-    if (dying) throw new SimulatedCrash()
+    if (outcome.bit !== undefined) flip(target, outcome.bit)
     return count
   }
 
-  #truncate(name: string, content: SimulatedContent, size: number): void {
-    const problem = this.#roomFor(content, size) < size ? systemError('ENOSPC', 'truncate', name) : undefined
-    const dying = this.#beginMutation('truncate', name, size, 0, problem)
-    if (problem === undefined && (!dying || this.#random() < 0.5)) content.truncate(name, this.#sequence++, size)
-    if (dying) throw new SimulatedCrash()
+  #write(name: string, content: SimulatedContent, source: Uint8Array, offset: number): number {
+    const call: Call = { operation: 'write', file: name, offset, length: source.length }
+    const { end, problem } = this.#roomFor(content, offset + source.length)
+    const possible = Math.max(0, Math.min(source.length, end - offset))
+    const outcome = this.decide(call, possible === 0 && source.length > 0 ? problem : undefined, possible)
+    const count = outcome.count ?? (happens(outcome) ? source.length : 0)
+    if (count > 0) this.#put(name, content, source.slice(0, count), offset, outcome)
+    this.finish(outcome, call)
+    return count
   }
 
-  #startSync(name: string, content: SimulatedContent): () => void {
-    const fault = this.#count('sync', name, 0, 0, true)
-    this.#checkPower()
+  #put(name: string, content: SimulatedContent, bytes: Uint8Array, offset: number, outcome: Outcome): void {
+    if (outcome.toFile === undefined) {
+      content.write(name, this.#sequence++, bytes, offset, outcome.phantom)
+      this.written(name, offset, bytes.length)
+      return
+    }
+    const end = offset + bytes.length
+    if (end > content.live.length) content.truncate(name, this.#sequence++, end)
+    this.#names.get(outcome.toFile)?.overwrite(bytes, outcome.toOffset ?? 0)
+  }
+
+  #truncate(name: string, content: SimulatedContent, size: number): void {
+    const call: Call = { operation: 'truncate', file: name, offset: size, length: 0 }
+    const { end, problem } = this.#roomFor(content, size)
+    const shrinks = size < content.live.length
+    const outcome = this.decide(call, end < size ? problem : undefined)
+    if (happens(outcome)) content.truncate(name, this.#sequence++, size)
+    this.finish(outcome, call)
+    if (shrinks) this.spaceFreed()
+  }
+
+  #startSync(name: string, content: SimulatedContent): SimulatedSync {
+    const call: Call = { operation: 'sync', file: name, offset: 0, length: 0 }
+    const outcome = this.decide(call)
+    if (outcome.off === true) this.finish(outcome, call)
     const end = this.#sequence
-    return () => {
-      this.#checkPower()
-      if (fault === undefined) return content.syncBefore(end)
-      if (fault.dropPages) content.dropBefore(end)
-      throw fault.error
+    return {
+      wait: () => this.#wait(outcome.delayMs),
+      complete: () => {
+        this.checkPower()
+        if (outcome.dropped === true) content.dropBefore(end)
+        this.finish(outcome, call)
+        if (outcome.lie !== true) content.syncBefore(end)
+      },
     }
   }
 
-  /** The size `content` can have, at most `wanted`, before the disk is full. */
-  #roomFor(content: SimulatedContent, wanted: number): number {
+  async #wait(delayMs: number | undefined): Promise<void> {
+    if (delayMs === undefined) return
+    const { runtime } = this
+    assert(runtime !== undefined, 'slow syncs need a runtime')
+    await new Promise<void>((resolve) => runtime.after(delayMs, resolve))
+  }
+
+  #problemOfOpen(existing: SimulatedContent | undefined, mode: OpenMode): Errno | undefined {
+    if (this.#openFiles >= this.openFilesMax) return 'EMFILE'
+    if (mode !== 'create')
+      return existing === undefined ? 'ENOENT' : mode === 'write' && this.readOnly ? 'EROFS' : undefined
+    if (existing !== undefined) return 'EEXIST'
+    return this.#names.count >= this.filesMax ? 'ENOSPC' : undefined
+  }
+
+  #problemOfName(name: string): Errno | undefined {
+    return this.#names.get(name) === undefined ? 'ENOENT' : undefined
+  }
+
+  #existing(name: string): SimulatedContent {
+    const content = this.#names.get(name)
+    assert(content !== undefined, 'a file of the disk')
+    return content
+  }
+
+  /** The size `content` can have, at most `wanted`, and what is in the way of more. */
+  #roomFor(content: SimulatedContent, wanted: number): { readonly end: number; readonly problem?: Errno } {
     const size = content.live.length
-    if (wanted <= size || this.capacityBytes === Infinity) return wanted
-    let used = 0
-    for (const other of this.#live.values()) used += other.live.length
-    return Math.min(wanted, Math.max(size, size + this.capacityBytes - used))
-  }
-
-  /** Counts an operation that changes nothing; throws what it is to fail with. */
-  #begin(operation: OperationKind, file: string, offset: number, length: number): void {
-    const fault = this.#count(operation, file, offset, length, false)
-    if (fault !== undefined) throw fault.error
-  }
-
-  /**
-   * Counts a change; true when it is the one the machine dies in. Otherwise throws what it is to fail
-   * with: a fault, or the `problem` that the caller found.
-   */
-  #beginMutation(operation: OperationKind, file: string, offset: number, length: number, problem?: Error): boolean {
-    const fault = this.#count(operation, file, offset, length, true)
-    if (this.#poweredOff) return true
-    if (fault !== undefined) throw fault.error
-    if (this.readOnly && operation !== 'syncDirectory') throw systemError('EROFS', operation, file)
-    if (problem !== undefined) throw problem
-    return false
-  }
-
-  #count(operation: OperationKind, file: string, offset: number, length: number, mutates: boolean): Fault | undefined {
-    this.#checkPower()
-    this.operations++
-    this.trace?.push({ operation, file, offset, length })
-    if (mutates && ++this.mutations >= this.#crashAtMutation) this.#poweredOff = true
-    return this.#faults.take(operation, file)
-  }
-
-  #checkPower(): void {
-    if (this.#poweredOff) throw new SimulatedCrash()
+    const capacity = this.capacityBytes
+    if (wanted <= size || (wanted <= this.fileBytesMax && capacity === Number.POSITIVE_INFINITY)) return { end: wanted }
+    const byCapacity = size + capacity - this.#names.usedBytes()
+    const end = Math.max(size, Math.min(wanted, byCapacity, this.fileBytesMax))
+    return { end, problem: byCapacity <= this.fileBytesMax ? 'ENOSPC' : 'EFBIG' }
   }
 }
 
-/** Replays what survives of a change of names; a name that is another file's by now is let be. */
-function replayName(names: Map<string, SimulatedContent>, change: NameChange, survival: Survival): void {
-  const survives = survival.of(change)
-  if (!survives(0)) return
-  if (change.kind === 'create') names.set(change.file, change.content)
-  if (change.kind === 'rename') names.set(change.to as string, change.content)
-  const goes = change.kind === 'remove' || (change.kind === 'rename' && survives(1))
-  if (goes && names.get(change.file) === change.content) names.delete(change.file)
+/** Whether a change comes to pass. */
+function happens({ off, errno, count }: Outcome): boolean {
+  return off === true ? count === 1 : errno === undefined
+}
+
+function flip(bytes: Uint8Array, bit: number): void {
+  const index = bit >>> 3
+  if (index < bytes.length) bytes[index] = (bytes[index] as number) ^ (1 << (bit & 7))
 }

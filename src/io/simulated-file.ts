@@ -4,21 +4,23 @@ import type { File } from './file-system.ts'
 import type { SimulatedContent } from './simulated-content.ts'
 import { systemError } from './system-error.ts'
 
-/** The disk as its open files see it: every method counts as an operation but `size`. */
+/** A sync under way. */
+export interface SimulatedSync {
+  /** Resolves when the disk is done. */
+  wait(): Promise<void>
+  /** Makes the changes durable, or throws. */
+  complete(): void
+}
+
+/** The disk as its open files see it. */
 export interface SimulatedDisk {
-  read(
-    name: string,
-    content: SimulatedContent,
-    target: Uint8Array,
-    targetStart: number,
-    length: number,
-    offset: number,
-  ): number
-  size(content: SimulatedContent): number
+  read(name: string, content: SimulatedContent, target: Uint8Array, offset: number): number
+  size(name: string, content: SimulatedContent): number
   write(name: string, content: SimulatedContent, source: Uint8Array, offset: number): number
   truncate(name: string, content: SimulatedContent, size: number): void
-  /** Starts a sync of the changes made so far; the returned function completes it. */
-  startSync(name: string, content: SimulatedContent): () => void
+  /** Starts a sync of the changes made so far. */
+  startSync(name: string, content: SimulatedContent): SimulatedSync
+  close(name: string): void
 }
 
 export class SimulatedFile implements File {
@@ -37,7 +39,7 @@ export class SimulatedFile implements File {
 
   readAt(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number {
     this.#assertOpen()
-    return this.#disk.read(this.name, this.#content, target, targetStart, length, fileOffset)
+    return this.#disk.read(this.name, this.#content, target.subarray(targetStart, targetStart + length), fileOffset)
   }
 
   writeAt(source: Uint8Array, sourceStart: number, length: number, fileOffset: number): number {
@@ -48,7 +50,7 @@ export class SimulatedFile implements File {
 
   size(): number {
     this.#assertOpen()
-    return this.#disk.size(this.#content)
+    return this.#disk.size(this.name, this.#content)
   }
 
   truncate(size: number): void {
@@ -59,19 +61,21 @@ export class SimulatedFile implements File {
 
   async sync(): Promise<void> {
     this.#assertOpen()
-    const complete = this.#disk.startSync(this.name, this.#content)
-    await undefined
-    complete()
+    const sync = this.#disk.startSync(this.name, this.#content)
+    await sync.wait()
+    sync.complete()
   }
 
   syncBlocking(): void {
     this.#assertOpen()
-    this.#disk.startSync(this.name, this.#content)()
+    this.#disk.startSync(this.name, this.#content).complete()
   }
 
+  /** Closed it is also when this throws. */
   close(): void {
     this.#assertOpen()
     this.#open = false
+    this.#disk.close(this.name)
   }
 
   #assertOpen(): void {

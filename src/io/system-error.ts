@@ -12,6 +12,8 @@ export type Errno =
   | 'EFBIG'
   | 'EROFS'
   | 'EMFILE'
+  | 'EINTR'
+  | 'EAGAIN'
 
 /** What Node would throw: an `Error` with a `code` (promise 7 of file-system.ts). */
 export function systemError(code: Errno, doing: string, file: string): Error {
