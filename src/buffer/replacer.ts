@@ -82,7 +82,18 @@ export class Replacer {
         return frame
       }
     }
-    return NONE
+    return this.#anyUsable(usable)
+  }
+
+  /** When what the policy would take is pinned, the coldest frame that is not: one may lie in the other queue. */
+  #anyUsable(usable: (frame: number) => boolean): number {
+    let found = NONE
+    this.coldest((frame) => {
+      if (usable(frame)) found = frame
+      return found === NONE
+    })
+    if (found !== NONE) this.#unlink(found)
+    return found
   }
 
   /** Visits frames from the coldest on until `visit` returns false. Changes nothing. */

@@ -1,0 +1,328 @@
+/** The pool over a data file, with a log that says what the test wants it to say. */
+import { describe, expect, test } from 'vitest'
+import { BufferManager, FRAMES_MIN } from '../../src/buffer/buffer-manager.ts'
+import { DATA_FILE_NAME, DataFile } from '../../src/buffer/data-file.ts'
+import { DoubleWrite, doubleWriteBytes } from '../../src/buffer/double-write.ts'
+import { asLsn, asPageId, type Lsn } from '../../src/common/ids.ts'
+import { FailStop } from '../../src/io/fail-stop.ts'
+import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { makeIdentity } from '../../src/log/identity.ts'
+import { formatPage, PageType, setPageLsn } from '../../src/page/page.ts'
+
+const PAGE_SIZE = 4096
+const IDENTITY = makeIdentity(new Uint8Array(16).fill(3), PAGE_SIZE, 1 << 20)
+
+class Bench {
+  readonly disk: SimulatedFileSystem
+  readonly failStop = new FailStop()
+  readonly buffer: BufferManager
+  readonly dataFile: DataFile
+  readonly doubleWrite: DoubleWrite
+  readonly log = {
+    flushedLsn: asLsn(0),
+    nextLsn: asLsn(1_000_000),
+    lies: false,
+    flushTo(lsn: Lsn): void {
+      if (!this.lies && this.flushedLsn <= lsn) this.flushedLsn = asLsn(lsn + 1)
+    },
+    async waitDurable(lsn: Lsn): Promise<void> {
+      this.flushTo(lsn)
+    },
+  }
+
+  constructor(disk = new SimulatedFileSystem()) {
+    this.disk = disk
+    const isNew = disk.list().length === 0
+    if (isNew) {
+      const file = disk.open('double-write', 'create')
+      file.truncate(doubleWriteBytes(PAGE_SIZE))
+      file.syncBlocking()
+      disk.open(DATA_FILE_NAME, 'create').syncBlocking()
+      disk.syncDirectory()
+    }
+    this.dataFile = new DataFile(disk.open(DATA_FILE_NAME, 'write'), IDENTITY)
+    this.doubleWrite = new DoubleWrite(disk.open('double-write', 'write'), IDENTITY)
+    this.buffer = new BufferManager(IDENTITY, 0, this.log, this.dataFile, this.doubleWrite, this.failStop)
+  }
+
+  /** Formats a page with `fill` as content, changed last at `lsn`. */
+  make(pageId: number, lsn: number, fill = pageId % 251): void {
+    const { buffer } = this
+    const page = buffer.fixNew(asPageId(pageId))
+    buffer.markDirty(page, asLsn(lsn))
+    formatPage(buffer.bytes, buffer.view, page, PAGE_SIZE, asPageId(pageId), PageType.LEAF)
+    buffer.bytes.fill(fill, page + 100, page + PAGE_SIZE)
+    setPageLsn(buffer.view, page, asLsn(lsn))
+    buffer.unfix(page)
+  }
+
+  change(pageId: number, lsn: number, fill: number): void {
+    const { buffer } = this
+    const page = buffer.fix(asPageId(pageId))
+    buffer.markDirty(page, asLsn(lsn))
+    buffer.bytes.fill(fill, page + 100, page + PAGE_SIZE)
+    setPageLsn(buffer.view, page, asLsn(lsn))
+    buffer.unfix(page)
+  }
+
+  fillOf(pageId: number): number {
+    const page = this.buffer.fix(asPageId(pageId))
+    const fill = this.buffer.bytes[page + 200] as number
+    this.buffer.unfix(page)
+    return fill
+  }
+
+  get dirty(): [number, number][] {
+    return [...this.buffer.dirtyPages()]
+  }
+}
+
+describe('the pool', () => {
+  test('has at least what one structure change pins, and steals: ten times as many pages go through it', () => {
+    const bench = new Bench()
+    expect(bench.buffer.frameCount).toBe(FRAMES_MIN)
+    for (let pageId = 1; pageId <= 80; pageId++) bench.make(pageId, pageId * 10)
+    for (let pageId = 1; pageId <= 80; pageId++) expect(bench.fillOf(pageId)).toBe(pageId)
+    expect(bench.buffer.statistics.evictions).toBeGreaterThan(70)
+    expect(bench.buffer.pinnedCount).toBe(0)
+  })
+
+  test('with every frame pinned there is POOL_EXHAUSTED, and it works again when one is let go', () => {
+    const bench = new Bench()
+    for (let pageId = 1; pageId <= 9; pageId++) bench.make(pageId, 10)
+    const pins = Array.from({ length: 8 }, (_, i) => bench.buffer.fix(asPageId(i + 1)))
+    expect(() => bench.buffer.fix(asPageId(9))).toThrow('all 8 frames of the buffer pool are in use; raise poolBytes')
+    expect(bench.buffer.fix(asPageId(3))).toBe(pins[2])
+    bench.buffer.unfix(pins[2]!)
+    bench.buffer.unfix(pins[2]!)
+    expect(bench.fillOf(9)).toBe(9)
+    for (const [i, page] of pins.entries()) if (i !== 2) bench.buffer.unfix(page)
+    expect(() => bench.buffer.unfix(pins[0]!)).toThrow('I27')
+  })
+})
+
+describe('the log goes first (I1)', () => {
+  test('a page is written only when the log is durable beyond its pageLsn', async () => {
+    const bench = new Bench()
+    bench.make(1, 500)
+    await bench.buffer.writeAll()
+    expect(bench.log.flushedLsn).toBe(501)
+  })
+
+  test('with a log that lies nothing is written in place', async () => {
+    const bench = new Bench()
+    bench.make(1, 500)
+    bench.log.lies = true
+    const before = bench.disk.crash({ mode: 'all' })
+    await expect(bench.buffer.writeAll()).rejects.toThrow('I1')
+    const read = (disk: SimulatedFileSystem): Uint8Array => {
+      const bytes = new Uint8Array(PAGE_SIZE)
+      disk.open(DATA_FILE_NAME, 'read').readAt(bytes, 0, PAGE_SIZE, PAGE_SIZE)
+      return bytes
+    }
+    expect(Buffer.from(read(bench.disk)).equals(read(before))).toBe(true)
+  })
+
+  test('a page newer than the log is refused', async () => {
+    const bench = new Bench()
+    bench.make(1, 500)
+    await bench.buffer.writeAll()
+    const again = new Bench(bench.disk.crash({ mode: 'none' }))
+    again.log.nextLsn = asLsn(500)
+    expect(() => again.buffer.fix(asPageId(1))).toThrow('PAGE_LSN_BEYOND_LOG')
+    again.log.nextLsn = asLsn(501)
+    expect(again.fillOf(1)).toBe(1)
+  })
+})
+
+describe('dirty pages (I10, I11)', () => {
+  test('have the LSN of their first change since they were clean', async () => {
+    const bench = new Bench()
+    bench.make(1, 100)
+    bench.change(1, 200, 7)
+    bench.make(2, 150)
+    expect(bench.dirty).toEqual([
+      [1, 100],
+      [2, 150],
+    ])
+    expect(bench.buffer.minRecLsn()).toBe(100)
+    expect(await bench.buffer.writeBack(asLsn(120), 100)).toBe(1)
+    expect(bench.dirty).toEqual([[2, 150]])
+    bench.change(1, 300, 8)
+    expect(bench.dirty).toEqual([
+      [1, 300],
+      [2, 150],
+    ])
+    await bench.buffer.writeAll()
+    expect(bench.dirty).toEqual([])
+    expect([bench.buffer.dirtyCount, bench.buffer.minRecLsn()]).toEqual([0, 0])
+  })
+
+  test('while they are written keep the old one; changed meanwhile they stay dirty with the new one', async () => {
+    const bench = new Bench()
+    bench.make(1, 100)
+    const writing = bench.buffer.writeAll()
+    bench.change(1, 400, 9)
+    expect(bench.dirty).toEqual([[1, 100]])
+    // What is written is the page as it was when the batch was made.
+    await bench.buffer.writeBack(asLsn(0), 100)
+    await writing
+    expect(bench.dirty).toEqual([])
+    expect(new Bench(bench.disk.crash({ mode: 'none' })).fillOf(1)).toBe(9)
+  })
+
+  test('of a batch that met a full disk are dirty as before, and go out later', async () => {
+    const bench = new Bench()
+    bench.make(1, 100)
+    bench.disk.failNext('write', { errno: 'ENOSPC', file: /double-write/ })
+    const writing = bench.buffer.writeAll()
+    bench.change(1, 400, 9)
+    await expect(writing).rejects.toMatchObject({ code: 'DISK_FULL' })
+    expect(bench.dirty).toEqual([[1, 100]])
+    expect([bench.buffer.dirtyCount, bench.buffer.statistics.deferredBatches]).toEqual([1, 1])
+    expect(bench.failStop.failed).toBe(false)
+    await bench.buffer.writeAll()
+    expect(new Bench(bench.disk.crash({ mode: 'none' })).fillOf(1)).toBe(9)
+  })
+
+  test('that are quarantined count as dirty and cannot be used, until they are made anew', () => {
+    const bench = new Bench()
+    bench.buffer.grow(10)
+    bench.buffer.quarantine(asPageId(4), asLsn(77))
+    expect(bench.dirty).toEqual([[4, 77]])
+    expect(bench.buffer.minRecLsn()).toBe(77)
+    expect(() => bench.buffer.fix(asPageId(4))).toThrow('PAGE_CORRUPT')
+    bench.make(4, 100)
+    expect(bench.buffer.quarantined).toEqual([])
+    expect(bench.fillOf(4)).toBe(4)
+  })
+})
+
+describe('a failed write or sync (I28)', () => {
+  test.each([
+    ['write', /double-write/],
+    ['sync', /double-write/],
+    ['write', /data/],
+    ['sync', /data/],
+  ] as const)('%s of %s stops all writing', async (kind, file) => {
+    const bench = new Bench()
+    for (let pageId = 1; pageId <= 5; pageId++) bench.make(pageId, 100)
+    bench.disk.failNext(kind, { errno: 'EIO', file })
+    await expect(bench.buffer.writeAll()).rejects.toMatchObject({ code: 'DB_FAILED' })
+    const { mutations } = bench.disk
+    await expect(bench.buffer.writeAll()).rejects.toMatchObject({ code: 'DB_FAILED' })
+    expect(bench.disk.mutations).toBe(mutations)
+    expect(bench.dirty).toHaveLength(5)
+  })
+})
+
+describe('the data file', () => {
+  test('tells missing, never written and damaged pages apart', async () => {
+    const bench = new Bench()
+    bench.make(1, 100)
+    await bench.buffer.writeAll()
+    bench.disk.flipBit(DATA_FILE_NAME, PAGE_SIZE + 3000, 2)
+    const again = new Bench(bench.disk)
+    expect(() => again.buffer.fix(asPageId(1))).toThrow('page 1 of data fails its checksum')
+    expect(() => again.buffer.fix(asPageId(2))).toThrow('page 2 of data was never written')
+    expect(() => again.buffer.fix(asPageId(100_000))).toThrow('page 100000 of data lies beyond the end')
+    // The frames of the failed reads are free again.
+    for (let pageId = 10; pageId < 40; pageId++) again.make(pageId, 100)
+    expect(again.fillOf(10)).toBe(10)
+  })
+
+  test('a transient bad read is repeated', async () => {
+    const bench = new Bench()
+    bench.make(1, 100)
+    await bench.buffer.writeAll()
+    const file = bench.disk.open(DATA_FILE_NAME, 'write')
+    const readAt = file.readAt.bind(file)
+    let reads = 0
+    file.readAt = (target, start, length, offset) => {
+      const count = readAt(target, start, length, offset)
+      if (++reads === 1) target[start + 50] = (target[start + 50] as number) ^ 1
+      return count
+    }
+    const bytes = new Uint8Array(PAGE_SIZE)
+    expect(new DataFile(file, IDENTITY).read(asPageId(1), bytes, new DataView(bytes.buffer), 0)).toBe(undefined)
+    expect(reads).toBe(2)
+  })
+
+  test('grows in zeros ahead of need, and a full disk leaves it as it was', () => {
+    const bench = new Bench()
+    bench.buffer.grow(3)
+    const pages = bench.buffer.pageCount
+    expect(pages).toBeGreaterThan(100)
+    bench.disk.capacityBytes = 1
+    bench.buffer.grow(pages)
+    expect(() => bench.buffer.grow(pages + 1)).toThrow('DISK_FULL')
+    expect(bench.buffer.pageCount).toBe(pages)
+    expect(bench.buffer.syncedPageCount).toBe(0)
+  })
+})
+
+describe('the double-write file (I25)', () => {
+  const torn = (disk: SimulatedFileSystem, pageId: number): void => {
+    const file = disk.open(DATA_FILE_NAME, 'write')
+    file.writeAt(new Uint8Array(512).fill(0xee), 0, 512, pageId * PAGE_SIZE + 1024)
+    file.syncBlocking()
+  }
+
+  test('gives back pages of the last batch that are torn in place, and only those', async () => {
+    const bench = new Bench()
+    for (let pageId = 1; pageId <= 2; pageId++) bench.make(pageId, 100)
+    await bench.buffer.writeAll()
+    const after = bench.disk.crash({ mode: 'none' })
+    torn(after, 2)
+    const again = new Bench(after)
+    expect(again.doubleWrite.restore(again.dataFile)).toEqual([2])
+    expect([again.fillOf(1), again.fillOf(2)]).toEqual([1, 2])
+    const third = new Bench(after.crash({ mode: 'none' }))
+    expect(third.doubleWrite.restore(third.dataFile)).toEqual([])
+  })
+
+  test('a batch that is torn here is not restored from: nothing of it was written in place', async () => {
+    const bench = new Bench()
+    for (let pageId = 1; pageId <= 2; pageId++) bench.make(pageId, 100)
+    await bench.buffer.writeAll()
+    const after = bench.disk.crash({ mode: 'none' })
+    torn(after, 2)
+    for (const offset of [20, 33, 41, PAGE_SIZE * 2 + 2000]) {
+      const image = after.crash({ mode: 'none' })
+      image.flipBit('double-write', offset, 1)
+      const again = new Bench(image)
+      expect(again.doubleWrite.restore(again.dataFile), `offset ${offset}`).toEqual([])
+    }
+  })
+
+  test('a batch before the last of its area is not restored from', async () => {
+    const bench = new Bench()
+    bench.make(1, 100)
+    await bench.buffer.writeAll()
+    bench.change(1, 200, 77)
+    await bench.buffer.writeAll()
+    bench.make(5, 300)
+    await bench.buffer.writeAll()
+    const after = bench.disk.crash({ mode: 'none' })
+    torn(after, 1)
+    const again = new Bench(after)
+    expect(again.doubleWrite.restore(again.dataFile)).toEqual([])
+    expect(() => again.buffer.fix(asPageId(1))).toThrow('PAGE_CORRUPT')
+  })
+
+  test('a crash at any change of a write-back leaves each page old or new, after restoring', async () => {
+    for (let count = 1; count < 12; count++) {
+      for (let seed = 1; seed < 12; seed++) {
+        const bench = new Bench()
+        for (let pageId = 1; pageId <= 5; pageId++) bench.make(pageId, 100, 10)
+        await bench.buffer.writeAll()
+        for (let pageId = 1; pageId <= 5; pageId++) bench.change(pageId, 200, 20)
+        bench.disk.crashAfter(count)
+        await bench.buffer.writeAll().catch(() => {})
+        const again = new Bench(bench.disk.crash(seed))
+        again.doubleWrite.restore(again.dataFile)
+        for (let pageId = 1; pageId <= 5; pageId++) expect([10, 20]).toContain(again.fillOf(pageId))
+      }
+    }
+  })
+})
