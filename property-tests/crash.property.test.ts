@@ -10,19 +10,23 @@ import { describe, expect, test } from 'vitest'
 import { Runner } from './commands/runner.ts'
 import { printScript, scripts } from './commands/script.ts'
 import { REGRESSIONS } from './regressions.ts'
-import { checkProperty, runsOf } from './runs.ts'
+import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
 const RUNS = 250
 
 describe('random crashes', () => {
-  test('what was acknowledged is there, the rest is not, and the database is sound', async () => {
-    const totals: Record<string, number> = {}
-    const property = fc.asyncProperty(scripts, async (script) => {
-      const { counts } = await Runner.run(script)
-      for (const [name, count] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + count
-    })
-    const examples = REGRESSIONS.map((script): [typeof script] => [script])
-    await checkProperty(property, { numRuns: runsOf(RUNS), examples }, ([script]) => printScript(script))
-    for (const [name, total] of Object.entries(totals)) expect(total, name).toBeGreaterThan(0)
-  })
+  test(
+    'what was acknowledged is there, the rest is not, and the database is sound',
+    async () => {
+      const totals: Record<string, number> = {}
+      const property = fc.asyncProperty(scripts, async (script) => {
+        const { counts } = await Runner.run(script)
+        for (const [name, count] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + count
+      })
+      const examples = REGRESSIONS.map((script): [typeof script] => [script])
+      await checkProperty(property, { numRuns: runsOf(RUNS), examples }, ([script]) => printScript(script))
+      for (const [name, total] of Object.entries(totals)) expect(total, name).toBeGreaterThan(0)
+    },
+    TIMEOUT_MS,
+  )
 })

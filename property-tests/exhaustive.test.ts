@@ -14,7 +14,7 @@ import type { CrashHow } from './commands/script.ts'
 import { contentOf, keyOf } from './commands/script.ts'
 import { type Lab, newDisk, openLab, problemsAfterRestart, problemsOfRestartingAgain, readAll, tableOf } from './lab.ts'
 import { type CrashKind, type Effect, Model } from './model.ts'
-import { runsOf } from './runs.ts'
+import { runsOf, TIMEOUT_MS } from './runs.ts'
 import { WatchedFileSystem } from './watched-file-system.ts'
 
 /** Seeds of what survives, besides nothing and all. */
@@ -269,22 +269,30 @@ async function explore({ before, run }: Workload): Promise<number> {
 
 describe('every crash state of a small workload', () => {
   for (const workload of WORKLOADS) {
-    test(workload.name, async () => {
-      expect(await explore(workload)).toBeGreaterThan(100)
-    })
+    test(
+      workload.name,
+      async () => {
+        expect(await explore(workload)).toBeGreaterThan(100)
+      },
+      TIMEOUT_MS,
+    )
   }
 
-  test('making a database', async () => {
-    const disk = new SimulatedFileSystem()
-    const model = new Model()
-    const states: CrashState[] = []
-    const lab = await openLab(
-      new WatchedFileSystem(disk, ({ kind, file }) =>
-        states.push(...statesOf(disk, model, `before ${kind} ${file}`, DRAWS)),
-      ),
-    )
-    expect(states.length).toBeGreaterThan(30)
-    await lab.db.close()
-    for (const state of states) expect(await problemsOf(state, model)).toEqual([])
-  })
+  test(
+    'making a database',
+    async () => {
+      const disk = new SimulatedFileSystem()
+      const model = new Model()
+      const states: CrashState[] = []
+      const lab = await openLab(
+        new WatchedFileSystem(disk, ({ kind, file }) =>
+          states.push(...statesOf(disk, model, `before ${kind} ${file}`, DRAWS)),
+        ),
+      )
+      expect(states.length).toBeGreaterThan(30)
+      await lab.db.close()
+      for (const state of states) expect(await problemsOf(state, model)).toEqual([])
+    },
+    TIMEOUT_MS,
+  )
 })

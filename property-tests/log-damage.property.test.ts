@@ -15,7 +15,7 @@ import { contentOf, keyOf } from './commands/script.ts'
 import { newDisk, openLab, readAll, SEGMENT_BYTES, tableOf } from './lab.ts'
 import { readLog } from './log-scan.ts'
 import { type Content, Model } from './model.ts'
-import { checkProperty, runsOf } from './runs.ts'
+import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
 const COMMITS = 24
 const CUTS = 150
@@ -83,49 +83,57 @@ function masterOf(disk: SimulatedFileSystem): { checkpointLsn: number; endLsn: n
 }
 
 describe('a damaged log', () => {
-  test('cut at any place: a prefix that has all that is proved, or an error', async () => {
-    const { disk, model, endLsns } = await written()
-    const endLsn = endLsns.at(-1) as number
-    const master = masterOf(disk)
-    const counts = { torn: 0, corrupt: 0 }
-    const property = fc.asyncProperty(fc.integer({ min: 4096, max: endLsn - 1 }), async (lsn) => {
-      const image = disk.crash({ mode: 'none' })
-      cutAt(image, lsn, endLsn + 4096)
-      const found = await outcome(image)
-      if (typeof found === 'string') {
-        expect(lsn < master.endLsn ? ['LOG_CORRUPT'] : REFUSALS).toContain(found)
-        counts.corrupt++
-      } else {
-        expect(lsn, 'the master proves more').toBeGreaterThanOrEqual(master.endLsn)
-        const whole = endLsns.filter((end) => end <= lsn).length
-        expect(model.problemOf(found, whole)).toBeUndefined()
-        counts.torn++
-      }
-    })
-    await checkProperty(property, { numRuns: runsOf(CUTS) }, ([lsn]) => `cut at LSN ${lsn}`)
-    expect(counts.torn).toBeGreaterThan(0)
-    expect(counts.corrupt).toBeGreaterThan(0)
-  })
+  test(
+    'cut at any place: a prefix that has all that is proved, or an error',
+    async () => {
+      const { disk, model, endLsns } = await written()
+      const endLsn = endLsns.at(-1) as number
+      const master = masterOf(disk)
+      const counts = { torn: 0, corrupt: 0 }
+      const property = fc.asyncProperty(fc.integer({ min: 4096, max: endLsn - 1 }), async (lsn) => {
+        const image = disk.crash({ mode: 'none' })
+        cutAt(image, lsn, endLsn + 4096)
+        const found = await outcome(image)
+        if (typeof found === 'string') {
+          expect(lsn < master.endLsn ? ['LOG_CORRUPT'] : REFUSALS).toContain(found)
+          counts.corrupt++
+        } else {
+          expect(lsn, 'the master proves more').toBeGreaterThanOrEqual(master.endLsn)
+          const whole = endLsns.filter((end) => end <= lsn).length
+          expect(model.problemOf(found, whole)).toBeUndefined()
+          counts.torn++
+        }
+      })
+      await checkProperty(property, { numRuns: runsOf(CUTS) }, ([lsn]) => `cut at LSN ${lsn}`)
+      expect(counts.torn).toBeGreaterThan(0)
+      expect(counts.corrupt).toBeGreaterThan(0)
+    },
+    TIMEOUT_MS,
+  )
 
-  test('a flipped bit in what a later flush marker proves: LOG_CORRUPT, or it did not matter', async () => {
-    const { disk, model } = await written()
-    const { checkpointLsn } = masterOf(disk)
-    const proved = Math.max(
-      ...readLog(disk).flatMap((r) => (r.type === RecordType.FLUSH_MARKER ? flushedLsnOf(r) : [])),
-    )
-    let corrupt = 0
-    const place = fc.tuple(fc.integer({ min: checkpointLsn, max: proved - 1 }), fc.nat(7))
-    const property = fc.asyncProperty(place, async ([lsn, bit]) => {
-      const image = disk.crash({ mode: 'none' })
-      image.flipBit(segmentName(Math.floor(lsn / SEGMENT_BYTES)), lsn % SEGMENT_BYTES, bit)
-      const found = await outcome(image)
-      if (typeof found !== 'string') expect(model.problemOf(found, model.commits.length)).toBeUndefined()
-      else {
-        expect(found).toBe('LOG_CORRUPT')
-        corrupt++
-      }
-    })
-    await checkProperty(property, { numRuns: runsOf(FLIPS) }, ([[lsn, bit]]) => `bit ${bit} of LSN ${lsn}`)
-    expect(corrupt).toBeGreaterThan(FLIPS / 2)
-  })
+  test(
+    'a flipped bit in what a later flush marker proves: LOG_CORRUPT, or it did not matter',
+    async () => {
+      const { disk, model } = await written()
+      const { checkpointLsn } = masterOf(disk)
+      const proved = Math.max(
+        ...readLog(disk).flatMap((r) => (r.type === RecordType.FLUSH_MARKER ? flushedLsnOf(r) : [])),
+      )
+      let corrupt = 0
+      const place = fc.tuple(fc.integer({ min: checkpointLsn, max: proved - 1 }), fc.nat(7))
+      const property = fc.asyncProperty(place, async ([lsn, bit]) => {
+        const image = disk.crash({ mode: 'none' })
+        image.flipBit(segmentName(Math.floor(lsn / SEGMENT_BYTES)), lsn % SEGMENT_BYTES, bit)
+        const found = await outcome(image)
+        if (typeof found !== 'string') expect(model.problemOf(found, model.commits.length)).toBeUndefined()
+        else {
+          expect(found).toBe('LOG_CORRUPT')
+          corrupt++
+        }
+      })
+      await checkProperty(property, { numRuns: runsOf(FLIPS) }, ([[lsn, bit]]) => `bit ${bit} of LSN ${lsn}`)
+      expect(corrupt).toBeGreaterThan(FLIPS / 2)
+    },
+    TIMEOUT_MS,
+  )
 })

@@ -1,10 +1,15 @@
 /**
  * How often properties run, and how they report. `ARIES_RUNS` multiplies the number of runs,
- * `ARIES_SEED` and `ARIES_PATH` repeat a failure.
+ * `ARIES_SEED` and `ARIES_PATH` repeat a failure, `ARIES_SHRINK=no` reports the first one as it is.
  */
 import fc from 'fast-check'
 
 const FACTOR = Number(process.env['ARIES_RUNS'] ?? 1)
+
+/** Time after which a failing property stops shrinking and reports what it has. */
+const SHRINK_MS_MAX = 80_000 * Math.max(1, FACTOR)
+/** The limit for a hung test. */
+export const TIMEOUT_MS = 120_000 * Math.max(1, FACTOR)
 
 /** `runs` times what `ARIES_RUNS` asks for. */
 export const runsOf = (runs: number): number => Math.max(1, Math.round(runs * FACTOR))
@@ -19,6 +24,8 @@ export async function checkProperty<T>(
   const path = process.env['ARIES_PATH']
   const result = await fc.check(property, {
     ...parameters,
+    interruptAfterTimeLimit: SHRINK_MS_MAX,
+    endOnFailure: process.env['ARIES_SHRINK'] === 'no',
     ...(seed === undefined ? {} : { seed: Number(seed) }),
     ...(path === undefined ? {} : { path }),
   })

@@ -311,13 +311,14 @@ export class Runner {
     if (disk.poweredOff) return false
     disk.crashAfter(Number.POSITIVE_INFINITY)
     this.#armed = undefined
-    await Promise.all(this.#pending)
+    await drive(this.#lab.runtime, Promise.all(this.#pending))
     return true
   }
 
   async #finish(): Promise<void> {
     await this.#crash('kill', [])
     await this.#reopen()
+    await this.#close()
     if (this.#failure !== undefined) throw this.#failure
   }
 
