@@ -1,0 +1,108 @@
+/** Actions that wait for a commit: carried out once, in order, also over crashes. */
+import { describe, expect, test } from 'vitest'
+import { setU53 } from '../../src/common/bytes.ts'
+import { AriesError } from '../../src/common/errors.ts'
+import { asLsn, NULL_LSN } from '../../src/common/ids.ts'
+import { RecordType } from '../../src/log/log-record.ts'
+import { analyse } from '../../src/recovery/analysis.ts'
+import type { TransactionEntry } from '../../src/recovery/transaction-table.ts'
+import { logPending, PendingQueue, readPending } from '../../src/txn/pending-actions.ts'
+import { FIRST_LSN } from '../log/support.ts'
+import { RecoveryBench } from '../recovery/support.ts'
+
+/** A committed transaction with some actions. */
+function committed(
+  r: RecoveryBench,
+  ...names: string[]
+): { entry: TransactionEntry; actions: ReturnType<typeof logPending>[] } {
+  const entry = r.begin()
+  const actions = names.map((name) => logPending(r.writer, entry, new TextEncoder().encode(name)))
+  r.bench.log.reserve(0, 64)
+  const at = r.writer.append(entry, RecordType.COMMIT, NULL_LSN, 8)
+  setU53(r.writer.log.view, at, entry.lastPendingLsn)
+  r.writer.finish()
+  return { entry, actions }
+}
+
+const nameOf = (payload: Uint8Array): string => new TextDecoder().decode(payload)
+
+/** A queue whose actions take two steps each and note them. */
+function queueOf(r: RecoveryBench, steps: string[], failing?: string): PendingQueue {
+  const half = new Set<string>()
+  return new PendingQueue(r.writer, r.rollback, (payload) => {
+    const name = nameOf(payload)
+    if (name === failing) throw new AriesError('PAGE_CORRUPT', 'as if')
+    steps.push(name)
+    const isDone = half.has(name)
+    half.add(name)
+    return isDone
+  })
+}
+
+describe('pending actions', () => {
+  test('are carried out step by step in order, then the transaction ends', () => {
+    const r = new RecoveryBench()
+    const steps: string[] = []
+    const queue = queueOf(r, steps)
+    const { entry, actions } = committed(r, 'a', 'b')
+    queue.add(entry, actions)
+    expect([queue.step(), queue.step(), queue.step()]).toEqual([true, true, true])
+    expect(r.table.size).toBe(1)
+    expect(queue.step()).toBe(false)
+    expect(steps).toEqual(['a', 'a', 'b', 'b'])
+    expect([r.table.size, queue.size]).toEqual([0, 0])
+    r.bench.log.writeOut()
+    expect(
+      r.bench
+        .scan()
+        .records.slice(-3)
+        .map((record) => record.type),
+    ).toEqual([RecordType.PENDING_DONE, RecordType.PENDING_DONE, RecordType.END])
+  })
+
+  test('that were not done at a crash are found again, those that were are not', () => {
+    for (let done = 0; done <= 6; done++) {
+      const r = new RecoveryBench()
+      const queue = queueOf(r, [])
+      const { entry, actions } = committed(r, 'a', 'b', 'c')
+      queue.add(entry, actions)
+      for (let i = 0; i < done; i++) queue.step()
+      r.bench.log.writeOut()
+      const found = analyse(r.bench.reader(), FIRST_LSN).transactions.get(entry.id)
+      if (done === 6) {
+        expect(found).toBe(undefined)
+        continue
+      }
+      const left = readPending(r.bench.log, found!)
+      expect(left.map((action) => nameOf(action.payload))).toEqual(['a', 'b', 'c'].slice(Math.floor(done / 2)))
+    }
+  })
+
+  test('one that cannot go on does not hold up the others', () => {
+    const r = new RecoveryBench()
+    const steps: string[] = []
+    const queue = queueOf(r, steps, 'bad')
+    const first = committed(r, 'bad')
+    const second = committed(r, 'good')
+    queue.add(first.entry, first.actions)
+    queue.add(second.entry, second.actions)
+    expect(() => queue.step()).toThrow('PAGE_CORRUPT')
+    queue.postpone()
+    queue.step()
+    queue.step()
+    expect(steps).toEqual(['good', 'good'])
+    expect([...r.table].map((entry) => entry.id)).toEqual([first.entry.id])
+    expect(queue.size).toBe(1)
+  })
+
+  test('those of a transaction that has none left to do, or none at all, end it', () => {
+    const r = new RecoveryBench()
+    const queue = queueOf(r, [])
+    const { entry } = committed(r, 'a')
+    queue.add(entry, [])
+    expect(queue.step()).toBe(false)
+    expect(r.table.size).toBe(0)
+    expect(queue.step()).toBe(false)
+    expect(r.bench.log.nextLsn).toBeGreaterThan(asLsn(0))
+  })
+})
