@@ -56,7 +56,8 @@ export function readPending(log: LogManager, entry: TransactionEntry): PendingAc
   const actions: PendingAction[] = []
   for (lsn = entry.lastPendingLsn; lsn !== NULL_LSN; ) {
     const record = log.read(lsn)
-    if (!done.has(lsn)) actions.unshift({ lsn, payload: record.bytes.slice(record.payloadStart + LINK_BYTES, record.payloadEnd) })
+    if (!done.has(lsn))
+      actions.unshift({ lsn, payload: record.bytes.slice(record.payloadStart + LINK_BYTES, record.payloadEnd) })
     lsn = pendingLsnOf(record)
   }
   return actions
