@@ -1,0 +1,70 @@
+/** What a crash test throws when the invariant does not hold: an error whose message tells the story. */
+import { type CrashCase, formatCase } from './crash-case.ts'
+import { show } from './handles.ts'
+import type { CrashTestFigures } from './options.ts'
+import type { Verdict, Violation } from './runner.ts'
+import { renderTimeline } from './timeline.ts'
+
+/** A violation of the invariant, shrunk. Its message has all of the below as text. */
+export class CrashTestFailure extends Error {
+  /** What to give `crashTest` as `replay` to run this case alone. */
+  readonly replay: string
+  readonly seed: number
+  /** What the program did, what went to the disk when, and what the crash left. */
+  readonly timeline: string
+  /** How much was tried before it was found. */
+  readonly figures: CrashTestFigures
+
+  /** @internal */
+  constructor(found: CrashCase, violation: Violation, verdict: Verdict, figures: CrashTestFigures) {
+    const replay = formatCase(found)
+    const timeline = renderTimeline(verdict.lives)
+    super(messageOf(replay, violation, verdict, timeline, figures), { cause: violation.error })
+    this.name = 'CrashTestFailure'
+    this.replay = replay
+    this.seed = found.seed
+    this.timeline = timeline
+    this.figures = figures
+  }
+}
+
+const WHAT_FAILED: Readonly<Record<string, string>> = {
+  open: 'the database could not be opened again after a crash, which is a bug of aries-db:',
+  restart: 'restart failed after a crash:',
+  invariant: 'the invariant does not hold after a crash:',
+}
+
+function messageOf(
+  replay: string,
+  { phase, error }: Violation,
+  { acknowledged }: Verdict,
+  timeline: string,
+  { crashPoints, states }: CrashTestFigures,
+): string {
+  const reason = error instanceof Error ? error.message : String(error)
+  return [
+    WHAT_FAILED[phase] ?? `${phase} failed after a crash:`,
+    indented(reason),
+    '',
+    `Found at crash point number ${crashPoints} tried, disk state ${states}, then shrunk to this:`,
+    '',
+    timeline,
+    '',
+    `Acknowledged before the crash: ${list(acknowledged)}`,
+    '',
+    'To run this case alone:',
+    `  crashTest({ ..., replay: ${JSON.stringify(replay).replaceAll('"', "'")} })`,
+  ].join('\n')
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '  ')
+}
+
+const LISTED_MAX = 12
+
+function list(values: readonly unknown[]): string {
+  if (values.length === 0) return 'nothing'
+  const shown = values.slice(-LISTED_MAX).map(show)
+  return values.length > LISTED_MAX ? `${values.length} values, the last ${shown.join(', ')}` : shown.join(', ')
+}
