@@ -82,6 +82,34 @@ describe('crashAfter (F24)', () => {
     expect([...lengths].sort()).toEqual([0, 1, 2, 3, 4])
   })
 
+  test('the change of a name that it strikes happens or not, as a whole', () => {
+    const seen: Record<string, Set<string>> = {
+      create: new Set(),
+      rename: new Set(),
+      remove: new Set(),
+      again: new Set(),
+    }
+    for (let seed = 0; seed < 50; seed++) {
+      const steps: [string, (dying: SimulatedFileSystem) => void][] = [
+        ['create', (dying) => dying.open('b', 'create')],
+        ['rename', (dying) => dying.rename('a', 'b')],
+        ['remove', (dying) => dying.remove('a')],
+        ['again', (dying) => dying.open('a', 'create')],
+      ]
+      for (const [name, step] of steps) {
+        const dying = new SimulatedFileSystem({ seed })
+        durableFile(dying, 'a', run(1, 1))
+        dying.crashAfter(1)
+        expect(() => step(dying)).toThrow(SimulatedCrash)
+        seen[name]?.add(state(dying.crash(KILL)))
+      }
+    }
+    expect(seen['create']).toEqual(new Set(['a: 1x1', 'a: 1x1; b: ']))
+    expect(seen['rename']).toEqual(new Set(['a: 1x1', 'b: 1x1']))
+    expect(seen['remove']).toEqual(new Set(['a: 1x1', '']))
+    expect(seen['again']).toEqual(new Set(['a: 1x1']))
+  })
+
   test('reads do not count', () => {
     const file = durableFile(disk, 'a', run(1, 1))
     disk.crashAfter(1)
@@ -132,6 +160,22 @@ describe('tears (F3, F4)', () => {
     expect(state(disk.crash({ mode: 'pick', keep: last }))).toBe('a: 4608x1 392x2 10x3 110x2 7168x1')
   })
 
+  test('a write that begins or ends within such a sector survives with what the sector held', () => {
+    const file = durableFile(disk, 'a', run(8192, 1))
+    put(file, run(10, 2), 600)
+    put(file, run(10, 3), 7000)
+    put(file, run(3192, 4), 1000)
+    put(file, run(2000, 5), 4096)
+    const only = (value: number) =>
+      ({
+        mode: 'pick',
+        keep: (change: PendingChange) => change.kind === 'write' && change.bytes[0] === value,
+        tearBytes: 4096,
+      }) as const
+    expect(state(disk.crash(only(4)))).toBe('a: 600x1 10x2 390x1 3192x4 2808x1 10x3 1182x1')
+    expect(state(disk.crash(only(5)))).toBe('a: 4096x1 2000x5 904x1 10x3 1182x1')
+  })
+
   test('what is missing of a torn append is zeros, or garbage', () => {
     const file = durableFile(disk, 'a', sectors(1, 1))
     put(file, sectors(3, 2), SECTOR_BYTES)
@@ -167,11 +211,12 @@ describe('tears (F3, F4)', () => {
     const file = durableFile(disk, 'a', run(0, 0))
     put(file, sectors(2, 1))
     put(file, sectors(2, 2))
-    const lastWhole = { mode: 'pick', keep: (change: PendingChange) => change.sequence === 3 } as const
-    const first = disk.pendingChanges()[0]?.sequence
+    put(file, sectors(1, 3), 1024)
+    const [first, , third] = disk.pendingChanges().map(({ sequence }) => sequence)
+    const thirdAlone = (change: PendingChange): boolean => change.sequence === third
     const tornThenWhole = (change: PendingChange, part: number): boolean => change.sequence !== first || part === 0
-    expect(state(disk.crash({ ...lastWhole, missing: 'garbage' }))).toMatch(/^a: (1024x2)?$/)
-    expect(state(disk.crash({ mode: 'pick', keep: tornThenWhole, missing: 'garbage' }))).toBe('a: 1024x2')
+    expect(state(disk.crash({ mode: 'pick', keep: thirdAlone, missing: 'garbage' }))).toBe('a: 1024x0 512x3')
+    expect(state(disk.crash({ mode: 'pick', keep: tornThenWhole, missing: 'garbage' }))).toBe('a: 1024x2 512x3')
   })
 
   test('a truncation that survives ends what is missing beyond it', () => {
