@@ -4,6 +4,7 @@
  *
  *   common <- io <- page <- log <- buffer <- recovery <- txn <- space <- btree <- database <- index, cli, scenario
  *   lock stands beside: it may import common and io (for the runtime port), and txn may import it.
+ *   testing is on top: it may import common, io and the public index, and nothing imports it.
  */
 const STACK = ['common', 'io', 'page', 'log', 'buffer', 'recovery', 'txn', 'space', 'btree', 'database']
 const LOCK_USERS_FROM = STACK.indexOf('txn')
@@ -15,6 +16,7 @@ const allowed = new Map([
     [...STACK.slice(0, level + 1), ...(level >= LOCK_USERS_FROM ? ['lock'] : [])],
   ]),
   ['lock', ['common', 'io', 'lock']],
+  ['testing', ['common', 'io', 'testing', 'index.ts']],
 ])
 
 const oneWay = [...allowed].map(([folder, targets]) => ({
@@ -22,7 +24,10 @@ const oneWay = [...allowed].map(([folder, targets]) => ({
   comment: `src/${folder} may import only ${targets.join(', ')}`,
   severity: 'error',
   from: { path: `^src/${folder}/` },
-  to: { path: '^src/', pathNot: targets.map((target) => `^src/${target}/`) },
+  to: {
+    path: '^src/',
+    pathNot: targets.map((target) => (target === 'index.ts' ? '^src/index\\.ts$' : `^src/${target}/`)),
+  },
 }))
 
 module.exports = {
@@ -37,10 +42,10 @@ module.exports = {
     },
     {
       name: 'nothing-above-imports-cli-or-scenario',
-      comment: 'the program, the scenario replay and the public index are leaves',
+      comment: 'the program, the scenario replay, the kit for tests and the public index are leaves',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/cli/', '^src/scenario/'] },
-      to: { path: ['^src/cli/', '^src/scenario/', '^src/index\\.ts$'] },
+      from: { path: '^src/', pathNot: ['^src/cli/', '^src/scenario/', '^src/testing/'] },
+      to: { path: ['^src/cli/', '^src/scenario/', '^src/testing/', '^src/index\\.ts$'] },
     },
     {
       name: 'no-circular',
@@ -58,9 +63,13 @@ module.exports = {
     },
     {
       name: 'one-run-time-dependency',
-      comment: 'the library depends on crc-32 alone, and only the checksum uses it',
+      comment:
+        'the library depends on crc-32 alone, and only the checksum uses it; the arbitraries stand on fast-check',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/cli/', '^src/common/checksum\\.ts$'] },
+      from: {
+        path: '^src/',
+        pathNot: ['^src/cli/', '^src/common/checksum\\.ts$', '^src/testing/(arbitraries|commands)\\.ts$'],
+      },
       to: { path: 'node_modules' },
     },
     {

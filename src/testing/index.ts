@@ -37,3 +37,13 @@ export type {
   WorkloadContext,
 } from './options.ts'
 export type { KeptChange, Persisted } from './persisted.ts'
+export { Sandbox, type SandboxOptions } from './sandbox.ts'
+export {
+  applyScript,
+  type Contents,
+  differenceOf,
+  readContents,
+  runScript,
+  type ScriptStep,
+  type TransactionScript,
+} from './scripts.ts'

@@ -4,8 +4,9 @@
  *   setup -> base disk -> workload -> crash -> disk left -> restart -> crash -> ... -> restart, invariant
  *
  * A `Moment` is a crash that has happened, before it is decided what of the unsynced changes survives;
- * many states can be tried from one. Where the application has a `world`, which cannot be copied, each
- * state begins again from the base disk instead; everything being deterministic, it gets to the same.
+ * many states can be tried from one. Where the application has a `world` that is no plain data and so
+ * cannot be copied, each state begins again from the base disk instead; everything being deterministic,
+ * it gets to the same moment.
  */
 import { randomFrom } from '../common/random.ts'
 import type { Database, RecoveryReport } from '../index.ts'
@@ -15,6 +16,7 @@ import type { Cut } from './crash-case.ts'
 import { show } from './handles.ts'
 import type { CrashDescription, CrashTestOptions, CrashTestSettings, ProcessContext } from './options.ts'
 import { crashChoiceOf } from './persisted.ts'
+import { isPlainData } from './plain-data.ts'
 import { type ProcessEnd, SimulatedProcess, type TimelineEvent } from './simulated-process.ts'
 
 /** What is known of a life that is over, for the timeline. */
@@ -165,10 +167,11 @@ export class Runner<Acknowledged, World> {
     moment: Moment<Acknowledged, World>,
     cut: Cut,
   ): Promise<{ situation: Situation<Acknowledged, World>; from: Moment<Acknowledged, World> }> {
-    const from = this.#options.world === undefined ? moment : await this.#again(moment)
+    const from = isPlainData(moment.world) ? moment : await this.#again(moment)
     const { world, acknowledged, workloadEnded } = from
     const disk = from.disk.crash(crashChoiceOf(cut.persisted, from.pending))
-    return { situation: { disk, world, acknowledged: [...acknowledged], workloadEnded }, from }
+    const own = from === moment ? structuredClone(world) : world
+    return { situation: { disk, world: own, acknowledged: [...acknowledged], workloadEnded }, from }
   }
 
   /** The same moment, reached once more. */
