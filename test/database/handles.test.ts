@@ -342,7 +342,7 @@ describe('operations in flight when a transaction ends', () => {
     const db = await openOn(disk)
     await writeRows(db, 0, 5)
     const tx = db.begin()
-    for (let i = 100; i < 2500; i++) await tx.put(textTable(db), keyOf(i), textOf(i))
+    for (let i = 100; i < 15_000; i++) await tx.put(textTable(db), keyOf(i), textOf(i))
     const aborting = tx.abort()
     await db.close()
     const mutations = disk.mutations

@@ -14,6 +14,7 @@ import {
   openOn,
   readFile,
   SEGMENT_BYTES,
+  settle,
   textTable,
   truncateFile,
   writeFile,
@@ -219,6 +220,12 @@ describe('the end of the log', () => {
   })
 })
 
+/** The offset of the slot with the higher sequence. */
+function newestSlot(master: Uint8Array): number {
+  const view = new DataView(master.buffer)
+  return view.getUint32(40, true) > view.getUint32(4096 + 40, true) ? 0 : 4096
+}
+
 describe('the master record', () => {
   const slots = [0, 4096]
 
@@ -266,6 +273,31 @@ describe('the master record', () => {
       await expectDiskHas(image, 4 * ROWS, LENGTH)
     }
     await db.close()
+  })
+
+  test('the newest slot is damaged and pages that the older checkpoint lists need recycled log', async () => {
+    const disk = await longLog(false)
+    const db = await openOn(disk, { poolBytes: 2000 * 4096 })
+    await writeRows(db, ROWS, 3 * ROWS, LENGTH)
+    // Both checkpoints shall lie in one segment.
+    for (let i = 0; db.stats().log.endLsn % SEGMENT_BYTES > SEGMENT_BYTES / 4; i++) {
+      await textTable(db, 'filler').put(keyOf(i), 'x'.repeat(500))
+    }
+    await db.checkpoint()
+    expect(db.stats().log.oldestRequiredBy).toBe('dirty-page')
+    await db.close()
+    const newest = newestSlot(readFile(disk, 'master'))
+    const segmentOf = (slot: number): number =>
+      Math.floor(new DataView(readFile(disk, 'master').buffer).getUint32(slot + 48, true) / SEGMENT_BYTES)
+    expect(segmentOf(4096 - newest), 'the older checkpoint itself is not recycled').toBe(segmentOf(newest))
+    const reopened = await openOn(disk)
+    await settle()
+    expect(reopened.stats().log.oldestRequiredLsn).toBeGreaterThan(5 * SEGMENT_BYTES)
+    expect(disk.list()).not.toContain(segmentName(1))
+    const image = disk.crash({ mode: 'kill' })
+    image.flipBit('master', newest + 50, 1)
+    await expectDiskHas(image, 3 * ROWS, LENGTH)
+    await reopened.close()
   })
 
   test.each(['flipped', 'zeroed', 'missing', 'garbage'])('both slots are %s: found in the log', async (how) => {

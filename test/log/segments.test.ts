@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { asLsn } from '../../src/common/ids.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
-import { NEW_SEGMENT_NAME, segmentName, segmentNumberOf } from '../../src/log/segment.ts'
+import { encodeSegmentHeader, NEW_SEGMENT_NAME, segmentName, segmentNumberOf } from '../../src/log/segment.ts'
 import { Segments } from '../../src/log/segments.ts'
 import { IDENTITY, LogBench, SEGMENT_BYTES } from './support.ts'
 
@@ -97,4 +97,17 @@ describe('recycling', () => {
       expect(read, kind).toEqual(mark)
     }
   })
+})
+
+test('wiping from the very start of a segment keeps its header', () => {
+  const disk = new SimulatedFileSystem()
+  const segments = new Segments(disk, IDENTITY)
+  segments.append()
+  segments.append()
+  segments.file(1).writeAt(Uint8Array.of(1, 2, 3), 0, 3, 500)
+  segments.wipeFrom(asLsn(SEGMENT_BYTES))
+  const bytes = new Uint8Array(600)
+  segments.file(1).readAt(bytes, 0, 600, 0)
+  expect([...bytes.subarray(0, 64)]).toEqual([...encodeSegmentHeader(IDENTITY, 1)])
+  expect(bytes.subarray(64).every((byte) => byte === 0)).toBe(true)
 })
