@@ -32,10 +32,11 @@ export type ProcessEnd =
 const { setImmediate } = globalThis
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** How far the clock moves when nothing else goes on. */
+/** How far the clock moves when nothing else goes on. Who waits long is waited for in longer steps. */
 const STEP_MS = 10
-/** A life that has waited for so many steps waits for good. */
-const STEPS_MAX = 50_000
+const STEPS_UNTIL_DOUBLE = 500
+/** A life that takes longer waits for good. */
+const LIFE_MS_MAX = 2 * 3_600_000
 
 export class SimulatedProcess {
   readonly disk: SimulatedFileSystem
@@ -68,9 +69,10 @@ export class SimulatedProcess {
         end ??= { how: 'failed', phase: this.#phase, error }
       },
     )
-    for (let step = 0; end === undefined && !disk.poweredOff && step < STEPS_MAX; step++) {
+    for (let step = 0; runtime.nowMs() < LIFE_MS_MAX; step++) {
       await turn()
-      if (end === undefined && !disk.poweredOff) runtime.advance(STEP_MS)
+      if (end !== undefined || disk.poweredOff) break
+      runtime.advance(STEP_MS * 2 ** Math.floor(step / STEPS_UNTIL_DOUBLE))
     }
     if (disk.poweredOff) end = { how: 'crashed' }
     this.#over = true

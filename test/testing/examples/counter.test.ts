@@ -25,6 +25,7 @@ function counting(durability: Durability): CrashTestOptions<number> {
       const value = (await counters.get('visits')) ?? 0
       expect(value, 'the counter').toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0)
     },
+    statesPerCrashPoint: 4,
   }
 }
 

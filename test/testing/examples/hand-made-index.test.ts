@@ -43,6 +43,7 @@ function indexTest(changeMail: typeof changeMailApart): CrashTestOptions {
       for await (const [name, { mail }] of usersOf(db).range()) stored.push(`${name} ${mail}`)
       expect(indexed.sort(), 'the index').toEqual(stored.sort())
     },
+    statesPerCrashPoint: 4,
   }
 }
 

@@ -1,0 +1,150 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { utf8 } from '../../src/index.ts'
+import {
+  byteKeys,
+  byteValues,
+  commands,
+  crashes,
+  faults,
+  keys,
+  ranges,
+  type SandboxModel,
+  transactions,
+  values,
+} from '../../src/testing/fast-check.ts'
+import {
+  applyScript,
+  type Contents,
+  crashTest,
+  differenceOf,
+  readContents,
+  runScript,
+  Sandbox,
+  type TransactionScript,
+} from '../../src/testing/index.ts'
+
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length
+
+describe('arbitraries', () => {
+  test('give keys and values that fit', () => {
+    fc.assert(
+      fc.property(
+        keys({ bytesMax: 20 }),
+        byteKeys(),
+        values(),
+        byteValues({ bytesMax: 9 }),
+        (key, bytes, value, blob) => {
+          expect(bytesOf(key)).toBeGreaterThan(0)
+          expect(bytesOf(key)).toBeLessThanOrEqual(20)
+          expect(key).toBe(Buffer.from(key).toString())
+          expect(bytes.length).toBeGreaterThan(0)
+          expect(bytesOf(value)).toBeLessThanOrEqual(10_000)
+          expect(blob.length).toBeLessThanOrEqual(9)
+        },
+      ),
+    )
+  })
+
+  test('give ranges that the database takes', async () => {
+    const { db } = await Sandbox.create()
+    const table = db.table('a', { key: utf8, value: utf8 })
+    await fc.assert(fc.asyncProperty(ranges(keys()), async (range) => void (await table.count(range))))
+    await db.close()
+  })
+
+  test('give crashes and faults that the disk takes', async () => {
+    const { disk } = await Sandbox.create()
+    fc.assert(
+      fc.property(crashes(), faults(), (crash, { kind, effect, match }) => {
+        const after = disk.crash(crash)
+        after.inject(kind, effect, match)
+      }),
+    )
+  })
+})
+
+describe('scripts', () => {
+  test('do the same to a database and to maps', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(transactions(), { maxLength: 6 }), async (scripts) => {
+        const { db } = await Sandbox.create()
+        for (const script of scripts) await runScript(db, script)
+        const expected = scripts.reduce(applyScript, new Map() as Contents)
+        expect(differenceOf(await readContents(db), expected)).toBeUndefined()
+        await db.close()
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('differ in words', () => {
+    const one: Contents = new Map([['a', new Map([['k', '1']])]])
+    const two: Contents = new Map([['a', new Map([['k', '2']])]])
+    expect(differenceOf(one, one)).toBeUndefined()
+    expect(differenceOf(one, two)).toBe('table a, key "k": is "1", should be "2"')
+    expect(differenceOf(new Map(), two)).toBe('table a, key "k": is missing, should be "2"')
+  })
+})
+
+describe('commands', () => {
+  test('keep a database and its model together through crashes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.commands(commands(), { maxCommands: 12 }), async (script) => {
+        const real = await Sandbox.create()
+        await fc.asyncModelRun(() => ({ model: { contents: new Map() } as SandboxModel, real }), script)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('notice what a crash took', async () => {
+    const lossy = commands({ transactions: transactions({ durabilities: ['none'] }) })
+    const property = fc.asyncProperty(fc.commands(lossy, { maxCommands: 12 }), async (script) => {
+      const real = await Sandbox.create()
+      await fc.asyncModelRun(() => ({ model: { contents: new Map() } as SandboxModel, real }), script)
+    })
+    const details = await fc.check(property, { seed: 1, numRuns: 100 })
+    expect(String(details.errorInstance)).toMatch(/after crash\(.*is missing, should be/)
+    expect(String(details.counterexample?.[0])).toMatch(/^transaction\(.*commit\),crash\(/)
+  })
+})
+
+describe('a crash test of generated transactions', () => {
+  const crashed = (durability: 'full' | 'none') =>
+    fc.asyncProperty(fc.array(transactions({ stepsMax: 4 }), { minLength: 1, maxLength: 3 }), async (scripts) => {
+      await crashTest<TransactionScript>({
+        workload: async ({ db, ack }) => {
+          for (const script of scripts) {
+            await runScript(db, script)
+            ack(script)
+          }
+        },
+        invariant: async ({ db, acknowledged }) => {
+          const told = acknowledged.reduce(applyScript, new Map() as Contents)
+          const next = scripts[acknowledged.length]
+          const contents = await readContents(db)
+          // The one under way may have committed without anybody knowing.
+          const isLegal = [told, next === undefined ? told : applyScript(told, next)].some(
+            (legal) => differenceOf(contents, legal) === undefined,
+          )
+          expect(isLegal, 'what was acknowledged is there, and nothing else').toBe(true)
+        },
+        durability,
+        maxCrashPoints: 12,
+        statesPerCrashPoint: 4,
+        alsoCrashRecovery: false,
+      })
+    })
+
+  test('holds at durability full', async () => {
+    await fc.assert(crashed('full'), { numRuns: 8 })
+  })
+
+  test('shrinks to one small transaction at durability none', async () => {
+    const details = await fc.check(crashed('none'), { numRuns: 20, seed: 1 })
+    expect(details.failed).toBe(true)
+    expect(details.counterexample?.[0]).toHaveLength(1)
+    expect(details.counterexample?.[0]?.[0]?.steps.length).toBeLessThanOrEqual(2)
+  })
+})
