@@ -13,6 +13,7 @@ import { compareBytes } from '../src/common/bytes.ts'
 import type { Lsn, PageId } from '../src/common/ids.ts'
 import type { TransactionEntry } from '../src/recovery/transaction-table.ts'
 import { Fixture, hex } from '../test/btree/fixture.ts'
+import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
 const KEYS = 400
 const RUNS = 25
@@ -249,18 +250,20 @@ function expectSame(actual: Uint8Array | undefined, expected: Uint8Array | undef
 
 describe('B+tree against a model', () => {
   for (const [style, name] of ['short keys', 'long prefixes', 'keys up to a quarter page'].entries()) {
-    test(name, () => {
-      fc.assert(
-        fc.property(steps, (list) => {
+    test(
+      name,
+      async () => {
+        const property = fc.asyncProperty(steps, async (list) => {
           const run = new Run(style)
           for (const [index, step] of list.entries()) {
             run.step(step)
             if (index % 8 === 0) run.verify()
           }
           run.finish()
-        }),
-        { numRuns: RUNS },
-      )
-    })
+        })
+        await checkProperty(property, { numRuns: runsOf(RUNS) }, ([list]) => JSON.stringify(list))
+      },
+      TIMEOUT_MS,
+    )
   }
 })

@@ -1,0 +1,192 @@
+/** Planted bugs of the B+tree: structure changes, undo by key, ghosts, cursors, the catalog. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const BTREE = 'src/btree/btree.ts'
+const BTREE_LOG = 'src/btree/btree-log.ts'
+const BTREE_UNDO = 'src/btree/btree-undo.ts'
+const SPLIT = 'src/btree/split.ts'
+const MERGE = 'src/btree/merge.ts'
+const NODE_EDIT = 'src/btree/node-edit.ts'
+const CURSOR = 'src/btree/cursor.ts'
+
+export const BTREE_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'split-not-a-nested-top-action',
+    invariant: 'I8',
+    sentence:
+      'The closing CLR of a structure change does not jump over it, so a rollback takes back a split that others use.',
+    file: 'src/recovery/page-writer.ts',
+    find: 'operation, 0, page, savedLsn, payloadBytes)',
+    replace: 'operation, 0, page, entry.lastLsn, payloadBytes)',
+  },
+  {
+    name: 'undo-by-page',
+    invariant: 'I23',
+    sentence: 'A change is undone at the page and slot it was made at, though the key may have moved since.',
+    file: BTREE_UNDO,
+    find: 'return this.#undoByKey(record, entry)',
+    replace: 'return { pageId: record.pageId, ...compensationAt(record, slotOfRecord(record)) }',
+  },
+  {
+    name: 'undo-without-room',
+    invariant: 'I23',
+    sentence: 'Undo puts the longer old value back without looking whether others have taken the room.',
+    file: BTREE_UNDO,
+    find: 'const hasRoom = roomOf(buffer.view, page) >= growth',
+    replace: 'const hasRoom = roomOf(buffer.view, page) >= 0 * growth',
+  },
+  {
+    name: 'undo-restores-new-flags',
+    invariant: 'I18',
+    sentence:
+      'Undo of a replacement restores the value and not the flags, so a deleted row is back, or a reference is read as a value.',
+    file: BTREE_LOG,
+    find: 'record.view.getUint8(at + OLD_FLAGS)',
+    replace: 'record.view.getUint8(at + FLAGS)',
+  },
+  {
+    name: 'trimmed-ends-overlap',
+    invariant: 'I26',
+    sentence: 'What old and new value have in common at the start and at the end is counted twice when both overlap.',
+    file: BTREE_LOG,
+    find: 'while (same < shorter - start && ',
+    replace: 'while (same < shorter && ',
+  },
+  {
+    name: 'created-tree-keeps-its-pages',
+    invariant: 'I23',
+    sentence: 'Rolling back the creation of a table frees its root but not the pages it got by splits.',
+    file: BTREE_UNDO,
+    find: 'this.#freer.freeAllButRoot(entry, record.pageId)',
+    replace: '',
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'ghost-removed-too-early',
+    invariant: 'I22',
+    sentence: 'Ghosts of transactions that are still open are removed, and their rollback does not find the row.',
+    file: SPLIT,
+    find: 'if (!ports.isLocked(tree, this.#keyBuffer, 0, length)) slots.push(slot)',
+    replace: 'slots.push(slot)',
+  },
+  {
+    name: 'ghosts-of-losers-removed',
+    invariant: 'I23',
+    sentence: 'Restart holds no locks for the losers, and a split during undo removes ghosts that another undo needs.',
+    file: 'src/database/assemble.ts',
+    find: 'parts.isRestarting() || locks.isLocked',
+    replace: 'locks.isLocked',
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'separator-cut-too-short',
+    invariant: 'I22',
+    sentence: 'The shortened separator is a prefix of the last key on the left, which is then looked for on the right.',
+    file: SPLIT,
+    find: 'commonPrefix(left, right) + 1)',
+    replace: 'commonPrefix(left, right))',
+  },
+  {
+    name: 'split-loses-a-row',
+    invariant: 'I22',
+    sentence: 'A split copies the right half from one slot too far.',
+    file: SPLIT,
+    find: 'for (let slot = at; slot < count; slot++) appendCell',
+    replace: 'for (let slot = at + 1; slot < count; slot++) appendCell',
+  },
+  {
+    name: 'split-forgets-right-neighbour',
+    invariant: 'I22',
+    sentence: 'The left half keeps its old right sibling, and a walk along the leaves misses the right half.',
+    file: SPLIT,
+    find: 'records.truncateAndClose(entry, savedLsn, page, at, separator, right)',
+    replace: 'records.truncateAndClose(entry, savedLsn, page, at, separator, rightSiblingOf(view, page))',
+  },
+  {
+    name: 'merge-loses-sibling',
+    invariant: 'I22',
+    sentence: 'A merged node still names the freed page as its right sibling.',
+    file: MERGE,
+    find: '          rightSibling: rightSiblingOf(view, rightPage),\n',
+    replace: '',
+  },
+  {
+    name: 'merge-overfills',
+    invariant: 'I22',
+    sentence: 'A merge counts the bytes of the left node only, and the union does not fit.',
+    file: MERGE,
+    find: 'for (const page of [leftPage, rightPage]) {\n          const count = slotCountOf(view, page)\n          for (let slot = 0; slot < count; slot++) bytes',
+    replace:
+      'for (const page of [leftPage]) {\n          const count = slotCountOf(view, page)\n          for (let slot = 0; slot < count; slot++) bytes',
+  },
+  {
+    name: 'ghost-count-not-kept',
+    invariant: 'I22',
+    sentence: 'Setting flags does not count the ghosts, so the cleaner never looks at the leaf.',
+    file: NODE_EDIT,
+    find: 'if (ghosts !== 0) setGhostCount(view, page, ghostCountOf(view, page) + ghosts)',
+    replace: '',
+  },
+  {
+    name: 'compaction-keeps-dead-bytes',
+    invariant: 'I22',
+    sentence: 'After compaction the bytes of dead cells still count as free, and a later insert overlaps the slots.',
+    file: NODE_EDIT,
+    find: `setHeapStart(view, page, top - page)
+  setFreeBytes(view, page, 0)`,
+    replace: 'setHeapStart(view, page, top - page)',
+  },
+  {
+    name: 'cursor-trusts-freed-page',
+    invariant: 'I22',
+    sentence: 'A cursor goes on in a leaf that was merged away: a freed page keeps its bytes and its pageLSN.',
+    file: CURSOR,
+    find: 'if (this.#freedPageCount !== this.#btree.context.freedPageCount) return -1',
+    replace: '',
+  },
+  {
+    name: 'cursor-trusts-its-slot',
+    invariant: 'I22',
+    sentence: 'A cursor goes on at its slot although the leaf has changed, and skips rows or shows them twice.',
+    file: CURSOR,
+    find: 'if (pageLsnOf(this.#buffer.view, page) === this.#leafLsn) return page',
+    replace: 'if (pageLsnOf(this.#buffer.view, page) >= this.#leafLsn) return page',
+  },
+  {
+    name: 'overflow-chain-freed-at-once',
+    invariant: 'I32',
+    sentence: 'The pages of a replaced long value are freed before the commit, and a rollback finds others in them.',
+    file: BTREE,
+    find: 'this.context.ports.addPendingAction(entry, encodePending(action))',
+    replace: `void [entry, encodePending(action)]
+    while (!this.context.ports.overflow.freeChainStep(ref.head, ref.chainId));`,
+  },
+  {
+    name: 'overflow-chain-of-deleted-row-leaks',
+    invariant: 'I22',
+    sentence: 'Deleting a row with a long value does not free the value.',
+    file: BTREE,
+    find: 'if ((flags & OVERFLOW_FLAG) !== 0) this.#freeLater(entry, storedValueAt(buffer, page, slot))',
+    replace: '',
+  },
+  {
+    name: 'dropped-table-not-freed',
+    invariant: 'I22',
+    sentence: 'Dropping a table removes it from the catalog and forgets its pages.',
+    file: 'src/btree/catalog.ts',
+    find: 'this.#btree.drop(entry, tree)',
+    replace: '',
+    first: 'exhaustive.test.ts',
+  },
+  {
+    name: 'dropped-table-freed-before-commit',
+    invariant: 'I32',
+    sentence:
+      'The pages of a dropped table are freed at once, so a rollback brings back a table whose pages serve others.',
+    file: BTREE,
+    find: 'this.context.ports.addPendingAction(entry, encodePending({ kind: PendingKind.FREE_TREE, pageId: tree, id: treeId }))',
+    replace: `void [entry, encodePending({ kind: PendingKind.FREE_TREE, pageId: tree, id: treeId })]
+    while (!this.#freer.freeTreeStep(tree, treeId));`,
+    first: 'crash.property.test.ts',
+  },
+]

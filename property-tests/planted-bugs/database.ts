@@ -1,0 +1,189 @@
+/** Planted bugs of the database: creation, open, close, locking by transaction handles, and the I/O below. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const OPEN = 'src/database/open.ts'
+const FILES = 'src/database/files.ts'
+const DATABASE = 'src/database/database.ts'
+const TRANSACTION = 'src/database/transaction.ts'
+const LOCKED_WALK = 'src/database/locked-walk.ts'
+
+export const DATABASE_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'creation-finished-too-early',
+    invariant: 'I13',
+    sentence: 'The marker of a half-made database goes before the first checkpoint is there.',
+    file: OPEN,
+    find: `    await checkpointer.take()
+    finishCreation(fileSystem)`,
+    replace: `    finishCreation(fileSystem)
+    await checkpointer.take()`,
+    first: 'exhaustive.test.ts',
+  },
+  {
+    name: 'creation-marker-not-durable',
+    invariant: 'I16',
+    sentence:
+      'The marker of a half-made database is not durable before its files are made, so a crash leaves parts that look like damage.',
+    file: FILES,
+    find: `'create').close()
+    fileSystem.syncDirectory()`,
+    replace: "'create').close()",
+    first: 'exhaustive.test.ts',
+  },
+  {
+    name: 'created-names-not-durable',
+    invariant: 'I16',
+    sentence: 'The directory is not synced after the files of a new database were made.',
+    file: FILES,
+    find: `    fileSystem.syncDirectory()
+    return identity`,
+    replace: '    return identity',
+    first: 'exhaustive.test.ts',
+  },
+  {
+    name: 'restart-trusts-page-cache',
+    invariant: 'I16',
+    sentence: 'Restart after a process kill believes what it reads without syncing it, and a power cut takes it away.',
+    file: OPEN,
+    find: '    makeDurable(fileSystem)\n',
+    replace: '',
+  },
+  {
+    name: 'clean-close-leaves-dirty-pages',
+    invariant: 'I15',
+    sentence: 'A clean close does not write the dirty pages, and the next open sees no reason to recover.',
+    file: DATABASE,
+    find: 'await managers.buffer.writeAll()',
+    replace: '',
+  },
+  {
+    name: 'clean-mark-outlives-writes',
+    invariant: 'I18',
+    sentence: 'The mark of a clean close is believed although the log goes on behind it.',
+    file: OPEN,
+    find: 'master.isClean && analysis.endLsn === master.endLsn && location',
+    replace: 'master.isClean && location',
+  },
+  {
+    name: 'no-checkpoint-after-restart',
+    invariant: 'I15',
+    sentence: 'Restart leaves its work to be repeated by every later restart.',
+    file: OPEN,
+    find: 'if (checkpointer.logBytesSince > 0 || location.notices.length > 0) await checkpointer.take()',
+    replace: '',
+  },
+  {
+    name: 'segment-recycled-up-to-checkpoint',
+    invariant: 'I12',
+    sentence: 'Everything below the last checkpoint is recycled, whatever undo and redo may need of it.',
+    file: 'src/database/maintenance.ts',
+    find: 'recycleOne(this.#parts.checkpointer.lowWater.lsn)',
+    replace: 'recycleOne(this.#parts.checkpointer.checkpointLsn)',
+  },
+  {
+    name: 'close-does-not-wait-for-commits',
+    invariant: 'I17',
+    sentence: 'Close goes on while commits are in flight, and nobody ever hears of them.',
+    file: DATABASE,
+    find: 'await managers.transactions.settled()',
+    replace: '',
+  },
+  {
+    name: 'get-takes-no-lock',
+    invariant: 'I21',
+    sentence: 'A read takes no lock and shows what others have not committed.',
+    file: TRANSACTION,
+    find: 'const wait = this.#lock(tree, bytes, mode)',
+    replace: 'const wait = mode === LockMode.X ? this.#lock(tree, bytes, mode) : undefined',
+  },
+  {
+    name: 'delete-takes-shared-lock',
+    invariant: 'I21',
+    sentence: 'A delete locks its key as a read does, and two transactions write the same row.',
+    file: TRANSACTION,
+    find: `const wait = this.#lock(tree, bytes, LockMode.X)
+      if (wait !== undefined) return this.#wait(wait, () => this.#delete(table, key))`,
+    replace: `const wait = this.#lock(tree, bytes, LockMode.S)
+      if (wait !== undefined) return this.#wait(wait, () => this.#delete(table, key))`,
+  },
+  {
+    name: 'table-dropped-under-its-users',
+    invariant: 'I21',
+    sentence: 'Dropping a table locks it as a write does and does not wait for who uses it.',
+    file: TRANSACTION,
+    find: `const tree = await this.#treeOf(table.name, LockMode.X)
+      if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
+    replace: `const tree = await this.#treeOf(table.name, LockMode.IX)
+      if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
+  },
+  {
+    name: 'dropped-table-still-known',
+    invariant: 'I18',
+    sentence: 'After a drop the transaction still knows the table, and writes into pages that are about to be freed.',
+    file: TRANSACTION,
+    find: 'this.#trees.delete(table.name)',
+    replace: '',
+  },
+  {
+    name: 'rolled-back-table-still-known',
+    invariant: 'I18',
+    sentence: 'After a rollback to a savepoint the transaction still knows a table whose creation was undone.',
+    file: TRANSACTION,
+    find: `      this.#forgetTrees()
+`,
+    replace: '',
+  },
+  {
+    name: 'lock-granted-after-the-end',
+    invariant: 'I17',
+    sentence:
+      'An operation that had waited goes on after its transaction ended, and takes a lock that nobody gives back.',
+    file: TRANSACTION,
+    find: `    this.#checkActive()
+    return this.#store.locks.acquire`,
+    replace: '    return this.#store.locks.acquire',
+  },
+  {
+    name: 'range-passes-over-uncommitted-deletes',
+    invariant: 'I21',
+    sentence:
+      'A range passes over a ghost without its lock, so it does not see a row whose delete is rolled back later.',
+    file: LOCKED_WALK,
+    find: '      const wait = this.#lock(tree, walk.key)',
+    replace: `      if (walk.isGhost) {
+        this.#isOpen = false
+        continue
+      }
+      const wait = this.#lock(tree, walk.key)`,
+  },
+  {
+    name: 'range-not-renewed-after-wait',
+    invariant: 'I18',
+    sentence: 'A range that waited for a lock shows the row it had found before, which may be gone or another one.',
+    file: LOCKED_WALK,
+    find: 'else if (this.#hasWaited) this.#isOpen = walk.renew()',
+    replace: '',
+  },
+  {
+    name: 'short-write-ignored',
+    invariant: 'I28',
+    sentence: 'A write that the system cut short counts as done.',
+    file: 'src/io/file-system.ts',
+    find: `    done += count
+  }
+}`,
+    replace: `    done += Math.max(count, length)
+  }
+}`,
+    first: 'failing-disk.property.test.ts',
+  },
+  {
+    name: 'failure-forgotten',
+    invariant: 'I28',
+    sentence: 'After a failed sync the engine goes on as if it had never happened.',
+    file: 'src/io/fail-stop.ts',
+    find: 'if (this.#failed) throw this.error()',
+    replace: '',
+    first: 'failing-disk.property.test.ts',
+  },
+]

@@ -1,0 +1,125 @@
+/** Planted bugs of the lock manager. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const LOCK_MANAGER = 'src/lock/lock-manager.ts'
+const LOCK_MODE = 'src/lock/lock-mode.ts'
+const DEADLOCK = 'src/lock/deadlock.ts'
+
+export const LOCK_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'upgrade-past-a-reader',
+    invariant: 'I21',
+    sentence: 'A holder gets a stronger mode although another holder conflicts with it.',
+    file: LOCK_MANAGER,
+    find: 'if (!fitsHolders(head, target, held)) return this.#wait(owner, head, target, held, timeoutMs)',
+    replace: '',
+  },
+  {
+    name: 'newcomer-overtakes',
+    invariant: 'I21',
+    sentence: 'A request that fits the holders is granted although others wait, so a writer may starve behind readers.',
+    file: LOCK_MANAGER,
+    find: 'head.queue !== undefined || !fitsHolders(head, mode, undefined)',
+    replace: '!fitsHolders(head, mode, undefined)',
+  },
+  {
+    name: 'deadlock-not-detected',
+    invariant: 'I21',
+    sentence: 'No search is made when a wait begins, so a deadlock lasts until the timeout.',
+    file: LOCK_MANAGER,
+    find: 'this.#breakDeadlocks(owner)',
+    replace: '',
+  },
+  {
+    name: 'one-cycle-broken-of-several',
+    invariant: 'I21',
+    sentence: 'A wait that closes two cycles is searched once, and the second deadlock stays.',
+    file: LOCK_MANAGER,
+    find: 'while (requester.waiting !== undefined) {',
+    replace: 'if (requester.waiting !== undefined) {',
+  },
+  {
+    name: 'lost-wake-up-after-release',
+    invariant: 'I21',
+    sentence: 'Waits are looked at only when the last holder goes, and an upgrade is forgotten.',
+    file: LOCK_MANAGER,
+    find: 'if (head.queue !== undefined) this.#grantWaits(head, head.queue)',
+    replace: 'if (head.queue !== undefined) head.firstGrant ?? this.#grantWaits(head, head.queue)',
+  },
+  {
+    name: 'lost-wake-up-after-cancel',
+    invariant: 'I21',
+    sentence: 'When a wait is given up, those who waited behind it alone are not granted.',
+    file: LOCK_MANAGER,
+    find: `    wait.reject(error)
+    this.#grantWaits(head, queue)`,
+    replace: `    wait.reject(error)
+    if (queue.first === undefined) head.queue = undefined`,
+  },
+  {
+    name: 'only-the-first-is-granted',
+    invariant: 'I21',
+    sentence: 'Of several readers that wait, a release wakes only the first.',
+    file: LOCK_MANAGER,
+    find: '      wait = next\n    }\n    if (queue',
+    replace: '      break\n    }\n    if (queue',
+  },
+  {
+    name: 'timer-of-ended-wait-runs-on',
+    invariant: 'I21',
+    sentence: 'The timeout of a wait that was granted strikes all the same.',
+    file: LOCK_MANAGER,
+    find: 'wait.cancelTimer?.()',
+    replace: '',
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'deadlock-through-the-queue-missed',
+    invariant: 'I21',
+    sentence: 'The search follows waits for holders and not those for waits ahead, and misses cycles through them.',
+    file: DEADLOCK,
+    find: 'if (this.#expandHolders(wait, index) || this.#expandWaitsAhead(wait, index))',
+    replace: 'if (this.#expandHolders(wait, index))',
+  },
+  {
+    name: 'victim-already-rolling-back',
+    invariant: 'I20',
+    sentence: 'A transaction that is rolling back is chosen as the victim of a deadlock.',
+    file: DEADLOCK,
+    find: 'if (owner.transaction.isRollingBack) continue',
+    replace: '',
+  },
+  {
+    name: 'dearest-victim',
+    invariant: 'I21',
+    sentence: 'The victim is the member that has written the most.',
+    file: DEADLOCK,
+    find: 'difference !== 0 ? difference < 0',
+    replace: 'difference !== 0 ? difference > 0',
+  },
+  {
+    name: 'six-beside-ix',
+    invariant: 'I21',
+    sentence:
+      'The compatibility table lets IX in beside SIX, so one writes a record that another reads with the whole table.',
+    file: LOCK_MODE,
+    find: '  modeBit(IX) | modeBit(S) | modeBit(SIX) | modeBit(X),\n  modeBit(IS)',
+    replace: '  modeBit(S) | modeBit(SIX) | modeBit(X),\n  modeBit(IS)',
+  },
+  {
+    name: 's-and-ix-is-ix',
+    invariant: 'I21',
+    sentence: 'Who holds S and asks for IX gets IX, and has lost the right to read.',
+    file: LOCK_MODE,
+    find: '[S, S, SIX, S, SIX, X]',
+    replace: '[S, S, IX, S, SIX, X]',
+  },
+  {
+    name: 'upgrade-behind-the-others',
+    invariant: 'I21',
+    sentence: 'An upgrade queues behind ordinary waits, which wait for its holder: a deadlock without need.',
+    file: 'src/lock/lock-owner.ts',
+    find: 'const previous = wait.held === undefined ? this.last : this.lastUpgrade',
+    replace: 'const previous = this.last',
+  },
+]

@@ -1,0 +1,208 @@
+/** Planted bugs of the log manager: records, flushes, segments, the master record. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const LOG_MANAGER = 'src/log/log-manager.ts'
+const LOG_READER = 'src/log/log-reader.ts'
+const SEGMENTS = 'src/log/segments.ts'
+const MASTER_RECORD = 'src/log/master-record.ts'
+const ANALYSIS = 'src/recovery/analysis.ts'
+
+export const LOG_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'flush-without-sync',
+    invariant: 'I2',
+    sentence:
+      'A flush writes the log to the operating system and acknowledges without a sync, so a power cut takes the commit back.',
+    file: LOG_MANAGER,
+    find: 'for (const file of files) await file.sync()',
+    replace: 'for (const file of files) await file.name',
+  },
+  {
+    name: 'joins-flush-in-flight',
+    invariant: 'I2',
+    sentence: 'A commit joins the flush that is in flight, although that began before its record was written.',
+    file: LOG_MANAGER,
+    find: 'if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) return',
+    replace: 'if (this.#inFlight !== undefined) return',
+  },
+  {
+    name: 'durable-up-to-written',
+    invariant: 'I2',
+    sentence: 'When a sync ends, all that is written by then counts as durable, also what was written while it ran.',
+    file: LOG_MANAGER,
+    find: 'this.#durableUpTo(this.#inFlightEnd,',
+    replace: 'this.#durableUpTo(this.#writtenLsn,',
+  },
+  {
+    name: 'unsynced-forgotten-after-sync',
+    invariant: 'I2',
+    sentence:
+      'The list of files to sync is emptied after the sync and not before, so a file written meanwhile is never synced.',
+    file: LOG_MANAGER,
+    find: `      this.#unsynced.clear()
+      for (const file of files) await file.sync()`,
+    replace: `      for (const file of files) await file.sync()
+      this.#unsynced.clear()`,
+  },
+  {
+    name: 'forced-flush-syncs-last-segment-only',
+    invariant: 'I1',
+    sentence: 'A forced flush that spans two segments syncs only the second one.',
+    file: LOG_MANAGER,
+    find: 'const from = this.#segments.numberOf(this.#flushedLsn)',
+    replace: 'const from = this.#segments.numberOf(Math.max(this.#flushedLsn, this.#writtenLsn - 1))',
+  },
+  {
+    name: 'log-sync-error-swallowed',
+    invariant: 'I28',
+    sentence: 'The error of a failed sync of the log is dropped, and the commit is acknowledged.',
+    file: LOG_MANAGER,
+    find: 'for (const file of files) await file.sync()',
+    replace: 'for (const file of files) await file.sync().catch(() => undefined)',
+  },
+  {
+    name: 'log-sync-retried',
+    invariant: 'I28',
+    sentence:
+      'A failed sync is tried again and succeeds, because the kernel has dropped the dirty pages and has nothing left to write.',
+    file: LOG_MANAGER,
+    find: 'for (const file of files) await file.sync()',
+    replace: 'for (const file of files) await file.sync().catch(() => file.sync())',
+  },
+  {
+    name: 'flush-marker-counts-itself',
+    invariant: 'I31',
+    sentence: 'The marker at the head of a batch says that its own batch is durable, so a torn tail looks like damage.',
+    file: LOG_MANAGER,
+    find: 'setU53(view, at + RECORD_HEADER_BYTES, this.#flushedLsn)',
+    replace: 'setU53(view, at + RECORD_HEADER_BYTES, this.#bufferLsn + this.#tail)',
+  },
+  {
+    name: 'flush-marker-of-nothing',
+    invariant: 'I31',
+    sentence:
+      'The flush marker carries 0, so damage in the durable log looks like a torn tail and commits vanish silently.',
+    file: LOG_MANAGER,
+    find: 'setU53(view, at + RECORD_HEADER_BYTES, this.#flushedLsn)',
+    replace: 'setU53(view, at + RECORD_HEADER_BYTES, 0)',
+  },
+  {
+    name: 'reader-keeps-stale-block',
+    invariant: 'I6',
+    sentence:
+      'When the log buffer starts anew, the reader keeps the block it had read before the records behind it were written.',
+    file: LOG_MANAGER,
+    find: 'this.#reader.reset()',
+    replace: '',
+  },
+  {
+    name: 'checksum-without-place',
+    invariant: 'I24',
+    sentence:
+      'Checksums do not cover where the bytes belong, so old records of a recycled segment and misdirected pages pass.',
+    file: 'src/common/checksum.ts',
+    find: 'return (databaseSeed ^ (place >>> 0) ^ Math.imul(high, 0x9e37_79b1) ^ Math.imul(length, 0x85eb_ca6b)) >>> 0',
+    replace: 'return (databaseSeed ^ (high & 0) ^ Math.imul(length, 0x85eb_ca6b)) >>> 0',
+  },
+  {
+    name: 'damage-taken-for-torn-tail',
+    invariant: 'I18',
+    sentence:
+      'A later flush marker, which proves that the log went on, is not looked for, so damage in its middle cuts it silently.',
+    file: ANALYSIS,
+    find: 'masterEndLsn : reader.findProofBehind(endLsn)?.durableLsn',
+    replace: 'masterEndLsn : undefined',
+    first: 'log-damage.property.test.ts',
+  },
+  {
+    name: 'master-proof-ignored',
+    invariant: 'I18',
+    sentence: 'A log that ends before what the master record says was durable is taken for a torn tail.',
+    file: ANALYSIS,
+    find: 'const proof = endLsn < masterEndLsn ? masterEndLsn : reader',
+    replace: 'const proof = reader',
+    first: 'log-damage.property.test.ts',
+  },
+  {
+    name: 'torn-tail-taken-for-damage',
+    invariant: 'I16',
+    sentence: 'A marker that says the log was durable exactly up to the torn record counts as proof of damage.',
+    file: LOG_READER,
+    find: 'if (durableLsn > endLsn) return',
+    replace: 'if (durableLsn >= endLsn) return',
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'tail-not-wiped',
+    invariant: 'I31',
+    sentence:
+      'What lies behind a torn tail is left in the files, and parses again once new records have filled the gap.',
+    file: 'src/database/open.ts',
+    find: 'segments.wipeFrom(analysis.endLsn)',
+    replace: '',
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'new-segment-name-not-durable',
+    invariant: 'I2',
+    sentence: 'The directory is not synced after a new segment got its name, so a power cut loses a synced file.',
+    file: SEGMENTS,
+    find: `      this.#fileSystem.rename(NEW_SEGMENT_NAME, segmentName(number))
+      this.#fileSystem.syncDirectory()`,
+    replace: '      this.#fileSystem.rename(NEW_SEGMENT_NAME, segmentName(number))',
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'new-segment-renamed-before-sync',
+    invariant: 'I2',
+    sentence:
+      'A new segment gets its name before its content is durable, and a crash leaves the name with an empty file.',
+    file: SEGMENTS,
+    find: `0, 64, 0)
+        file.syncBlocking()`,
+    replace: '0, 64, 0)',
+    first: 'exhaustive.test.ts',
+  },
+  {
+    name: 'recycled-segment-name-not-durable',
+    invariant: 'I2',
+    sentence:
+      'The directory is not synced after a segment was renamed to the end, so the log written there has its old name after a power cut.',
+    file: SEGMENTS,
+    find: `      file.syncBlocking()
+      this.#fileSystem.syncDirectory()
+    } catch`,
+    replace: `      file.syncBlocking()
+    } catch`,
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'recycled-segment-header-not-durable',
+    invariant: 'I2',
+    sentence: 'The new header of a recycled segment is not synced before the log goes on there.',
+    file: SEGMENTS,
+    find: `0, 64, 0)
+      file.syncBlocking()
+      this.#fileSystem`,
+    replace: `0, 64, 0)
+      this.#fileSystem`,
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'master-not-synced',
+    invariant: 'I13',
+    sentence: 'The master record is written but not synced, and the log that only the old one needs is recycled.',
+    file: MASTER_RECORD,
+    find: 'await this.#file.sync()',
+    replace: '',
+    first: 'crash.property.test.ts',
+  },
+  {
+    name: 'failed-master-goes-on',
+    invariant: 'I28',
+    sentence: 'A failed sync of the master record is reported to the caller of the checkpoint, but the engine goes on.',
+    file: MASTER_RECORD,
+    find: 'throw this.#failStop.fail(error)',
+    replace: 'throw error',
+  },
+]

@@ -1,0 +1,215 @@
+/** Planted bugs of the recovery manager: checkpoints, analysis, redo, undo. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const ANALYSIS = 'src/recovery/analysis.ts'
+const REDO = 'src/recovery/redo.ts'
+const UNDO = 'src/recovery/undo.ts'
+const CHECKPOINT = 'src/recovery/checkpoint.ts'
+const PAGE_WRITER = 'src/recovery/page-writer.ts'
+
+export const RECOVERY_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'redo-repeats-what-is-there',
+    invariant: 'I14',
+    sentence: 'Redo applies a record whose LSN equals the pageLSN, that is, once more.',
+    file: REDO,
+    find: '>= record.lsn) return',
+    replace: '> record.lsn) return',
+  },
+  {
+    name: 'redo-skips-first-change',
+    invariant: 'I10',
+    sentence: 'Redo passes over the record at recLSN itself, the first change that the disk lacks.',
+    file: REDO,
+    find: 'if (record.lsn < recLsn)',
+    replace: 'if (record.lsn <= recLsn)',
+  },
+  {
+    name: 'redo-does-not-stamp',
+    invariant: 'I14',
+    sentence:
+      'Redo does not set the pageLSN, so a crash during restart makes the next restart apply the records again.',
+    file: REDO,
+    find: 'setPageLsn(this.#buffer.view, page, record.lsn)',
+    replace: '',
+  },
+  {
+    name: 'redone-page-not-dirty',
+    invariant: 'I11',
+    sentence: 'A page that redo changed is not marked dirty, so the next checkpoint forgets it.',
+    file: REDO,
+    find: 'this.#buffer.markDirty(page, record.lsn)',
+    replace: '',
+  },
+  {
+    name: 'redo-starts-at-newest-page',
+    invariant: 'I10',
+    sentence: 'Redo starts at the largest recLSN instead of the smallest.',
+    file: REDO,
+    find: 'recLsn < oldest) oldest',
+    replace: 'recLsn > oldest) oldest',
+  },
+  {
+    name: 'redo-passes-over-clrs',
+    invariant: 'I16',
+    sentence: 'Redo repeats updates but not the compensations, so what was rolled back before the crash is back.',
+    file: REDO,
+    find: 'if (record.pageId === NO_PAGE || record.resource === ResourceId.NONE)',
+    replace: 'if (record.pageId === NO_PAGE || record.resource === ResourceId.NONE || record.type === 3)',
+  },
+  {
+    name: 'redo-needs-old-page',
+    invariant: 'I14',
+    sentence:
+      'A record that formats a page is redone only if the page could be read, which it cannot when it was never written.',
+    file: REDO,
+    find: 'manager.formatsPage(record.operation)',
+    replace: 'false',
+  },
+  {
+    name: 'clr-undone-again',
+    invariant: 'I7',
+    sentence:
+      'Undo goes from a CLR to its prevLSN and not to its undoNextLSN, so what was compensated is compensated again.',
+    file: UNDO,
+    find: 'entry.undoNextLsn = record.undoNextLsn',
+    replace: 'entry.undoNextLsn = record.prevLsn',
+  },
+  {
+    name: 'undo-next-lsn-one-too-far',
+    invariant: 'I6',
+    sentence: 'A CLR names the record before the one that is to be undone next, so every other change is not undone.',
+    file: UNDO,
+    find: 'compensation, record.prevLsn)',
+    replace: 'compensation, record.prevLsn && this.#writer.log.read(record.prevLsn).prevLsn)',
+  },
+  {
+    name: 'undo-oldest-loser-first',
+    invariant: 'I23',
+    sentence: 'Losers are not undone in one backward sweep, so one is undone in a tree that another left half split.',
+    file: UNDO,
+    find: 'entry.undoNextLsn > found.undoNextLsn',
+    replace: 'entry.undoNextLsn < found.undoNextLsn',
+  },
+  {
+    name: 'rollback-room-not-reserved',
+    invariant: 'I19',
+    sentence: 'No log room is held back for CLRs, so a rollback may meet a full disk.',
+    file: PAGE_WRITER,
+    find: 'this.log.reserve(reserve, payloadBytes)',
+    replace: 'this.log.reserve(0, payloadBytes)',
+    first: 'btree-model.property.test.ts',
+  },
+  {
+    name: 'rollback-room-not-given-back',
+    invariant: 'I19',
+    sentence: 'The log room held back for a rollback is not released at the end, so the log grows for ever.',
+    file: UNDO,
+    find: 'this.#writer.log.release(entry.reservedBytes)',
+    replace: '',
+    first: 'btree-model.property.test.ts',
+  },
+  {
+    name: 'ended-transaction-stays-in-table',
+    invariant: 'I17',
+    sentence: 'A transaction that has its END stays in the transaction table and holds the log back for ever.',
+    file: UNDO,
+    find: 'this.#table.remove(entry.id)',
+    replace: '',
+  },
+  {
+    name: 'analysis-forgets-end',
+    invariant: 'I9',
+    sentence: 'Analysis passes over END records, so transactions that had ended are rolled back.',
+    file: ANALYSIS,
+    find: 'this.transactions.delete(txnId)',
+    replace: '',
+  },
+  {
+    name: 'analysis-forgets-commit',
+    invariant: 'I18',
+    sentence: 'A transaction with COMMIT but without END is taken for a loser.',
+    file: ANALYSIS,
+    find: 'entry.status = TxnStatus.COMMITTING',
+    replace: '',
+  },
+  {
+    name: 'analysis-ignores-checkpoint-pages',
+    invariant: 'I11',
+    sentence: 'The dirty pages in the checkpoint are not taken over, so changes made before it are not redone.',
+    file: ANALYSIS,
+    find: 'this.dirtyPages.set(pageId, recLsn)',
+    replace: 'void [pageId, recLsn]',
+  },
+  {
+    name: 'analysis-ignores-checkpoint-transactions',
+    invariant: 'I18',
+    sentence: 'A loser that wrote nothing after the checkpoint is not found, and its changes stay.',
+    file: ANALYSIS,
+    find: 'if (!this.#ended.has(saved.id)) this.#mergeTransaction(saved)',
+    replace: 'void saved',
+  },
+  {
+    name: 'checkpoint-rec-lsn-too-new',
+    invariant: 'I10',
+    sentence:
+      'A checkpoint notes for each dirty page the end of the log instead of its recLSN, so redo starts too late.',
+    file: 'src/buffer/buffer-manager.ts',
+    find: 'yield [asPageId(this.#pageIds[frame] as number), asLsn(recLsn)]',
+    replace: 'yield [asPageId(this.#pageIds[frame] as number), this.#log.nextLsn]',
+  },
+  {
+    name: 'checkpoint-tables-of-two-moments',
+    invariant: 'I30',
+    sentence:
+      'A checkpoint copies the dirty page table, waits, and logs it as of later: pages dirtied in between are missing.',
+    file: CHECKPOINT,
+    find: 'const dirtyPages = [...this.#buffer.dirtyPages()]',
+    replace: `const dirtyPages = [...this.#buffer.dirtyPages()]
+    await this.#log.flush()`,
+  },
+  {
+    name: 'checkpoint-forgets-pending-actions',
+    invariant: 'I32',
+    sentence:
+      'A checkpoint does not save what committed transactions have left to do, so after a crash their pages leak.',
+    file: 'src/recovery/checkpoint-record.ts',
+    find: 'entry.undoNextLsn, entry.lastPendingLsn]',
+    replace: 'entry.undoNextLsn, 0]',
+  },
+  {
+    name: 'master-before-log',
+    invariant: 'I13',
+    sentence: 'The master record names a checkpoint before the log with it is durable.',
+    file: CHECKPOINT,
+    find: 'await this.#log.waitDurable(asLsn(endLsn - 1))',
+    replace: '',
+    first: 'durability.property.test.ts',
+  },
+  {
+    name: 'low-water-ignores-transactions',
+    invariant: 'I12',
+    sentence: 'A segment that an open transaction would need for its rollback is recycled.',
+    file: CHECKPOINT,
+    find: 'transactions.map((entry) => entry.firstLsn),',
+    replace: '[],',
+  },
+  {
+    name: 'low-water-ignores-dirty-pages',
+    invariant: 'I12',
+    sentence: 'A segment that redo would need for an old dirty page is recycled.',
+    file: CHECKPOINT,
+    find: 'dirtyPages.map(([, recLsn]) => recLsn),',
+    replace: '[],',
+  },
+  {
+    name: 'low-water-before-master',
+    invariant: 'I12',
+    sentence:
+      'The low-water mark rises before the master record names the new checkpoint, so a crash needs recycled log.',
+    file: CHECKPOINT,
+    find: 'const lowWater = lowWaterOf(beginLsn)',
+    replace: `const lowWater = lowWaterOf(beginLsn)
+    this.#lowWater = lowWater`,
+  },
+]

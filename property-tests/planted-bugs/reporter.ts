@@ -1,0 +1,38 @@
+/** Says on one line of JSON what `main.ts` wants to know of a run: the first test that failed, or none. */
+import type { Reporter, TestCase, TestModule } from 'vitest/node'
+
+/** The outcome of one run of the property tests. */
+export interface RunReport {
+  readonly failed: { readonly file: string; readonly test: string; readonly message: string } | undefined
+  readonly passed: number
+  readonly cpuSeconds: number
+}
+
+export class PlantedReporter implements Reporter {
+  #failed: RunReport['failed']
+  #passed = 0
+
+  onTestCaseResult(testCase: TestCase): void {
+    const { state, errors } = testCase.result()
+    if (state === 'passed') this.#passed++
+    if (state === 'failed') this.#note(testCase.module, testCase.name, errors?.[0]?.message ?? '')
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    const error = module.errors()[0]
+    if (error !== undefined) this.#note(module, 'loading the file', error.message)
+  }
+
+  onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly { message: string }[]): void {
+    const error = unhandled[0]
+    if (error !== undefined)
+      this.#failed ??= { file: '', test: 'an error outside of all tests', message: error.message }
+    const { user, system } = process.cpuUsage()
+    const report: RunReport = { failed: this.#failed, passed: this.#passed, cpuSeconds: (user + system) / 1e6 }
+    process.stdout.write(`${JSON.stringify(report)}\n`)
+  }
+
+  #note(module: TestModule, test: string, message: string): void {
+    this.#failed ??= { file: module.relativeModuleId.split('/').at(-1) as string, test, message }
+  }
+}

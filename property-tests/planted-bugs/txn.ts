@@ -1,0 +1,166 @@
+/** Planted bugs of the transaction manager: commit, rollback, savepoints, pending actions. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const TRANSACTION_MANAGER = 'src/txn/transaction-manager.ts'
+const PENDING_ACTIONS = 'src/txn/pending-actions.ts'
+
+export const TXN_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'commit-acknowledged-before-flush',
+    invariant: 'I2',
+    sentence: 'A commit at full durability asks for the flush and does not wait for it.',
+    file: TRANSACTION_MANAGER,
+    find: 'await this.#writer.log.waitDurable(lsn)',
+    replace: 'void this.#writer.log.waitDurable(lsn)',
+    first: 'durability.property.test.ts',
+  },
+  {
+    name: 'lazy-commit-not-written',
+    invariant: 'I18',
+    sentence: 'A lazy commit stays in the log buffer, so it does not survive the death of the process.',
+    file: TRANSACTION_MANAGER,
+    find: "if (durability === 'lazy') this.#writer.log.writeOut()",
+    replace: '',
+  },
+  {
+    name: 'commit-names-no-pending-actions',
+    invariant: 'I32',
+    sentence: 'COMMIT does not link to the pending actions, so after a crash nobody carries them out and pages leak.',
+    file: TRANSACTION_MANAGER,
+    find: 'setU53(this.#writer.log.view, at, entry.lastPendingLsn)',
+    replace: 'setU53(this.#writer.log.view, at, NULL_LSN)',
+  },
+  {
+    name: 'locks-released-before-durable',
+    invariant: 'I21',
+    sentence:
+      'Locks are given back when COMMIT is appended, so others are told of what a power cut may still take back.',
+    file: TRANSACTION_MANAGER,
+    find: "transaction.state = 'committing'",
+    replace: `transaction.state = 'committing'
+    this.#locks.releaseAll(transaction.owner)`,
+    first: 'durability.property.test.ts',
+  },
+  {
+    name: 'locks-released-before-rollback',
+    invariant: 'I21',
+    sentence: 'An abort gives its locks back before it has undone anything.',
+    file: TRANSACTION_MANAGER,
+    find: "transaction.state = 'rolling-back'",
+    replace: `transaction.state = 'rolling-back'
+    this.#locks.releaseAll(owner)`,
+  },
+  {
+    name: 'savepoint-releases-locks',
+    invariant: 'I21',
+    sentence: 'A rollback to a savepoint gives back all locks, also of what was written before the savepoint.',
+    file: TRANSACTION_MANAGER,
+    find: `      await this.#undoSliced(entry, mark.lsn)
+    } catch`,
+    replace: `      await this.#undoSliced(entry, mark.lsn)
+      this.#locks.releaseAll(transaction.owner)
+    } catch`,
+  },
+  {
+    name: 'reader-keeps-its-locks',
+    invariant: 'I17',
+    sentence: 'A transaction that only read ends without giving its locks back.',
+    file: TRANSACTION_MANAGER,
+    find: `      this.statistics.readOnly++
+      this.#finish(transaction, 'committed')`,
+    replace: `      this.statistics.readOnly++
+      transaction.state = 'committed'
+      this.#active.delete(transaction.txnId)`,
+  },
+  {
+    name: 'savepoint-undoes-too-much',
+    invariant: 'I18',
+    sentence: 'A rollback to a savepoint undoes the last change before it as well.',
+    file: TRANSACTION_MANAGER,
+    find: `      await this.#undoSliced(entry, mark.lsn)
+    } catch`,
+    replace: `      await this.#undoSliced(entry, Math.max(0, mark.lsn - 1) as Lsn)
+    } catch`,
+  },
+  {
+    name: 'savepoint-undoes-too-little',
+    invariant: 'I18',
+    sentence: 'A rollback to a savepoint stops before the first change that was made after it.',
+    file: TRANSACTION_MANAGER,
+    find: 'while (entry.undoNextLsn > toLsn) {',
+    replace:
+      'while (entry.undoNextLsn > toLsn && (toLsn === NULL_LSN || this.#writer.log.read(entry.undoNextLsn).prevLsn > toLsn)) {',
+  },
+  {
+    name: 'savepoint-keeps-pending-actions',
+    invariant: 'I32',
+    sentence:
+      'What was registered for after the commit stays registered when it is rolled back, and pages in use are freed.',
+    file: TRANSACTION_MANAGER,
+    find: `      throw error
+    }
+    pending.length = mark.pendingCount`,
+    replace: `      throw error
+    }
+    if (pending.length < mark.pendingCount) return`,
+  },
+  {
+    name: 'savepoint-keeps-pending-chain',
+    invariant: 'I32',
+    sentence: 'COMMIT still links to an action that was rolled back; only a restart carries it out.',
+    file: TRANSACTION_MANAGER,
+    find: `    pending.length = mark.pendingCount
+    entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
+  }
+
+  /**`,
+    replace: `    pending.length = mark.pendingCount
+  }
+
+  /**`,
+  },
+  {
+    name: 'pending-action-not-resumed',
+    invariant: 'I32',
+    sentence: 'Restart ends a committed transaction without carrying out what it had left to do.',
+    file: 'src/database/open.ts',
+    find: 'pending.add(entry, readPending(log, entry))',
+    replace: 'pending.add(entry, [])',
+  },
+  {
+    name: 'pending-action-ended-after-first-step',
+    invariant: 'I32',
+    sentence: 'An action of several steps counts as done after the first one, and the rest of its pages leaks.',
+    file: PENDING_ACTIONS,
+    find: 'if (this.#runStep(action.payload)) {',
+    replace: `this.#runStep(action.payload)
+      {`,
+    first: 'exhaustive.test.ts',
+  },
+  {
+    name: 'pending-actions-before-the-last-lost',
+    invariant: 'I32',
+    sentence: 'Restart carries out only the last pending action of a transaction and loses the chain behind it.',
+    file: PENDING_ACTIONS,
+    find: `    lsn = pendingLsnOf(record)
+  }`,
+    replace: `    lsn = NULL_LSN
+  }`,
+  },
+  {
+    name: 'pending-action-done-twice',
+    invariant: 'I32',
+    sentence: 'PENDING_DONE is not believed at restart, and an action of an earlier life is carried out again.',
+    file: PENDING_ACTIONS,
+    find: 'if (!done.has(lsn))',
+    replace: 'if (lsn !== NULL_LSN)',
+  },
+  {
+    name: 'transaction-number-used-twice',
+    invariant: 'I5',
+    sentence: 'After a restart transactions are numbered from 1 again, so records of two of them are taken for one.',
+    file: 'src/database/open.ts',
+    find: 'nextTxnId: analysis.nextTxnId,',
+    replace: 'nextTxnId: 1,',
+  },
+]
