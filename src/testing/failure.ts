@@ -7,24 +7,38 @@ import { renderTimeline } from './timeline.ts'
 
 /** A violation of the invariant, shrunk. Its message has all of the below as text. */
 export class CrashTestFailure extends Error {
-  /** What to give `crashTest` as `replay` to run this case alone. */
-  readonly replay: string
-  readonly seed: number
-  /** What the program did, what went to the disk when, and what the crash left. */
-  readonly timeline: string
-  /** How much was tried before it was found. */
-  readonly figures: CrashTestFigures
+  // Not properties of their own: whoever prints an error would print these after the message that has them.
+  readonly #found: CrashCase
+  readonly #timeline: string
+  readonly #figures: CrashTestFigures
 
   /** @internal */
   constructor(found: CrashCase, violation: Violation, verdict: Verdict, figures: CrashTestFigures) {
-    const replay = formatCase(found)
     const timeline = renderTimeline(verdict.lives)
-    super(messageOf(replay, violation, verdict, timeline, figures), { cause: violation.error })
+    super(messageOf(formatCase(found), violation, verdict, timeline, figures), { cause: violation.error })
     this.name = 'CrashTestFailure'
-    this.replay = replay
-    this.seed = found.seed
-    this.timeline = timeline
-    this.figures = figures
+    this.#found = found
+    this.#timeline = timeline
+    this.#figures = figures
+  }
+
+  /** What to give `crashTest` as `replay` to run this case alone. */
+  get replay(): string {
+    return formatCase(this.#found)
+  }
+
+  get seed(): number {
+    return this.#found.seed
+  }
+
+  /** What the program did, what went to the disk when, and what the crash left. */
+  get timeline(): string {
+    return this.#timeline
+  }
+
+  /** How much was tried before it was found. */
+  get figures(): CrashTestFigures {
+    return this.#figures
   }
 }
 
@@ -44,7 +58,7 @@ function messageOf(
   const reason = error instanceof Error ? error.message : String(error)
   return [
     WHAT_FAILED[phase] ?? `${phase} failed after a crash:`,
-    indented(reason),
+    indented(reason.trimEnd()),
     '',
     `Found at crash point number ${crashPoints} tried, disk state ${states}, then shrunk to this:`,
     '',
