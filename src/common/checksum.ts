@@ -24,9 +24,11 @@ export function checksum(bytes: Uint8Array, start: number, end: number, seed: nu
 
 /**
  * A seed that differs for every (database, place): for equal bytes a CRC is a bijection of its seed,
- * so the same bytes at another place or in another database never pass.
+ * so the same bytes at another place or in another database never pass. The place is mixed, because a
+ * CRC adds its seed to the first bytes: unmixed, a page id would cancel out against itself there.
  */
 export function placeSeed(databaseSeed: number, place: number, length: number): number {
-  const high = (place / 0x1_0000_0000) >>> 0
-  return (databaseSeed ^ (place >>> 0) ^ Math.imul(high, 0x9e37_79b1) ^ Math.imul(length, 0x85eb_ca6b)) >>> 0
+  const low = Math.imul(place >>> 0, 0x9e37_79b1)
+  const high = Math.imul((place / 0x1_0000_0000) >>> 0, 0xc2b2_ae35)
+  return (databaseSeed ^ low ^ high ^ Math.imul(length, 0x85eb_ca6b)) >>> 0
 }

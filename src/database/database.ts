@@ -204,7 +204,7 @@ export class Database {
   }
 
   /**
-   * Closes: rolls back open transactions, whose handles then throw `TX_CLOSED`, writes everything back,
+   * Closes: rolls back open transactions, whose handles then throw `DB_CLOSED`, writes everything back,
    * takes a clean checkpoint and gives the directory free. Calling it again waits for the same.
    * After `DB_FAILED` it only lets go of the files.
    * @throws `DB_FAILED`, `DISK_FULL`: the files are closed all the same, and the next open recovers

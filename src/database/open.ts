@@ -123,8 +123,13 @@ async function closingOnError<T>(managers: Managers, work: () => Promise<T>): Pr
   } catch (error) {
     managers.failStop.fail(error)
     closeFiles(managers)
-    throw error
+    throw causeOf(error)
   }
+}
+
+/** Nothing is open yet that could be reopened: what stopped the engine says more than that it stopped. */
+function causeOf(error: unknown): unknown {
+  return AriesError.is(error) && error.code === 'DB_FAILED' && AriesError.is(error.cause) ? error.cause : error
 }
 
 /** Closes every file. */

@@ -1,4 +1,5 @@
 /** What `db.stats()` tells. All of it is read from counters; nothing is scanned but the dirty page table. */
+import { AriesError } from '../common/errors.ts'
 import { FLUSH_BUCKETS_MS } from '../log/flush-statistics.ts'
 import type { Checkpointer, LowWaterHolder } from '../recovery/checkpoint.ts'
 import { lowWaterMark } from '../recovery/checkpoint.ts'
@@ -63,7 +64,12 @@ export interface DatabaseStats {
     /** The last error that background work will try to get over, such as a full disk. */
     readonly lastError: string | undefined
   }
-  readonly pages: { readonly allocated: number; readonly inFile: number; readonly damaged: readonly number[] }
+  readonly pages: {
+    /** Undefined when a page that says so is damaged. */
+    readonly allocated: number | undefined
+    readonly inFile: number
+    readonly damaged: readonly number[]
+  }
 }
 
 export function statsOf(managers: Managers, checkpointer: Checkpointer, maintenance: Maintenance): DatabaseStats {
@@ -122,9 +128,18 @@ export function statsOf(managers: Managers, checkpointer: Checkpointer, maintena
       lastError: maintenance.lastError?.message,
     },
     pages: {
-      allocated: managers.space.allocatedPageCount(),
+      allocated: allocatedPages(managers),
       inFile: buffer.pageCount,
       damaged: buffer.quarantined,
     },
+  }
+}
+
+function allocatedPages(managers: Managers): number | undefined {
+  try {
+    return managers.space.allocatedPageCount()
+  } catch (error) {
+    if (AriesError.is(error) && error.code === 'PAGE_CORRUPT') return undefined
+    throw error
   }
 }

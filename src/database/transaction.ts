@@ -208,7 +208,7 @@ export class Transaction {
 
   #openWalk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, mode: LockMode): LockedWalk {
     checkTable(table)
-    const range = byteRangeOf(options, (key) => this.#keyOf(table, key))
+    const range = byteRangeOf(options, (key) => this.#boundOf(table, key))
     const tableMode = mode === LockMode.X ? LockMode.IX : LockMode.IS
     return new LockedWalk(
       range,
@@ -324,11 +324,17 @@ export class Transaction {
 
   /** Checks and encodes a key. */
   #keyOf<K, V>(table: TableShape<K, V>, key: K): Uint8Array {
+    const bytes = this.#boundOf(table, key)
+    if (bytes.length === 0) throw invalid('a key must not be empty')
+    return bytes
+  }
+
+  /** The same for the bound of a range, which may be empty: it lies before all keys. */
+  #boundOf<K, V>(table: TableShape<K, V>, key: K): Uint8Array {
     this.#checkActive()
     checkTable(table)
     const bytes = table.key.encode(key)
     if (!(bytes instanceof Uint8Array)) throw invalid('a key codec must encode to a Uint8Array')
-    if (bytes.length === 0) throw invalid('a key must not be empty')
     if (bytes.length > this.#store.keyBytesMax) {
       throw new AriesError(
         'KEY_TOO_LARGE',

@@ -71,7 +71,8 @@ export class NodeFileSystem implements FileSystem {
   }
 
   open(name: string, mode: OpenMode): File {
-    return new NodeFile(name, openSync(this.#path(name), FLAGS[mode]))
+    const descriptor = openSync(this.#path(name), FLAGS[mode])
+    return new NodeFile(name, descriptor, mode === 'read' ? descriptor : openSync(this.#path(name), FLAGS.write))
   }
 
   rename(from: string, to: string): void {
@@ -99,12 +100,18 @@ export class NodeFileSystem implements FileSystem {
 class NodeFile implements File {
   readonly name: string
   readonly #descriptor: number
+  /**
+   * Linux reports a failed write-back once to each descriptor. A blocking sync has one of its own, so
+   * that it meets the error even when a sync under way in the thread pool has been told it already.
+   */
+  readonly #blockingDescriptor: number
   #open = true
   #syncsInFlight = 0
 
-  constructor(name: string, descriptor: number) {
+  constructor(name: string, descriptor: number, blockingDescriptor: number) {
     this.name = name
     this.#descriptor = descriptor
+    this.#blockingDescriptor = blockingDescriptor
   }
 
   readAt(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number {
@@ -142,7 +149,7 @@ class NodeFile implements File {
 
   syncBlocking(): void {
     this.#assertOpen()
-    fdatasyncSync(this.#descriptor)
+    fdatasyncSync(this.#blockingDescriptor)
   }
 
   /**
@@ -152,6 +159,7 @@ class NodeFile implements File {
   close(): void {
     this.#assertOpen()
     this.#open = false
+    if (this.#blockingDescriptor !== this.#descriptor) closeSync(this.#blockingDescriptor)
     if (this.#syncsInFlight === 0) closeSync(this.#descriptor)
   }
 

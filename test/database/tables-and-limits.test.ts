@@ -57,6 +57,10 @@ describe('ranges', () => {
     [{ gte: 'z', reverse: true }, ''],
     [{ lt: 'A', reverse: true }, ''],
     [{ lte: 'zzz', reverse: true, limit: 1 }, 'f'],
+    [{ gte: '' }, letters.join('')],
+    [{ gt: '', reverse: true }, [...letters].reverse().join('')],
+    [{ lt: '' }, ''],
+    [{ lte: '', reverse: true }, ''],
   ]
   test.each(cases)('%o is %s', async (range, expected) => {
     const db = await fresh()

@@ -326,7 +326,7 @@ describe('tables', () => {
     const disk = new SimulatedFileSystem()
     const runtime = new SimulatedRuntime(1)
     const db = await openOn(disk, { runtime })
-    const before = db.stats().pages.allocated
+    const before = db.stats().pages.allocated as number
     const fillIt = async (d: Database): Promise<void> =>
       d.transaction(async (tx) => {
         for (let i = 0; i < 500; i++) await tx.put(textTable(d), `k${i}`, 'v'.repeat(i % 50 === 0 ? 9000 : 300))

@@ -37,6 +37,12 @@ describe('a page', () => {
     expect(isPageValid(bytes, view, 0, SIZE, asPageId(9), SEED + 1)).toBe(false)
   })
 
+  test('whose id is rewritten to fit another place is not valid there (I24)', () => {
+    const { bytes, view } = sealedPage(9)
+    view.setUint32(4, 10, true)
+    expect(isPageValid(bytes, view, 0, SIZE, asPageId(10), SEED)).toBe(false)
+  })
+
   test('any flipped bit makes it invalid', () => {
     const { bytes, view } = sealedPage(9)
     for (let i = 0; i < SIZE; i++) {

@@ -1,7 +1,7 @@
 /** `aries info`: what is in the database of a directory. */
 import Table from 'cli-table3'
 import type { Command } from 'commander'
-import { buffer, type Database } from '../../index.ts'
+import { buffer, type Database, type DatabaseStats } from '../../index.ts'
 import { openToInspect } from '../inspect.ts'
 import { grouped, kibibytes, printJson, printLine } from '../output.ts'
 
@@ -30,7 +30,7 @@ interface Info {
   readonly directory: string
   readonly wasClosedCleanly: boolean
   readonly tables: readonly { readonly name: string; readonly rows: number }[]
-  readonly pages: { readonly allocated: number; readonly inFile: number; readonly damaged: readonly number[] }
+  readonly pages: DatabaseStats['pages']
   readonly log: { readonly endLsn: number; readonly oldestRequiredLsn: number; readonly fileBytes: number }
 }
 
@@ -52,7 +52,9 @@ async function infoOf(database: Database): Promise<Info> {
 function printInfo({ directory, wasClosedCleanly, tables, pages, log }: Info): void {
   printLine(directory)
   printLine(`  closed cleanly  ${wasClosedCleanly ? 'yes' : 'no; the next open runs recovery'}`)
-  printLine(`  pages           ${grouped(pages.allocated)} allocated, ${grouped(pages.inFile)} in the file`)
+  printLine(
+    `  pages           ${pages.allocated === undefined ? 'unknown' : grouped(pages.allocated)} allocated, ${grouped(pages.inFile)} in the file`,
+  )
   if (pages.damaged.length > 0) printLine(`  damaged pages   ${pages.damaged.join(', ')}`)
   printLine(`  log             ends at LSN ${log.endLsn}; needed from LSN ${log.oldestRequiredLsn}`)
   printLine(`  log files       ${kibibytes(log.fileBytes)}`)
