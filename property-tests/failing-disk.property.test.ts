@@ -1,0 +1,138 @@
+/**
+ * Disks that fail: syncs that fail once and then say yes, short writes, writes that fail midway, full
+ * disks, drawn from a seed and struck at any moment of a run of commits. Whatever happens, an operation
+ * ends with one of our errors or with its promise kept (I28): after a failed sync nothing is
+ * acknowledged any more, and after a power cut a reopen shows what was acknowledged, and a sound database.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { AriesError } from '../src/common/errors.ts'
+import type { SimulatedFileSystem, TraceEntry } from '../src/io/simulated-file-system.ts'
+import { describeFault, type PlannedFault, planFaults } from '../src/io/simulated-plan.ts'
+import { contentOf, keyOf } from './commands/script.ts'
+import { drive, idle, type Lab, newDisk, openLab, problemsAfterRestart, readAll, tableOf } from './lab.ts'
+import { Model } from './model.ts'
+import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
+
+const RUNS = 120
+/** About how many operations of a kind a run has. */
+const HORIZON = 60
+/** What is drawn: faults of syncs, of writes and of room. A close that fails loses nothing that was synced. */
+const FAULTS = new Set(['F9', 'F11', 'F12', 'F13', 'F14'])
+
+const faultsOf = (seed: number): PlannedFault[] =>
+  planFaults(seed, { horizon: HORIZON }).filter(({ fault, kind }) => FAULTS.has(fault) && kind !== 'close')
+
+interface Round {
+  readonly from: number
+  readonly count: number
+  readonly bytes: number
+  readonly end: 'full' | 'lazy' | 'checkpoint'
+}
+
+const rounds: fc.Arbitrary<Round[]> = fc.array(
+  fc.record({
+    from: fc.nat(120),
+    count: fc.integer({ min: 1, max: 40 }),
+    bytes: fc.oneof(fc.nat(900), fc.integer({ min: 3000, max: 20_000 })),
+    end: fc.constantFrom('full', 'full', 'lazy', 'checkpoint'),
+  }),
+  { minLength: 3, maxLength: 12 },
+)
+
+const isFailedSync = ({ operation, outcome }: TraceEntry): boolean =>
+  operation === 'sync' && outcome?.errno !== undefined
+
+/** A run of commits on a disk that fails as planned. */
+class Run {
+  readonly model = new Model()
+  readonly disk: SimulatedFileSystem
+  readonly #lab: Lab
+  #serial = 0
+
+  constructor(disk: SimulatedFileSystem, lab: Lab) {
+    this.disk = disk
+    this.#lab = lab
+  }
+
+  async round(round: Round): Promise<void> {
+    try {
+      await drive(this.#lab.runtime, this.#work(round))
+    } catch (error) {
+      if (!AriesError.is(error)) throw error
+    }
+    await idle()
+  }
+
+  async #work({ from, count, bytes, end }: Round): Promise<void> {
+    const { db } = this.#lab
+    const effects = []
+    const tx = db.begin()
+    try {
+      for (let i = 0; i < count; i++) {
+        const [key, value] = [keyOf(0, from + i), contentOf(++this.#serial, bytes)]
+        await tx.put(tableOf(db, 't'), key, value)
+        effects.push({ kind: 'put', table: 't', key, value } as const)
+      }
+    } catch (error) {
+      await tx.abort().catch(() => undefined)
+      throw error
+    }
+    const durability = end === 'lazy' ? 'lazy' : 'full'
+    const hadFailed = this.#hasFailedSync()
+    const committed = tx.commit({ durability })
+    const commit = this.model.commit(effects, durability)
+    await committed
+    commit.acknowledged = true
+    if (hadFailed) throw new Error('a commit is acknowledged after a failed sync (I28)')
+    if (end === 'checkpoint') await db.checkpoint()
+  }
+
+  #hasFailedSync(): boolean {
+    return this.disk.trace?.some(isFailedSync) ?? false
+  }
+
+  /** What a power cut leaves is legal and sound, and so is it once more after a close. */
+  async verify(seed: number): Promise<void> {
+    const image = this.disk.crash({ mode: 'random', seed })
+    const lab = await openLab(image)
+    const problems = problemsAfterRestart(lab, image)
+    const wrong = this.model.problemOf(await readAll(lab.db), this.model.floor('power'))
+    expect(wrong === undefined ? problems : [...problems, wrong]).toEqual([])
+    await drive(lab.runtime, lab.db.close())
+  }
+
+  async close(): Promise<void> {
+    await drive(this.#lab.runtime, this.#lab.db.close()).catch((error: unknown) => {
+      if (!AriesError.is(error)) throw error
+    })
+  }
+}
+
+async function runWith(faults: readonly PlannedFault[], list: readonly Round[], seed: number): Promise<number> {
+  const disk = await newDisk()
+  const run = new Run(disk, await openLab(disk))
+  disk.trace = []
+  for (const { kind, effect, match } of faults) disk.inject(kind, effect, match)
+  for (const round of list) await run.round(round)
+  await run.verify(seed)
+  await run.close()
+  return disk.trace.filter(({ outcome }) => outcome !== undefined).length
+}
+
+describe('a failing disk', () => {
+  test(
+    'nothing acknowledged is lost, and nothing is acknowledged after a failed sync',
+    async () => {
+      let struck = 0
+      const property = fc.asyncProperty(fc.nat(1_000_000), rounds, async (seed, list) => {
+        struck += await runWith(faultsOf(seed), list, seed)
+      })
+      const printed = ([seed, list]: [number, Round[]]): string =>
+        [...faultsOf(seed).map(describeFault), JSON.stringify(list)].join('\n')
+      await checkProperty(property, { numRuns: runsOf(RUNS) }, printed)
+      expect(struck).toBeGreaterThan(50)
+    },
+    TIMEOUT_MS,
+  )
+})
