@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME } from '../src/buffer/double-write.ts'
-import { isZero } from '../src/common/bytes.ts'
+import { compareBytes, isZero } from '../src/common/bytes.ts'
 import { asLsn } from '../src/common/ids.ts'
 import type { File } from '../src/io/file-system.ts'
 import type { SimulatedFileSystem, TraceEntry } from '../src/io/simulated-file-system.ts'
@@ -24,6 +24,10 @@ import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 import { type Mutation, WatchedFileSystem } from './watched-file-system.ts'
 
 const RUNS = 60
+/** Areas of the double-write file: one for the background, one for evictions. */
+const AREA_COUNT = 2
+/** Pages of a batch, at most, with a pool of eight frames. */
+const BATCH_PAGES = 2
 
 /** Looks at every change on its way to the disk and collects what is wrong with it. */
 class Watchman {
@@ -67,16 +71,14 @@ class Watchman {
 
   #isInDoubleWrite(page: Uint8Array): boolean {
     const file = this.#disk.crash({ mode: 'none' }).open(DOUBLE_WRITE_FILE_NAME, 'read')
+    const areaBytes = file.size() / AREA_COUNT
     const copy = new Uint8Array(PAGE_SIZE)
-    let found = false
-    for (let at = 0; !found && at < file.size(); at += PAGE_SIZE) {
-      file.readAt(copy, 0, 16, at)
-      if (!isSame(copy, page, 16)) continue
+    for (let index = 0; index < AREA_COUNT * BATCH_PAGES; index++) {
+      const at = (index % AREA_COUNT) * areaBytes + (1 + Math.floor(index / AREA_COUNT)) * PAGE_SIZE
       file.readAt(copy, 0, PAGE_SIZE, at)
-      found = isSame(copy, page, PAGE_SIZE)
+      if (compareBytes(copy, page) === 0) return true
     }
-    file.close()
-    return found
+    return false
   }
 
   #lookAtMaster(bytes: Uint8Array): void {
@@ -92,11 +94,6 @@ class Watchman {
       }
     }
   }
-}
-
-const isSame = (a: Uint8Array, b: Uint8Array, length: number): boolean => {
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false
-  return true
 }
 
 /** A file that holds these bytes and nothing else. */
@@ -134,16 +131,9 @@ describe('on the way to the disk', () => {
           const tx = db.begin()
           for (let i = 0; i < count; i++) await tx.put(table, keyOf(0, from + i), contentOf(serial, bytes))
           if (end === 'abort') await tx.abort()
-          else if (end !== 'full') await drive(runtime, tx.commit({ durability: end === 'checkpoint' ? 'none' : end }))
-          else {
-            const committed = tx.commit({ durability: end })
-            const reader = db.begin()
-            await drive(runtime, reader.get(table, keyOf(0, from)))
-            expect(committedIn(watchman.durableLog()), 'durable when others see it (I21)').toContain(tx.id)
-            await reader.commit()
-            await drive(runtime, committed)
+          else await drive(runtime, tx.commit({ durability: end === 'checkpoint' ? 'none' : end }))
+          if (end === 'full')
             expect(committedIn(watchman.durableLog()), 'durable when acknowledged (I2)').toContain(tx.id)
-          }
           if (end === 'checkpoint') await drive(runtime, db.checkpoint())
         }
         await drive(runtime, db.close())

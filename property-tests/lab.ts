@@ -148,7 +148,7 @@ export function problemsAfterRestart(lab: Lab, disk: SimulatedFileSystem): strin
 /**
  * The dirty page table against the disk, at any moment: a clean page in the pool is what the disk
  * durably holds (I11), and the recLSN of a dirty one is at or below its first change that the disk
- * lacks (I10). Reads the log that is durable, so call it when all of it is.
+ * lacks (I10), as far as the log has been written out.
  */
 export function pageTableProblems(managers: Managers, disk: SimulatedFileSystem): string[] {
   const problems: string[] = []

@@ -1,4 +1,4 @@
-/** Scripts that once found a bug, each with what it found. They run before the random ones. */
+/** Scripts that found a bug, in the engine or a planted one, each with what it found. They run before the random ones. */
 import type { Script } from './commands/script.ts'
 
 export const REGRESSIONS: readonly Script[] = [
@@ -49,5 +49,15 @@ export const REGRESSIONS: readonly Script[] = [
     frames: 8,
     checkpointBytes: 65536,
     steps: [{ do: 'time', count: 1 }, { do: 'checkpoint', wait: false }, { do: 'reopen' }],
+  },
+  // Planted: locks given back before the commit was durable.
+  {
+    frames: 8,
+    checkpointBytes: 65536,
+    steps: [
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 8 },
+      { do: 'commit', by: 0, durability: 'full', wait: false },
+      { do: 'get', by: 1, table: 0, from: 0 },
+    ],
   },
 ]

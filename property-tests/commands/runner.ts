@@ -14,12 +14,13 @@ import {
   type Lab,
   newDisk,
   openLab,
+  pageTableProblems,
   problemsAfterRestart,
   problemsOfRestartingAgain,
   readAll,
   tableOf,
 } from '../lab.ts'
-import { type Effect, Model } from '../model.ts'
+import { type Commit, type Effect, Model } from '../model.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, contentOf, keyOf, type Script, type Step, TABLES } from './script.ts'
 
 /** One client: its open transaction and what that has done. */
@@ -47,6 +48,9 @@ const EXPECTED = new Set(['TX_LOCK_TIMEOUT', 'TABLE_EXISTS', 'TABLE_NOT_FOUND', 
 /** Errors that have ended the transaction. */
 const ENDING = new Set(['TX_DEADLOCK', 'TX_CLOSED', 'DB_CLOSED'])
 
+/** Steps that may leave background work under way. */
+const LOOKS_AFTER = new Set<Step['do']>(['turns', 'commit', 'checkpoint'])
+
 export class Runner {
   readonly model = new Model()
   /** What was done how often, to see that the scripts reach what they are for. */
@@ -59,6 +63,8 @@ export class Runner {
   #armed: (CrashPlan & { readonly again: readonly CrashPlan[] }) | undefined
   #serial = 0
   #failure: unknown
+  /** The end of the log when a commit was asked for. */
+  readonly #endLsns = new WeakMap<Commit, number>()
   /** Undone record to the CLR that says so, as far as that CLR is known to be there (I7). */
   readonly #undone = new Map<number, number>()
 
@@ -86,8 +92,15 @@ export class Runner {
 
   async #step(step: Step): Promise<void> {
     await this.#take(step)
+    if (!this.disk.poweredOff && LOOKS_AFTER.has(step.do)) this.#look()
     if (this.disk.poweredOff && this.#armed !== undefined) await this.#crash(this.#armed.how, this.#armed.again)
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** The dirty page table has to be right at any moment, also while pages are being written. */
+  #look(): void {
+    const problems = pageTableProblems(this.#lab.managers, this.disk)
+    if (problems.length > 0) throw new Error(problems.join('\n'))
   }
 
   async #take(step: Step): Promise<void> {
@@ -222,11 +235,22 @@ export class Runner {
 
   async #get(client: Client, tx: Transaction, table: number, key: string): Promise<void> {
     const found = await tx.get(this.#table(table), key)
+    this.#checkDurable(TABLES[table] as string, key)
     const expected = this.model.get(client.effects, TABLES[table] as string, key)
     const equal =
       found === undefined || expected === undefined ? found === expected : compareBytes(found, expected) === 0
     if (!equal)
       throw new Error(`get of ${key} gives ${found?.length ?? 'no'} bytes, the model ${expected?.length ?? 'no'}`)
+  }
+
+  /** A lock is given back only once its commit is as durable as it was to be (I21). */
+  #checkDurable(table: string, key: string): void {
+    const { flushedLsn } = this.#lab.managers.log
+    for (const commit of this.model.commits) {
+      if (commit.durability !== 'full' || (this.#endLsns.get(commit) ?? 0) <= flushedLsn) continue
+      const touches = commit.effects.some((effect) => effect.table === table && 'key' in effect && effect.key === key)
+      if (touches) throw new Error(`get of ${key} came past a commit that is not durable yet (I21)`)
+    }
   }
 
   /** Without key-range locks others may add keys while a range waits, so only undisturbed ones are compared. */
@@ -279,6 +303,7 @@ export class Runner {
   async #commit(client: Client, tx: Transaction, step: Extract<Step, { do: 'commit' }>): Promise<void> {
     const committed = tx.commit({ durability: step.durability })
     const commit = this.model.commit(client.effects, step.durability)
+    this.#endLsns.set(commit, this.#lab.managers.log.nextLsn)
     client.reset()
     await committed
     commit.acknowledged = true

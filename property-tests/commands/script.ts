@@ -118,7 +118,7 @@ const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     }),
   },
   { weight: 7, arbitrary: fc.record({ do: fc.constant('delete'), by, table, from, count, stride }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('get'), by, table, from }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('get'), by, table, from }) },
   {
     weight: 2,
     arbitrary: fc.record({
