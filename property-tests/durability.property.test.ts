@@ -131,9 +131,16 @@ describe('on the way to the disk', () => {
           const tx = db.begin()
           for (let i = 0; i < count; i++) await tx.put(table, keyOf(0, from + i), contentOf(serial, bytes))
           if (end === 'abort') await tx.abort()
-          else await drive(runtime, tx.commit({ durability: end === 'checkpoint' ? 'none' : end }))
-          if (end === 'full')
+          else if (end !== 'full') await drive(runtime, tx.commit({ durability: end === 'checkpoint' ? 'none' : end }))
+          else {
+            const committed = tx.commit({ durability: end })
+            const reader = db.begin()
+            await drive(runtime, reader.get(table, keyOf(0, from)))
+            expect(committedIn(watchman.durableLog()), 'durable when others see it (I21)').toContain(tx.id)
+            await reader.commit()
+            await drive(runtime, committed)
             expect(committedIn(watchman.durableLog()), 'durable when acknowledged (I2)').toContain(tx.id)
+          }
           if (end === 'checkpoint') await drive(runtime, db.checkpoint())
         }
         await drive(runtime, db.close())
