@@ -13,6 +13,7 @@ import { compareBytes } from '../src/common/bytes.ts'
 import type { Lsn, PageId } from '../src/common/ids.ts'
 import type { TransactionEntry } from '../src/recovery/transaction-table.ts'
 import { Fixture, hex } from '../test/btree/fixture.ts'
+import { idle } from './lab.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
 const KEYS = 400
@@ -260,6 +261,7 @@ describe('B+tree against a model', () => {
             if (index % 8 === 0) run.verify()
           }
           run.finish()
+          await idle()
         })
         await checkProperty(property, { numRuns: runsOf(RUNS) }, ([list]) => JSON.stringify(list))
       },

@@ -20,6 +20,8 @@ const VITEST = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', imp
 const CONFIG = 'property-tests/planted-bugs/vitest.config.ts'
 /** Longest time for making one example smaller. */
 const SHRINK_SECONDS = 20
+/** The tests give way to timers many times a second; one that has not for so long never will. */
+const HANG_MS = 25_000
 /** The whole of the property tests, on a slow machine. */
 const BASELINE_MINUTES = 30
 
@@ -85,7 +87,7 @@ function filesFor(bug: CataloguedBug): string[] {
   return [...new Set([...first, ...(LIKELY[bug.manager] ?? []), ...FILES])].filter((file) => FILES.includes(file))
 }
 
-/** Runs property tests in a process of their own; undefined when they take longer than `minutes`, or never end. */
+/** Runs property tests in a process of their own; undefined when they take longer than `minutes`. */
 function runTests(
   planted: string | undefined,
   files: readonly string[],
@@ -107,26 +109,39 @@ function runTests(
   })
   let output = ''
   let errors = ''
-  let isLate = false
+  let heardMs = performance.now()
   child.stdout.on('data', (part: Buffer) => {
     output += part.toString()
+    heardMs = performance.now()
   })
   child.stderr.on('data', (part: Buffer) => {
     errors += part.toString()
   })
-  const timer = setTimeout(() => {
-    isLate = true
-    child.kill('SIGKILL')
-  }, minutes * 60_000)
+  const startedMs = heardMs
+  let end: 'late' | 'hung' | undefined
+  const watch = setInterval(() => {
+    const nowMs = performance.now()
+    if (nowMs - heardMs > HANG_MS) end = 'hung'
+    else if (nowMs - startedMs > minutes * 60_000) end = 'late'
+    if (end !== undefined) child.kill('SIGKILL')
+  }, 500)
   return new Promise((resolve, reject) => {
     child.on('close', () => {
-      clearTimeout(timer)
+      clearInterval(watch)
       const line = output.split('\n').findLast((each) => each.startsWith('{'))
       if (line !== undefined) resolve(JSON.parse(line) as RunReport)
-      else if (isLate) resolve(undefined)
+      else if (end === 'hung') resolve(hangOf(output))
+      else if (end === 'late') resolve(undefined)
       else reject(new Error(`the property tests did not run: ${errors || output}`))
     })
   })
+}
+
+/** A test that never ends has failed, too. */
+function hangOf(output: string): RunReport {
+  const line = output.split('\n').findLast((each) => each.startsWith('> '))
+  const [, file = '', test = ''] = line?.match(/> (\S+) (.*)/) ?? []
+  return { failed: { file, test: `${test} (it hangs)`, message: 'it hangs' }, passed: 0, cpuSeconds: 0 }
 }
 
 const REPORT =
@@ -138,7 +153,7 @@ async function hunt(bug: CataloguedBug, minutes: number): Promise<Finding> {
   const report = await runTests(bug.name, filesFor(bug), minutes, { ARIES_SEED: values.seed, ARIES_SHRINK: 'no' })
   const seconds = (performance.now() - startedMs) / 1000
   const finding = { bug, missed: undefined, by: '', runs: '-', size: '', seconds, cpuSeconds: report?.cpuSeconds ?? 0 }
-  if (report === undefined) return { ...finding, missed: 'no end' }
+  if (report === undefined) return { ...finding, missed: 'out of time' }
   const { failed } = report
   if (failed === undefined) return { ...finding, missed: 'all passed' }
   const by = `${failed.file.split('.')[0]}: ${failed.test}`
@@ -183,7 +198,7 @@ async function main(): Promise<boolean> {
   const minutes = Number(values['minutes-each'])
   if (!values['no-baseline']) {
     const report = await runTests(undefined, FILES, BASELINE_MINUTES, { ARIES_SEED: values.seed })
-    const failed = report === undefined ? 'no end' : report.failed?.message
+    const failed = report === undefined ? 'out of time' : report.failed?.message
     console.log(failed === undefined ? `none: passed (${report?.passed} tests)` : `none: FAILED\n${failed}`)
     if (failed !== undefined) return false
   }

@@ -1,4 +1,7 @@
-/** Says on one line of JSON what `main.ts` wants to know of a run: the first test that failed, or none. */
+/**
+ * Says what `main.ts` wants to know of a run: which test has begun, on lines that start with `>`, and in
+ * the end on one line of JSON the first test that failed, or none.
+ */
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 
 /** The outcome of one run of the property tests. */
@@ -11,6 +14,10 @@ export interface RunReport {
 export class PlantedReporter implements Reporter {
   #failed: RunReport['failed']
   #passed = 0
+
+  onTestCaseReady(testCase: TestCase): void {
+    process.stdout.write(`> ${fileOf(testCase.module)} ${testCase.name}\n`)
+  }
 
   onTestCaseResult(testCase: TestCase): void {
     const { state, errors } = testCase.result()
@@ -33,6 +40,8 @@ export class PlantedReporter implements Reporter {
   }
 
   #note(module: TestModule, test: string, message: string): void {
-    this.#failed ??= { file: module.relativeModuleId.split('/').at(-1) as string, test, message }
+    this.#failed ??= { file: fileOf(module), test, message }
   }
 }
+
+const fileOf = (module: TestModule): string => module.relativeModuleId.split('/').at(-1) as string

@@ -16,6 +16,8 @@ import { PlantedReporter } from './reporter.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const name = process.env['ARIES_PLANTED']
+/** Whether `main.ts` is listening. */
+const isWatched = process.env['ARIES_REPORT'] !== undefined
 const files = (process.env['ARIES_FILES'] ?? '').split(',').filter((file) => file !== '')
 
 function planter(bug: PlantedBug): Plugin {
@@ -56,6 +58,7 @@ export default defineConfig({
     bail: 1,
     sequence: { sequencer: InOrder },
     testTimeout: 600_000,
-    reporters: process.env['ARIES_REPORT'] === undefined ? ['default'] : [new PlantedReporter()],
+    setupFiles: isWatched ? ['property-tests/planted-bugs/heartbeat.ts'] : [],
+    reporters: isWatched ? [new PlantedReporter()] : ['default'],
   },
 })
