@@ -101,8 +101,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     sentence:
       'Checksums do not cover where the bytes belong, so old records of a recycled segment and misdirected pages pass.',
     file: 'src/common/checksum.ts',
-    find: 'return (databaseSeed ^ (place >>> 0) ^ Math.imul(high, 0x9e37_79b1) ^ Math.imul(length, 0x85eb_ca6b)) >>> 0',
-    replace: 'return (databaseSeed ^ (high & 0) ^ Math.imul(length, 0x85eb_ca6b)) >>> 0',
+    find: 'return (databaseSeed ^ low ^ high ^ Math.imul(length, 0x85eb_ca6b)) >>> 0',
+    replace: 'return (databaseSeed ^ (low & high & 0) ^ Math.imul(length, 0x85eb_ca6b)) >>> 0',
   },
   {
     name: 'damage-taken-for-torn-tail',
