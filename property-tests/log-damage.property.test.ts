@@ -82,6 +82,9 @@ function masterOf(disk: SimulatedFileSystem): { checkpointLsn: number; endLsn: n
   return master
 }
 
+/** The last number of a record may end in zeros, and so does the gap behind it: to cut them changes nothing. */
+const ZEROS_MAX = 16
+
 describe('a damaged log', () => {
   test(
     'cut at any place: a prefix that has all that is proved, or an error',
@@ -90,15 +93,18 @@ describe('a damaged log', () => {
       const endLsn = endLsns.at(-1) as number
       const master = masterOf(disk)
       const counts = { torn: 0, corrupt: 0 }
-      const property = fc.asyncProperty(fc.integer({ min: 4096, max: endLsn - 1 }), async (lsn) => {
+      const anywhere = fc.integer({ min: 4096, max: endLsn - 1 })
+      const inCheckpoint = fc.integer({ min: master.checkpointLsn + 1, max: master.endLsn - ZEROS_MAX })
+      const place = fc.oneof({ weight: 4, arbitrary: anywhere }, { weight: 1, arbitrary: inCheckpoint })
+      const property = fc.asyncProperty(place, async (lsn) => {
         const image = disk.crash({ mode: 'none' })
         cutAt(image, lsn, endLsn + 4096)
         const found = await outcome(image)
         if (typeof found === 'string') {
-          expect(lsn < master.endLsn ? ['LOG_CORRUPT'] : REFUSALS).toContain(found)
+          expect(lsn + ZEROS_MAX < master.endLsn ? ['LOG_CORRUPT'] : REFUSALS).toContain(found)
           counts.corrupt++
         } else {
-          expect(lsn, 'the master proves more').toBeGreaterThanOrEqual(master.endLsn)
+          expect(lsn + ZEROS_MAX, 'the master proves more').toBeGreaterThanOrEqual(master.endLsn)
           const whole = endLsns.filter((end) => end <= lsn).length
           expect(model.problemOf(found, whole)).toBeUndefined()
           counts.torn++

@@ -32,6 +32,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     file: LOG_MANAGER,
     find: 'this.#durableUpTo(this.#inFlightEnd,',
     replace: 'this.#durableUpTo(this.#writtenLsn,',
+    first: 'slow-disk.property.test.ts',
   },
   {
     name: 'unsynced-forgotten-after-sync',
@@ -43,6 +44,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
       for (const file of files) await file.sync()`,
     replace: `      for (const file of files) await file.sync()
       this.#unsynced.clear()`,
+    first: 'slow-disk.property.test.ts',
   },
   {
     name: 'forced-flush-syncs-last-segment-only',

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { type CataloguedBug, PLANTED_BUGS } from './catalogue.ts'
-import type { RunReport } from './reporter.ts'
+import { NOT_LOADED, type RunReport } from './reporter.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const VITEST = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url))
@@ -33,13 +33,14 @@ const LOCKS = 'lock-manager.property.test.ts'
 const LOG_DAMAGE = 'log-damage.property.test.ts'
 const FAILING_DISK = 'failing-disk.property.test.ts'
 const SHORTENED_LOG = 'shortened-log.property.test.ts'
-const KNOWN = [DURABILITY, CRASH, FAILING_DISK, EXHAUSTIVE, LOG_DAMAGE, SHORTENED_LOG, TREE, LOCKS]
+const SLOW_DISK = 'slow-disk.property.test.ts'
+const KNOWN = [DURABILITY, CRASH, SLOW_DISK, FAILING_DISK, EXHAUSTIVE, LOG_DAMAGE, SHORTENED_LOG, TREE, LOCKS]
 const FOUND = readdirSync(join(ROOT, 'property-tests')).filter((file) => file.endsWith('.test.ts'))
 const FILES = [...new Set([...KNOWN.filter((file) => FOUND.includes(file)), ...FOUND])]
 
 /** For each manager the files that are most likely to find its bugs; the others follow. */
 const LIKELY: Readonly<Record<string, readonly string[]>> = {
-  log: [DURABILITY, LOG_DAMAGE, FAILING_DISK, CRASH],
+  log: [DURABILITY, SLOW_DISK, LOG_DAMAGE, FAILING_DISK, CRASH],
   buffer: [DURABILITY, CRASH],
   recovery: [CRASH, EXHAUSTIVE],
   txn: [CRASH, DURABILITY],
@@ -156,6 +157,7 @@ async function hunt(bug: CataloguedBug, minutes: number): Promise<Finding> {
   if (report === undefined) return { ...finding, missed: 'out of time' }
   const { failed } = report
   if (failed === undefined) return { ...finding, missed: 'all passed' }
+  if (failed.test === NOT_LOADED) return { ...finding, missed: `does not load: ${failed.message.split('\n')[0]}` }
   const by = `${failed.file.split('.')[0]}: ${failed.test}`
   const found = REPORT.exec(failed.message)
   if (found === null) return { ...finding, by, size: CRASH_POINT.exec(failed.message)?.[0] ?? '' }

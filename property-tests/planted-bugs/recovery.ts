@@ -211,5 +211,6 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     find: 'const lowWater = lowWaterOf(beginLsn)',
     replace: `const lowWater = lowWaterOf(beginLsn)
     this.#lowWater = lowWater`,
+    first: 'slow-disk.property.test.ts',
   },
 ]

@@ -4,6 +4,9 @@
  */
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 
+/** Stands for a test when a file could not even be loaded: a patch that does not fit, or does not compile. */
+export const NOT_LOADED = 'loading the file'
+
 /** The outcome of one run of the property tests. */
 export interface RunReport {
   readonly failed: { readonly file: string; readonly test: string; readonly message: string } | undefined
@@ -27,7 +30,7 @@ export class PlantedReporter implements Reporter {
 
   onTestModuleEnd(module: TestModule): void {
     const error = module.errors()[0]
-    if (error !== undefined) this.#note(module, 'loading the file', error.message)
+    if (error !== undefined) this.#note(module, NOT_LOADED, error.message)
   }
 
   onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly { message: string }[]): void {
