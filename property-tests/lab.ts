@@ -22,7 +22,7 @@ import { logProblems, readLog } from './log-scan.ts'
 import type { Content, TableContent } from './model.ts'
 
 export const PAGE_SIZE = 4096
-export const SEGMENT_BYTES = 262_144
+export const SEGMENT_BYTES = 65_536
 export const LOCK_TIMEOUT_MS = 20
 
 export type Options = Pick<OpenOptions, 'checkpointBytes' | 'doubleWrite'> & { readonly frames?: number }

@@ -16,7 +16,7 @@ export interface OpenOptions {
   readonly poolBytes?: number
   /** Fixed when the database is made: 4096, 8192, 16384 or 32768. Default 8192. */
   readonly pageSize?: number
-  /** Fixed when the database is made: size of a log segment. Default 16 MiB, at least 256 KiB. */
+  /** Fixed when the database is made: size of a log segment. Default 16 MiB, at least 64 KiB and 8 pages. */
   readonly segmentBytes?: number
   /** A checkpoint is taken after so many log bytes. Default 32 MiB. */
   readonly checkpointBytes?: number
@@ -68,7 +68,9 @@ const MIB = 1 << 20
 const KIB = 1 << 10
 export const PAGE_SIZE_DEFAULT = 8 * KIB
 export const SEGMENT_BYTES_DEFAULT = 16 * MIB
-const SEGMENT_BYTES_MIN = 256 * KIB
+const SEGMENT_BYTES_MIN = 64 * KIB
+/** A segment has to hold several of the largest records, which are a page image and some. */
+const PAGES_A_SEGMENT_MIN = 8
 const SEGMENT_BYTES_MAX = 1024 * MIB
 const PAGE_SIZES = [4 * KIB, 8 * KIB, 16 * KIB, 32 * KIB]
 const POOL_BYTES_MAX = 4096 * MIB
@@ -90,6 +92,9 @@ export function settingsOf(options: OpenOptions): Settings {
   if (segmentBytes !== undefined) {
     inRange('segmentBytes', segmentBytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
     if (segmentBytes % (64 * KIB) !== 0) throw invalid('segmentBytes must be a multiple of 64 KiB')
+    if (pageSize !== undefined && segmentBytes < PAGES_A_SEGMENT_MIN * pageSize) {
+      throw invalid(`segmentBytes must be at least ${PAGES_A_SEGMENT_MIN} pages, ${PAGES_A_SEGMENT_MIN * pageSize}`)
+    }
   }
   return {
     createIfMissing: flagOf('createIfMissing', options.createIfMissing ?? false),

@@ -55,7 +55,7 @@ import { ResourceId } from './resource-manager.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.ts'
 import type { Segments } from './segments.ts'
 
-const BUFFER_BYTES = 1 << 20
+const BUFFER_BYTES_MAX = 1 << 20
 const MARKER_BYTES = RECORD_HEADER_BYTES + 8
 
 interface Flush {
@@ -94,7 +94,7 @@ export class LogManager {
 
   /** Appends from `endLsn` on; everything before it is in the segments and durable. */
   constructor(segments: Segments, identity: Identity, runtime: Runtime, failStop: FailStop, endLsn: Lsn) {
-    this.bytes = new Uint8Array(BUFFER_BYTES)
+    this.bytes = new Uint8Array(Math.min(BUFFER_BYTES_MAX, identity.segmentBytes))
     this.view = new DataView(this.bytes.buffer)
     this.#segments = segments
     this.#identity = identity

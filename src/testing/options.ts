@@ -86,7 +86,7 @@ export interface CrashTestOptions<Acknowledged = unknown, World = undefined> {
   readonly pageSize?: number
   /** Default 16 pages, so that pages are evicted and written back before the commit. */
   readonly poolBytes?: number
-  /** Default 256 KiB, the least. */
+  /** Default 64 KiB, the least. */
   readonly segmentBytes?: number
   /** Default 64 KiB, the least, so that checkpoints happen. */
   readonly checkpointBytes?: number
@@ -116,7 +116,7 @@ export interface CrashTestSettings {
 
 const PAGE_SIZE = 4096
 const POOL_PAGES = 16
-const SEGMENT_BYTES = 262_144
+const SEGMENT_BYTES = 65_536
 const CHECKPOINT_BYTES = 65_536
 
 export function invalid(message: string): AriesError {

@@ -6,7 +6,7 @@ import { SimulatedRuntime } from '../io/simulated-runtime.ts'
 /** What `open` takes, but for the runtime, which is the sandbox's. */
 export type SandboxOptions = Omit<OpenOptions, 'runtime' | 'createIfMissing'> & { readonly seed?: number }
 
-const SMALL = { pageSize: 4096, poolBytes: 16 * 4096, segmentBytes: 262_144, checkpointBytes: 65_536 }
+const SMALL = { pageSize: 4096, poolBytes: 16 * 4096, segmentBytes: 65_536, checkpointBytes: 65_536 }
 
 export class Sandbox {
   readonly #options: OpenOptions

@@ -30,7 +30,8 @@ describe('arguments', () => {
   test.each<[string, object, string]>([
     ['pageSize', { pageSize: 5000 }, 'pageSize must be one of 4096, 8192, 16384, 32768, got 5000'],
     ['pageSize', { pageSize: '4096' }, 'pageSize must be one of'],
-    ['segmentBytes', { segmentBytes: 1000 }, 'segmentBytes must be a number from 262144'],
+    ['segmentBytes', { segmentBytes: 1000 }, 'segmentBytes must be a number from 65536'],
+    ['segmentBytes', { segmentBytes: 65536, pageSize: 16384 }, 'segmentBytes must be at least 8 pages'],
     ['segmentBytes', { segmentBytes: 262145 }, 'multiple of 64 KiB'],
     ['poolBytes', { poolBytes: '1 GiB' }, 'poolBytes must be a number'],
     ['poolBytes', { poolBytes: Number.NaN }, 'poolBytes must be a number'],
