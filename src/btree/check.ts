@@ -123,8 +123,18 @@ class Checker {
       return false
     }
     this.#pages.add(pageId)
-    if (!this.#btree.context.ports.space.isAllocated(pageId)) this.#report(pageId, 'is in use but not allocated')
+    if (!this.#mayBeInUse(pageId)) this.#report(pageId, 'is in use but not allocated')
     return true
+  }
+
+  /** Of pages whose space map page is damaged nothing is known; that page is for the check of the space to report. */
+  #mayBeInUse(pageId: PageId): boolean {
+    try {
+      return this.#btree.context.ports.space.isAllocated(pageId)
+    } catch (error) {
+      if (!AriesError.is(error) || error.code !== 'PAGE_CORRUPT') throw error
+      return true
+    }
   }
 
   #header(pageId: PageId, page: number, expected: Expected): boolean {

@@ -23,7 +23,8 @@ export function checkDatabase(managers: Managers): string[] {
   }
   checkOne('(catalog)', CATALOG_TREE)
   for (const { name, tree } of readable(() => managers.catalog.list(), problems)) checkOne(name, tree)
-  if (managers.pending.size === 0) problems.push(...leaks(managers, owners))
+  const allocated = readable(() => [...managers.space.allocatedPages()], problems)
+  if (managers.pending.size === 0) problems.push(...leaks(allocated, owners))
   return problems
 }
 
@@ -38,10 +39,6 @@ function readable<T>(read: () => T[], problems: string[]): T[] {
 }
 
 /** Pages that are allocated and in no tree. With a damaged tree the rest of it looks leaked, too. */
-function leaks(managers: Managers, owners: Map<PageId, string>): string[] {
-  const problems: string[] = []
-  for (const pageId of readable(() => [...managers.space.allocatedPages()], problems)) {
-    if (!owners.has(pageId)) problems.push(`page ${pageId}: allocated, but in no table`)
-  }
-  return problems
+function leaks(allocated: readonly PageId[], owners: ReadonlyMap<PageId, string>): string[] {
+  return allocated.filter((pageId) => !owners.has(pageId)).map((pageId) => `page ${pageId}: allocated, but in no table`)
 }

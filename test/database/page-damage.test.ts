@@ -97,6 +97,15 @@ describe('a damaged page of a clean database', () => {
   })
 })
 
+test('a damaged space map page: everything is read, the check reports the page and does not throw', async () => {
+  const disk = await diskWith(ROWS, { length: LENGTH })
+  disk.flipBit('data', PAGE_SIZE + 700, 5)
+  const db = await openOn(disk)
+  expect(await unreadable(db)).toEqual([])
+  expect(db.check()).toEqual([expect.stringMatching(/^PAGE_CORRUPT: page 1 of data fails its checksum/)])
+  await db.close()
+})
+
 describe('a damaged page that restart needs', () => {
   /** Rows on disk, then a change of one committed and not written back, then the process dies. */
   async function crashed(): Promise<{ disk: SimulatedFileSystem; pageId: number; original: Uint8Array }> {
