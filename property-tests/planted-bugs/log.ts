@@ -130,8 +130,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I16',
     sentence: 'A marker that says the log was durable exactly up to the torn record counts as proof of damage.',
     file: LOG_READER,
-    find: 'if (durableLsn > endLsn) return',
-    replace: 'if (durableLsn >= endLsn) return',
+    find: 'if (durableLsn !== undefined && durableLsn > endLsn) return',
+    replace: 'if (durableLsn !== undefined && durableLsn >= endLsn) return',
     first: 'crash.property.test.ts',
   },
   {

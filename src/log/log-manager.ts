@@ -33,7 +33,7 @@ import { type File, ioError, writeFully } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { FlushStatistics } from './flush-statistics.ts'
 import type { Identity } from './identity.ts'
-import { LogReader } from './log-reader.ts'
+import { LogReader, MARKER_BYTES } from './log-reader.ts'
 import {
   alignRecord,
   CLR_HEADER_BYTES,
@@ -56,7 +56,6 @@ import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.ts'
 import type { Segments } from './segments.ts'
 
 const BUFFER_BYTES_MAX = 1 << 20
-const MARKER_BYTES = RECORD_HEADER_BYTES + 8
 
 interface Flush {
   readonly promise: Promise<void>

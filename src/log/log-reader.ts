@@ -27,6 +27,8 @@ import { checkSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from './segment
 import type { Segments } from './segments.ts'
 
 const BLOCK_BYTES = 1 << 18
+/** A flush marker: a record header and flushedLsn. */
+export const MARKER_BYTES = RECORD_HEADER_BYTES + 8
 /** How far before the record a block begins when reading backward. */
 const BACKWARD_BYTES = BLOCK_BYTES - (1 << 16)
 
@@ -107,21 +109,36 @@ export class LogReader {
    * persisted without an earlier one.
    */
   findProofBehind(endLsn: Lsn): { lsn: Lsn; durableLsn: Lsn } | undefined {
-    const length = RECORD_HEADER_BYTES + 8
-    for (let lsn = endLsn + 8; lsn + length <= this.#segments.allocatedLsn; lsn += 8) {
+    for (let lsn = endLsn + 8; lsn < this.#segments.allocatedLsn; ) {
       if (lsn % this.#identity.segmentBytes === 0) lsn += SEGMENT_HEADER_BYTES
-      const at = this.#load(lsn, length, false)
+      const at = this.#load(lsn, MARKER_BYTES, false)
       if (at < 0) {
-        lsn = (this.#segments.numberOf(lsn) + 1) * this.#identity.segmentBytes - 8
+        lsn = (this.#segments.numberOf(lsn) + 1) * this.#identity.segmentBytes
         continue
       }
-      if (this.#bytes[at + TYPE] !== RecordType.FLUSH_MARKER || this.#view.getUint32(at, true) !== length) continue
-      const record = this.#validAt(lsn, false)
-      if (record === undefined) continue
-      const durableLsn = flushedLsnOf(record)
-      if (durableLsn > endLsn) return { lsn: asLsn(lsn), durableLsn }
+      const found = this.#likelyMarkerFrom(at)
+      lsn = this.#blockLsn + found
+      if (found + MARKER_BYTES > this.#blockEnd - this.#blockLsn) continue
+      const durableLsn = this.#markerAt(lsn)
+      if (durableLsn !== undefined && durableLsn > endLsn) return { lsn: asLsn(lsn), durableLsn }
+      lsn += 8
     }
     return undefined
+  }
+
+  /** The first place in the block, from `at` on, with the length and type of a flush marker; else where none fits. */
+  #likelyMarkerFrom(at: number): number {
+    const end = this.#blockEnd - this.#blockLsn - MARKER_BYTES
+    for (let i = at; i <= end; i += 8) {
+      if (this.#view.getUint32(i + LENGTH, true) !== MARKER_BYTES) continue
+      if (this.#bytes[i + TYPE] === RecordType.FLUSH_MARKER) return i
+    }
+    return at > end ? at : end + 8 - ((end - at) & 7)
+  }
+
+  #markerAt(lsn: number): Lsn | undefined {
+    const record = this.#validAt(lsn, false)
+    return record === undefined ? undefined : flushedLsnOf(record)
   }
 
   /**

@@ -219,7 +219,7 @@ export class Segments {
   }
 
   #isZeroFrom(file: File, from: number): boolean {
-    const bytes = new Uint8Array(READ_BYTES)
+    const bytes = new Uint8Array(Math.min(READ_BYTES, this.segmentBytes - from))
     for (let at = from; at < this.segmentBytes; at += bytes.length) {
       const count = readFully(file, bytes, 0, Math.min(bytes.length, this.segmentBytes - at), at)
       if (!isZero(bytes, 0, count)) return false

@@ -24,6 +24,7 @@ import { describeSpace, LINK_PAYLOAD_BYTES, redoSpace, SpaceOperation, subjectOf
 import {
   allocatedCountOf,
   bitsPerMapPage,
+  bitsSet,
   FIRST_MAP_PAGE,
   firstClearBit,
   isBitSet,
@@ -109,8 +110,8 @@ export class SpaceManager implements ResourceManager<TransactionEntry> {
     const pages = new Set<PageId>()
     for (let index = 0; index < this.#maps(); index++) {
       const page = this.#buffer.fix(mapPageId(index, pageSize))
-      for (let bit = index === 0 ? 2 : 0; bit < this.#bitsPerMap; bit++) {
-        if (bit !== 1 && isBitSet(view, page, bit)) pages.add(asPageId(index * this.#bitsPerMap + bit))
+      for (const bit of bitsSet(view, page, this.#bitsPerMap)) {
+        if (bit !== 1 && !(index === 0 && bit === 0)) pages.add(asPageId(index * this.#bitsPerMap + bit))
       }
       this.#buffer.unfix(page)
     }

@@ -43,6 +43,16 @@ export function isBitSet(view: DataView, page: number, bit: number): boolean {
   return (view.getUint8(page + BITS + (bit >>> 3)) & (1 << (bit & 7))) !== 0
 }
 
+/** The allocated ones of the first `bitCount` pages of a map, in order. */
+export function bitsSet(view: DataView, page: number, bitCount: number): number[] {
+  const bits: number[] = []
+  for (let bit = 0; bit < bitCount; bit++) {
+    if ((bit & 7) === 0 && view.getUint8(page + BITS + (bit >>> 3)) === 0) bit += 7
+    else if (isBitSet(view, page, bit)) bits.push(bit)
+  }
+  return bits
+}
+
 export function setBit(view: DataView, page: number, bit: number, allocated: boolean): void {
   const at = page + BITS + (bit >>> 3)
   const mask = 1 << (bit & 7)
