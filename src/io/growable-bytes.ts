@@ -10,8 +10,13 @@
  * it: whichever of the two changes a chunk first takes its own copy of that chunk then.
  */
 import { assert } from '../common/assert.ts'
+import { type Digest, digestOfWords } from './digest.ts'
 
 const CHUNK_BYTES = 16_384
+
+/** Digests of chunks that several own and so nobody changes. */
+const digests = new WeakMap<Uint8Array, number>()
+const DIGEST_OF_ZEROS = digestOfWords(new Uint8Array(CHUNK_BYTES))
 
 export class GrowableBytes {
   #chunks: (Uint8Array | undefined)[] = []
@@ -75,6 +80,23 @@ export class GrowableBytes {
     const place = offset % CHUNK_BYTES
     const chunk = this.#own((offset - place) / CHUNK_BYTES)
     chunk[place] = (chunk[place] as number) ^ (1 << bit)
+  }
+
+  /** Adds the content to a digest. Costs little for chunks that were in one before and are shared. */
+  addTo(digest: Digest): void {
+    digest.add(this.#length)
+    const count = Math.ceil(this.#length / CHUNK_BYTES)
+    for (let index = 0; index < count; index++) digest.add(this.#digestOf(index))
+  }
+
+  #digestOf(index: number): number {
+    const chunk = this.#chunks[index]
+    if (chunk === undefined) return DIGEST_OF_ZEROS
+    const known = digests.get(chunk)
+    if (known !== undefined) return known
+    const made = digestOfWords(chunk)
+    if (this.#owned[index] !== true) digests.set(chunk, made)
+    return made
   }
 
   /** The chunk, present and ours alone. */

@@ -12,6 +12,7 @@
  * the later of two writes to one sector survives, the part of the earlier one within it does too.
  */
 import { randomFrom } from '../common/random.ts'
+import type { Digest } from './digest.ts'
 import { GrowableBytes } from './growable-bytes.ts'
 import {
   type PartSurvives,
@@ -95,6 +96,12 @@ export class SimulatedContent {
     const copy = new SimulatedContent(this.live.share(), this.durable.share())
     copy.#pending = this.#pending.slice()
     return copy
+  }
+
+  /** Adds what reads give and what is durable to a digest. */
+  addTo(digest: Digest): void {
+    this.live.addTo(digest)
+    this.durable.addTo(digest)
   }
 
   /** The file as a power cut leaves it: nothing pending, live and durable the same. */

@@ -45,6 +45,7 @@
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { randomFrom } from '../common/random.ts'
+import { Digest } from './digest.ts'
 import type { File, FileSystem, OpenMode } from './file-system.ts'
 import type { Runtime } from './runtime.ts'
 import {
@@ -246,6 +247,16 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
       after.#sequence = this.#sequence
     } else after.#names = this.#names.afterPowerCut(this.#survivalOf(wanted))
     return after
+  }
+
+  /**
+   * A number that two disks share when they hold the same files: the same bytes for reads, the same
+   * durable ones. How often a search meets a state again it tells by it (see digest.ts).
+   */
+  digest(): number {
+    const digest = new Digest()
+    this.#names.addTo(digest)
+    return digest.value
   }
 
   #survivalOf(choice: Exclude<CrashChoice, { mode: 'kill' }>): Survival {

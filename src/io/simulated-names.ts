@@ -8,6 +8,7 @@
  * A name and the bytes behind it become durable apart from each other, in either order: a synced file
  * is lost with its name, and a durable name, a renamed one too, can stand before an empty file.
  */
+import type { Digest } from './digest.ts'
 import { compareNames } from './names.ts'
 import { type PendingChange, type PendingName, type Survival, wholeSurvival } from './simulated-changes.ts'
 import { SimulatedContent } from './simulated-content.ts'
@@ -127,6 +128,16 @@ export class SimulatedNames {
     for (const [name, content] of names) after.#live.set(name, content.afterPowerCut(survival))
     after.#durable = new Map(after.#live)
     return after
+  }
+
+  /** Adds both directories, with all their files, to a digest. */
+  addTo(digest: Digest): void {
+    for (const names of [this.#live, this.#durable]) {
+      for (const name of [...names.keys()].sort(compareNames)) {
+        digest.addText(name)
+        names.get(name)?.addTo(digest)
+      }
+    }
   }
 
   /** Every file that a crash could show, unlinked ones whose unlinking is not durable among them. */
