@@ -5,7 +5,6 @@
 
 import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
 import { compareRanges } from '../src/common/bytes.ts'
-import type { PageId } from '../src/common/ids.ts'
 import type { Trace } from '../src/common/trace.ts'
 import type { Managers } from '../src/database/assemble.ts'
 import { buffer, utf8 } from '../src/database/codecs.ts'
@@ -15,10 +14,10 @@ import { type OpenOptions, settingsOf } from '../src/database/options.ts'
 import type { Table } from '../src/database/table.ts'
 import type { FileSystem } from '../src/io/file-system.ts'
 import { readFully } from '../src/io/file-system.ts'
-import { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
+import { SimulatedFileSystem, type TraceEntry } from '../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../src/io/simulated-runtime.ts'
 import { pageIdOf, pageLsnOf, pageTypeOf } from '../src/page/page.ts'
-import { logProblems, readLog } from './log-scan.ts'
+import { scanLog } from './log-scan.ts'
 import type { Content, TableContent } from './model.ts'
 
 export const PAGE_SIZE = 4096
@@ -132,10 +131,11 @@ export async function readAll(db: Database): Promise<Content> {
   return content
 }
 
-/** What is wrong with a database that has just come up, its content aside. */
+/** What is wrong with a database that has just come up and with its log, the content aside. */
 export function problemsAfterRestart(lab: Lab, disk: SimulatedFileSystem): string[] {
   const { db, managers } = lab
-  const problems = [...pageTableProblems(managers, disk), ...db.check()]
+  const log = scanLog(disk)
+  const problems = [...log.problems, ...pageTableProblems(managers, disk, log), ...db.check()]
   const { transactions, locks } = db.stats()
   if (transactions.active > 0) problems.push(`${transactions.active} transactions are active (I17)`)
   if (managers.table.size > 0) problems.push(`${managers.table.size} transactions have no END (I17)`)
@@ -150,14 +150,13 @@ export function problemsAfterRestart(lab: Lab, disk: SimulatedFileSystem): strin
  * durably holds (I11), and the recLSN of a dirty one is at or below its first change that the disk
  * lacks (I10), as far as the log has been written out.
  */
-export function pageTableProblems(managers: Managers, disk: SimulatedFileSystem): string[] {
+export function pageTableProblems(managers: Managers, disk: SimulatedFileSystem, log = scanLog(disk)): string[] {
   const problems: string[] = []
   const image = disk.crash({ mode: 'none' })
   const file = image.open(DATA_FILE_NAME, 'read')
   const durable = new Uint8Array(PAGE_SIZE)
   const durableView = new DataView(durable.buffer)
   const dirty = new Map(managers.buffer.dirtyPages())
-  const changes = changesByPage(disk)
   const { bytes, view } = managers.buffer
   for (let page = 0; page < bytes.length; page += PAGE_SIZE) {
     if (pageTypeOf(view, page) === 0) continue
@@ -170,7 +169,7 @@ export function pageTableProblems(managers: Managers, disk: SimulatedFileSystem)
         problems.push(`page ${pageId}: clean, but the disk does not durably hold it (I11)`)
       }
     } else {
-      const missing = changes.get(pageId)?.find((lsn) => lsn > pageLsnOf(durableView, 0))
+      const missing = log.changes.get(pageId)?.find((lsn) => lsn > pageLsnOf(durableView, 0))
       if (missing !== undefined && missing < recLsn) {
         problems.push(`page ${pageId}: recLSN ${recLsn}, but the disk lacks the change at ${missing} (I10)`)
       }
@@ -180,31 +179,27 @@ export function pageTableProblems(managers: Managers, disk: SimulatedFileSystem)
   return problems
 }
 
-function changesByPage(disk: SimulatedFileSystem): Map<PageId, number[]> {
-  const changes = new Map<PageId, number[]>()
-  for (const { pageId, lsn, resource } of readLog(disk)) {
-    if (resource === 0) continue
-    const lsns = changes.get(pageId)
-    if (lsns === undefined) changes.set(pageId, [lsn])
-    else lsns.push(lsn)
-  }
-  return changes
-}
-
-/** Restart of what is durable, twice more: the second changes nothing any more (I15); and the log is sound. */
+/**
+ * Restart of what is durable, once more and, if that changes anything, twice: the last changes nothing
+ * any more (I15), and its log is sound.
+ */
 export async function problemsOfRestartingAgain(disk: SimulatedFileSystem, options: Options): Promise<string[]> {
   const second = disk.crash({ mode: 'none' })
-  await restartOnly(second, options)
+  if ((await changesOfRestart(second, options)).length === 0) return []
   const third = second.crash({ mode: 'none' })
-  third.trace = []
-  await restartOnly(third, options)
-  const changes = third.trace.filter(({ operation }) => !HARMLESS.has(operation))
+  const changes = await changesOfRestart(third, options)
   return [
     ...changes.map(
       ({ operation, file, offset }) => `a third restart does a ${operation} of ${file} at ${offset} (I15)`,
     ),
-    ...logProblems(third),
+    ...scanLog(third).problems,
   ]
+}
+
+async function changesOfRestart(disk: SimulatedFileSystem, options: Options): Promise<TraceEntry[]> {
+  disk.trace = []
+  await restartOnly(disk, options)
+  return disk.trace.filter(({ operation }) => !HARMLESS.has(operation))
 }
 
 /** What leaves every byte as it was. A file is opened for creation only to be written. */

@@ -3,7 +3,7 @@
  * transaction through its records, not by asking the engine.
  */
 import { AriesError } from '../src/common/errors.ts'
-import { asLsn, type Lsn } from '../src/common/ids.ts'
+import { asLsn, type Lsn, type PageId } from '../src/common/ids.ts'
 import type { FileSystem } from '../src/io/file-system.ts'
 import { LogReader } from '../src/log/log-reader.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../src/log/log-record.ts'
@@ -37,13 +37,16 @@ function firstReadable(reader: LogReader, segments: Segments, checkpointLsn: Lsn
   return checkpointLsn
 }
 
+/** Shows `visit` all records of the log, oldest first; each holds until the next. */
+export function eachRecord(fileSystem: FileSystem, visit: (record: LogRecordView) => void): void {
+  const reader = readerOf(fileSystem)?.reader
+  for (let record = reader?.next(); record !== undefined; record = reader?.next()) visit(record)
+}
+
 /** All records of the log, oldest first. */
 export function readLog(fileSystem: FileSystem): LogRecordView[] {
-  const found = readerOf(fileSystem)
   const records: LogRecordView[] = []
-  if (found === undefined) return records
-  const { reader } = found
-  for (let record = reader.next(); record !== undefined; record = reader.next()) records.push(record.copy())
+  eachRecord(fileSystem, (record) => records.push(record.copy()))
   return records
 }
 
@@ -55,20 +58,36 @@ interface Followed {
   state: 'running' | 'committed' | 'aborting' | 'ended'
 }
 
-/** What is wrong with the records of this log. */
-export function logProblems(fileSystem: FileSystem): string[] {
+/** What one reading of the log shows. */
+export interface LogScan {
+  /** What is wrong with its records. */
+  readonly problems: readonly string[]
+  /** The LSNs of the records that change each page. */
+  readonly changes: ReadonlyMap<PageId, readonly number[]>
+}
+
+export function scanLog(fileSystem: FileSystem): LogScan {
   const problems: string[] = []
+  const changes = new Map<PageId, number[]>()
   const followed = new Map<number, Followed>()
   let lastLsn = 0
-  for (const record of readLog(fileSystem)) {
-    const say = (what: string): void => {
-      problems.push(`record ${record.lsn} (${RECORD_TYPE_NAMES[record.type]} of transaction ${record.txnId}): ${what}`)
-    }
-    if (record.lsn <= lastLsn) say('LSNs do not rise (I5)')
-    lastLsn = record.lsn
-    if (record.txnId !== 0) follow(record, followed, say)
+  let record: LogRecordView | undefined
+  const say = (what: string): void => {
+    if (record === undefined) return
+    problems.push(`record ${record.lsn} (${RECORD_TYPE_NAMES[record.type]} of transaction ${record.txnId}): ${what}`)
   }
-  return problems
+  eachRecord(fileSystem, (next) => {
+    record = next
+    const { lsn, pageId } = next
+    if (lsn <= lastLsn) say('LSNs do not rise (I5)')
+    lastLsn = lsn
+    if (next.txnId !== 0) follow(next, followed, say)
+    if (next.resource === 0) return
+    const lsns = changes.get(pageId)
+    if (lsns === undefined) changes.set(pageId, [lsn])
+    else lsns.push(lsn)
+  })
+  return { problems, changes }
 }
 
 function follow(record: LogRecordView, all: Map<number, Followed>, say: (what: string) => void): void {

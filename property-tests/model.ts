@@ -56,6 +56,13 @@ export class Model {
     return commit
   }
 
+  /** Runs a flush; when it succeeds, the commits asked for before it began are durable. */
+  async flushing(flush: () => Promise<void>): Promise<void> {
+    const commits = [...this.#commits]
+    await flush()
+    for (const commit of commits) commit.flushed = true
+  }
+
   /** What a transaction with these effects sees under `key`. */
   get(effects: readonly Effect[], table: string, key: string): Uint8Array | undefined {
     for (let i = effects.length - 1; i >= 0; i--) {

@@ -115,7 +115,7 @@ export class Runner {
       case 'checkpoint':
         return this.#start(() => this.#lab.db.checkpoint(), step.wait)
       case 'flush':
-        return this.#start(() => this.#flush(), step.wait)
+        return this.#start(() => this.model.flushing(() => this.#lab.db.flush()), step.wait)
       case 'reopen':
         return this.#reopen()
       case 'crash':
@@ -128,12 +128,6 @@ export class Runner {
       default:
         return this.#takeOf(this.#clients[step.by] as Client, step)
     }
-  }
-
-  async #flush(): Promise<void> {
-    const commits = [...this.model.commits]
-    await this.#lab.db.flush()
-    for (const commit of commits) commit.flushed = true
   }
 
   /** Starts something of the database; waits for it when asked to. */
