@@ -97,16 +97,22 @@ export class OverflowStore {
     return value
   }
 
-  /** The pages of a chain, for the consistency check. */
+  /**
+   * The pages of a chain, for the consistency check.
+   * @throws `PAGE_CORRUPT` when they do not hold the value, in the length that the reference says.
+   */
   pagesOf(ref: ValueRef): PageId[] {
     const pages: PageId[] = []
     let pageId = ref.head
+    let length = 0
     while (pageId !== 0) {
       const page = this.#fixOfChain(pageId, ref, pages.length)
       pages.push(pageId)
       pageId = rightSiblingOf(this.#buffer.view, page)
+      length += dataLengthOf(this.#buffer.view, page)
       this.#buffer.unfix(page)
     }
+    if (length !== ref.valueLength) throw brokenChain(ref.head, ref)
     return pages
   }
 

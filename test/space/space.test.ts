@@ -117,6 +117,10 @@ describe('overflow chains', () => {
     fixture.buffer.unfix(page)
     expect(() => fixture.overflow.readValue(one)).toThrow(/PAGE_CORRUPT/)
     expect(() => fixture.overflow.readValue({ ...two, chainId: two.chainId + 8 })).toThrow(/PAGE_CORRUPT/)
+    for (const valueLength of [9999, 10_001]) {
+      expect(() => fixture.overflow.readValue({ ...two, valueLength })).toThrow(/PAGE_CORRUPT/)
+      expect(() => fixture.overflow.pagesOf({ ...two, valueLength })).toThrow(/PAGE_CORRUPT/)
+    }
   })
 })
 
