@@ -13,6 +13,7 @@ import { MASTER_FILE_NAME, readMaster } from '../src/log/master-record.ts'
 import { segmentName } from '../src/log/segment.ts'
 import { contentOf, keyOf } from './commands/script.ts'
 import { newDisk, openLab, readAll, SEGMENT_BYTES, tableOf } from './lab.ts'
+import { cutLogAt } from './log-cut.ts'
 import { readLog } from './log-scan.ts'
 import { type Content, Model } from './model.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
@@ -61,19 +62,6 @@ async function outcome(disk: SimulatedFileSystem): Promise<Content | string> {
   }
 }
 
-/** Replaces everything from `lsn` on by zeros, as if it had never reached the disk. */
-function cutAt(disk: SimulatedFileSystem, lsn: number, endLsn: number): void {
-  for (let at = lsn; at < endLsn; ) {
-    const number = Math.floor(at / SEGMENT_BYTES)
-    const stop = Math.min(endLsn, (number + 1) * SEGMENT_BYTES)
-    const file = disk.open(segmentName(number), 'write')
-    file.writeAt(new Uint8Array(stop - at), 0, stop - at, at % SEGMENT_BYTES)
-    file.syncBlocking()
-    file.close()
-    at = stop
-  }
-}
-
 function masterOf(disk: SimulatedFileSystem): { checkpointLsn: number; endLsn: number } {
   const file = disk.open(MASTER_FILE_NAME, 'read')
   const master = readMaster(file).records[0]?.master
@@ -98,7 +86,7 @@ describe('a damaged log', () => {
       const place = fc.oneof({ weight: 4, arbitrary: anywhere }, { weight: 1, arbitrary: inCheckpoint })
       const property = fc.asyncProperty(place, async (lsn) => {
         const image = disk.crash({ mode: 'none' })
-        cutAt(image, lsn, endLsn + 4096)
+        cutLogAt(image, lsn, endLsn + 4096)
         const found = await outcome(image)
         if (typeof found === 'string') {
           expect(lsn + ZEROS_MAX < master.endLsn ? ['LOG_CORRUPT'] : REFUSALS).toContain(found)

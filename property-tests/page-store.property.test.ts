@@ -1,0 +1,278 @@
+/**
+ * The buffer manager alone, over its two files on a slow disk, with pages that hold nothing but the LSN
+ * of their last change. While one batch is being written back, pages change and others are evicted; the
+ * machine loses power at any moment, also during the restore that follows.
+ *
+ * After a crash every page is whole (I25, I33), and it has each change but those at or above the recLSN
+ * that the dirty page table gave it at that moment (I10, I11), from which redo could go on.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { BufferManager, FRAMES_MIN } from '../src/buffer/buffer-manager.ts'
+import { DATA_FILE_NAME, DataFile } from '../src/buffer/data-file.ts'
+import { DOUBLE_WRITE_FILE_NAME, DoubleWrite, doubleWriteBytes } from '../src/buffer/double-write.ts'
+import { asLsn, asPageId, type Lsn, type PageId } from '../src/common/ids.ts'
+import { FailStop } from '../src/io/fail-stop.ts'
+import { type FileSystem, writeFully } from '../src/io/file-system.ts'
+import { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../src/io/simulated-runtime.ts'
+import { makeIdentity } from '../src/log/identity.ts'
+import { formatPage, PAGE_HEADER_BYTES, PageType, pageLsnOf, sealPage, setPageLsn } from '../src/page/page.ts'
+import { idle, PAGE_SIZE } from './lab.ts'
+import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
+
+const RUNS = 250
+/** A few more than there are frames, so that the same pages come and go. */
+const PAGES = 12
+const SYNC_MS = 4
+const IDENTITY = makeIdentity(new Uint8Array(16).fill(9), PAGE_SIZE, 65_536)
+/** A log that is durable all the time: it is the pages that are looked at. */
+const LOG_END = asLsn(Number.MAX_SAFE_INTEGER)
+const LOG = { flushedLsn: LOG_END, nextLsn: LOG_END, flushTo: () => undefined, waitDurable: async () => undefined }
+
+type Step =
+  | { readonly do: 'change'; readonly page: number; readonly count: number }
+  | { readonly do: 'writeBack'; readonly whatever: boolean }
+  | { readonly do: 'time'; readonly ms: number }
+  | { readonly do: 'reopen' }
+  | { readonly do: 'crash'; readonly after: number; readonly seed: number; readonly again: number }
+
+const change: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant('change' as const),
+  page: fc.nat(PAGES - 1),
+  count: fc.integer({ min: 1, max: 6 }),
+})
+const writeBack: fc.Arbitrary<Step> = fc.record({ do: fc.constant('writeBack' as const), whatever: fc.boolean() })
+const time: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant('time' as const),
+  ms: fc.integer({ min: 1, max: SYNC_MS }),
+})
+const reopen: fc.Arbitrary<Step> = fc.constant({ do: 'reopen' })
+const crash: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant('crash' as const),
+  after: fc.nat(12),
+  seed: fc.nat(1_000_000),
+  again: fc.nat(4),
+})
+
+/** Steps, `writeBacks` of about twenty of which write in the background. */
+const stepsWith = (writeBacks: number): fc.Arbitrary<Step[]> =>
+  fc.array(
+    fc.oneof(
+      { weight: 11, arbitrary: change },
+      { weight: writeBacks, arbitrary: writeBack },
+      { weight: 2, arbitrary: time },
+      { weight: 1, arbitrary: reopen },
+      { weight: 2, arbitrary: crash },
+    ),
+    { minLength: 4, maxLength: 60, size: 'max' },
+  )
+
+/** With few batches in the background, the copies of one stay in its area while pages go out on demand many times. */
+const steps = fc.oneof(stepsWith(4), stepsWith(1))
+
+/** Makes all of a page tell its LSN, so that no two states of it can be mixed unnoticed. */
+function fill(bytes: Uint8Array, view: DataView, page: number, lsn: Lsn): void {
+  setPageLsn(view, page, lsn)
+  bytes.fill(lsn & 0xff, page + PAGE_HEADER_BYTES, page + PAGE_SIZE)
+}
+
+/** A disk with all pages as of LSN 1, and nothing in the double-write file. */
+function newDisk(): SimulatedFileSystem {
+  const disk = new SimulatedFileSystem()
+  const pages = new Uint8Array(PAGES * PAGE_SIZE)
+  const view = new DataView(pages.buffer)
+  for (let id = 0; id < PAGES; id++) {
+    formatPage(pages, view, id * PAGE_SIZE, PAGE_SIZE, asPageId(id), PageType.LEAF)
+    fill(pages, view, id * PAGE_SIZE, asLsn(1))
+    sealPage(pages, view, id * PAGE_SIZE, PAGE_SIZE, IDENTITY.databaseSeed)
+  }
+  for (const [name, content] of [
+    [DATA_FILE_NAME, pages],
+    [DOUBLE_WRITE_FILE_NAME, new Uint8Array(doubleWriteBytes(PAGE_SIZE))],
+  ] as const) {
+    const file = disk.open(name, 'create')
+    writeFully(file, content, 0, content.length, 0)
+    file.syncBlocking()
+    file.close()
+  }
+  disk.syncDirectory()
+  return disk
+}
+
+interface PageFiles {
+  readonly dataFile: DataFile
+  readonly doubleWrite: DoubleWrite
+}
+
+const openFiles = (disk: FileSystem): PageFiles => ({
+  dataFile: new DataFile(disk.open(DATA_FILE_NAME, 'write'), IDENTITY, PAGES),
+  doubleWrite: new DoubleWrite(disk.open(DOUBLE_WRITE_FILE_NAME, 'write'), IDENTITY),
+})
+
+class Run {
+  #disk = newDisk()
+  #runtime = new SimulatedRuntime(1)
+  #buffer: BufferManager
+  #writing: Promise<unknown> | undefined
+  #armed: Extract<Step, { do: 'crash' }> | undefined
+  #lsn = 1
+  /** The changes of each page, oldest first; what a restart found is the first. */
+  readonly #changes = new Map<PageId, Lsn[]>()
+
+  constructor() {
+    this.#buffer = this.#open(openFiles(this.#disk))
+    for (let id = 0; id < PAGES; id++) this.#changes.set(asPageId(id), [asLsn(1)])
+  }
+
+  #open({ dataFile, doubleWrite }: PageFiles): BufferManager {
+    this.#disk.runtime = this.#runtime
+    this.#disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
+    return new BufferManager(IDENTITY, FRAMES_MIN * PAGE_SIZE, LOG, dataFile, doubleWrite, new FailStop())
+  }
+
+  async take(step: Step): Promise<void> {
+    try {
+      await this.#take(step)
+    } catch (error) {
+      if (!this.#disk.poweredOff) throw error
+    }
+    await idle()
+    if (this.#disk.poweredOff && this.#armed !== undefined) await this.#crash(this.#armed)
+  }
+
+  async #take(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'change':
+        for (let i = 0; i < step.count; i++) this.#change(asPageId((step.page + i) % PAGES))
+        return
+      case 'writeBack':
+        return this.#writeBack(step.whatever)
+      case 'time':
+        return this.#runtime.advance(step.ms)
+      case 'reopen':
+        return this.#reopen()
+      case 'crash':
+        if (step.after === 0) return this.#crash(step)
+        this.#armed ??= step
+        this.#disk.crashAfter(this.#armed.after)
+    }
+  }
+
+  #change(pageId: PageId): void {
+    const { bytes, view } = this.#buffer
+    const page = this.#buffer.fix(pageId)
+    const changes = this.#changes.get(pageId) as Lsn[]
+    expect(pageLsnOf(view, page), `what page ${pageId} is read as`).toBe(changes.at(-1))
+    const lsn = asLsn(++this.#lsn)
+    this.#buffer.markDirty(page, lsn)
+    fill(bytes, view, page, lsn)
+    changes.push(lsn)
+    this.#buffer.unfix(page)
+  }
+
+  /** Begins a batch unless one is under way, as the background does: of old pages, or of the coldest. */
+  #writeBack(whatever: boolean): void {
+    if (this.#writing !== undefined) return
+    const horizon = whatever ? Number.MAX_SAFE_INTEGER : this.#lsn - PAGES
+    const disk = this.#disk
+    const writing = this.#buffer.writeBack(asLsn(Math.max(0, horizon)), FRAMES_MIN / 2)
+    this.#writing = writing
+    const done = (): void => {
+      if (this.#writing === writing) this.#writing = undefined
+    }
+    writing.then(done, (error: unknown) => {
+      done()
+      if (!disk.poweredOff) throw error
+    })
+  }
+
+  async #reopen(): Promise<void> {
+    const all = this.#settle().then(() => this.#buffer.writeAll())
+    let isDone = false
+    const done = (): void => {
+      isDone = true
+    }
+    all.then(done, done)
+    for (; !isDone; await idle()) this.#runtime.advance(SYNC_MS)
+    await all
+    this.#buffer.close()
+    this.#disk = this.#disk.crash({ mode: 'none' })
+    this.#armed = undefined
+    this.#buffer = this.#open(openFiles(this.#disk))
+  }
+
+  async #settle(): Promise<void> {
+    await this.#writing
+  }
+
+  async #crash({ seed, again }: Extract<Step, { do: 'crash' }>): Promise<void> {
+    const recLsns = new Map(this.#buffer.dirtyPages())
+    const old = this.#disk
+    this.#disk = old.crash(seed)
+    old.crashAfter(1)
+    this.#armed = undefined
+    this.#writing = undefined
+    this.#runtime = new SimulatedRuntime(1)
+    if (again > 0) {
+      this.#disk.crashAfter(again)
+      try {
+        this.#restore()
+      } catch (error) {
+        if (!this.#disk.poweredOff) throw error
+      }
+      this.#disk = this.#disk.crash(seed + 1)
+    }
+    const files = this.#restore()
+    this.#verify(files.dataFile, recLsns)
+    this.#disk.crashAfter(Number.POSITIVE_INFINITY)
+    this.#buffer = this.#open(files)
+  }
+
+  /** As a restart begins: what is found is made durable, then torn pages are put back. */
+  #restore(): PageFiles {
+    for (const name of [DATA_FILE_NAME, DOUBLE_WRITE_FILE_NAME]) {
+      const file = this.#disk.open(name, 'write')
+      file.syncBlocking()
+      file.close()
+    }
+    const files = openFiles(this.#disk)
+    files.doubleWrite.restore(files.dataFile)
+    return files
+  }
+
+  /** Takes what the pages show as their states from now on, if they may show it. */
+  #verify(dataFile: DataFile, recLsns: ReadonlyMap<PageId, Lsn>): void {
+    const bytes = new Uint8Array(PAGE_SIZE)
+    const view = new DataView(bytes.buffer)
+    for (const [pageId, changes] of this.#changes) {
+      expect(dataFile.read(pageId, bytes, view, 0), `page ${pageId} is whole (I25, I33)`).toBeUndefined()
+      const found = pageLsnOf(view, 0)
+      const isPure = bytes.subarray(PAGE_HEADER_BYTES).every((byte) => byte === (found & 0xff))
+      expect(isPure, `page ${pageId} is all of one state (I24)`).toBe(true)
+      expect(changes, `page ${pageId} is as it once was`).toContain(found)
+      const recLsn = recLsns.get(pageId) ?? Number.POSITIVE_INFINITY
+      const missing = changes.find((lsn) => lsn > found)
+      const where = `page ${pageId} has ${found}, lacks ${missing}, and redo begins at ${recLsn} (I10, I11)`
+      expect(missing === undefined || missing >= recLsn, where).toBe(true)
+      this.#changes.set(pageId, [found])
+    }
+  }
+}
+
+describe('pages on a slow disk', () => {
+  test(
+    'are whole after a crash, and lack nothing that redo would not bring back',
+    async () => {
+      const property = fc.asyncProperty(steps, async (list) => {
+        const run = new Run()
+        for (const step of list) await run.take(step)
+        await run.take({ do: 'crash', after: 0, seed: list.length, again: 0 })
+      })
+      await checkProperty(property, { numRuns: runsOf(RUNS) }, ([list]) =>
+        list.map((s) => JSON.stringify(s)).join('\n'),
+      )
+    },
+    TIMEOUT_MS,
+  )
+})
