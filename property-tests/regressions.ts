@@ -60,4 +60,20 @@ export const REGRESSIONS: readonly Script[] = [
       { do: 'get', by: 1, table: 0, from: 0 },
     ],
   },
+  // The tests' own: a put that its transaction's abort overtook was counted to the client's next transaction.
+  {
+    frames: 8,
+    checkpointBytes: 65536,
+    steps: [
+      { do: 'put', by: 2, table: 0, from: 0, count: 1, stride: 1, bytes: 3000 },
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 0 },
+      { do: 'commit', by: 2, durability: 'none', wait: false },
+      { do: 'abort', by: 0 },
+      { do: 'commit', by: 0, durability: 'full', wait: false },
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 0 },
+      { do: 'flush', wait: false },
+      { do: 'put', by: 0, table: 1, from: 0, count: 1, stride: 1, bytes: 0 },
+      { do: 'savepoint', by: 0 },
+    ],
+  },
 ]

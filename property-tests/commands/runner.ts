@@ -23,19 +23,21 @@ import {
 import { type Commit, type Effect, Model } from '../model.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, contentOf, keyOf, type Script, type Step, TABLES } from './script.ts'
 
-/** One client: its open transaction and what that has done. */
-class Client {
-  tx: Transaction | undefined
-  effects: Effect[] = []
-  savepoints: { readonly savepoint: Savepoint; readonly length: number }[] = []
-  /** Its operation under way. */
-  busy = false
+/** An open transaction and what it has done. An operation that outlives it writes here, and nobody reads it. */
+class Session {
+  readonly tx: Transaction
+  readonly effects: Effect[] = []
+  readonly savepoints: { readonly savepoint: Savepoint; readonly length: number }[] = []
+  /** An operation is under way. */
+  isBusy = false
 
-  reset(): void {
-    this.tx = undefined
-    this.effects = []
-    this.savepoints = []
+  constructor(tx: Transaction) {
+    this.tx = tx
   }
+}
+
+interface Client {
+  session: Session | undefined
 }
 
 type ClientStep = Extract<Step, { by: number }>
@@ -87,7 +89,7 @@ export class Runner {
   /** Operations of an engine that died never end. */
   #newClients(): void {
     this.#pending = new Set()
-    this.#clients = Array.from({ length: CLIENTS }, () => new Client())
+    this.#clients = Array.from({ length: CLIENTS }, () => ({ session: undefined }))
   }
 
   async #step(step: Step): Promise<void> {
@@ -147,61 +149,68 @@ export class Runner {
 
   /** Does a client's step as far as it goes without waiting for another client. */
   async #takeOf(client: Client, step: ClientStep): Promise<void> {
-    if (client.busy && step.do !== 'abort') return
+    if (client.session?.isBusy === true && step.do !== 'abort') return
     const { disk } = this
-    client.busy = true
-    const running = this.#operate(client, step)
-      .catch((error: unknown) => {
-        if (disk.poweredOff) return
-        if (!AriesError.is(error)) this.#failure ??= error
-        else if (error.code === 'TX_LOCK_TIMEOUT') this.counts.timeouts++
-        else if (ENDING.has(error.code)) {
-          if (error.code === 'TX_DEADLOCK') this.counts.deadlocks++
-          this.model.version++
-          client.reset()
-        } else if (!EXPECTED.has(error.code)) this.#failure ??= error
-      })
-      .finally(() => {
-        client.busy = false
-      })
+    const running = this.#operate(client, step).catch((error: unknown) => {
+      if (disk.poweredOff) return
+      if (!AriesError.is(error)) this.#failure ??= error
+      else if (error.code === 'TX_LOCK_TIMEOUT') this.counts.timeouts++
+      else if (ENDING.has(error.code)) {
+        if (error.code === 'TX_DEADLOCK') this.counts.deadlocks++
+        this.model.version++
+      } else if (!EXPECTED.has(error.code)) this.#failure ??= error
+    })
     this.#track(running)
     if (step.do !== 'commit' || step.wait) await idle()
   }
 
   async #operate(client: Client, step: ClientStep): Promise<void> {
-    client.tx ??= this.#lab.db.begin()
-    const { tx } = client
+    client.session ??= new Session(this.#lab.db.begin())
+    const { session } = client
+    if (step.do === 'commit' || step.do === 'abort') client.session = undefined
+    session.isBusy = true
+    try {
+      await this.#operateIn(session, step)
+    } catch (error) {
+      if (AriesError.is(error) && ENDING.has(error.code) && client.session === session) client.session = undefined
+      throw error
+    } finally {
+      session.isBusy = false
+    }
+  }
+
+  async #operateIn(session: Session, step: ClientStep): Promise<void> {
+    const { tx } = session
     switch (step.do) {
       case 'put':
       case 'delete':
         for (let i = 0; i < step.count; i++) {
-          await this.#write(client, tx, step, keyOf(step.table, step.from + i * step.stride))
+          await this.#write(session, step, keyOf(step.table, step.from + i * step.stride))
         }
         return
       case 'get':
-        return this.#get(client, tx, step.table, keyOf(step.table, step.from))
+        return this.#get(session, step.table, keyOf(step.table, step.from))
       case 'range':
-        return this.#range(client, tx, step)
+        return this.#range(session, step)
       case 'clear':
-        return this.#clear(client, tx, step)
+        return this.#clear(session, step)
       case 'create':
         await tx.createTable(this.#table(step.table))
-        return this.#did(client, { kind: 'create', table: TABLES[step.table] as string })
+        return this.#did(session, { kind: 'create', table: TABLES[step.table] as string })
       case 'drop':
         await tx.dropTable(this.#table(step.table))
-        return this.#did(client, { kind: 'drop', table: TABLES[step.table] as string })
+        return this.#did(session, { kind: 'drop', table: TABLES[step.table] as string })
       case 'savepoint':
-        client.savepoints.push({ savepoint: await tx.savepoint(), length: client.effects.length })
+        session.savepoints.push({ savepoint: await tx.savepoint(), length: session.effects.length })
         return
       case 'rollbackTo':
-        return this.#rollbackTo(client, tx, step.index)
+        return this.#rollbackTo(session, step.index)
       case 'abort':
-        client.reset()
         await tx.abort()
         this.model.version++
         return
       default:
-        return this.#commit(client, tx, step)
+        return this.#commit(session, step)
     }
   }
 
@@ -209,28 +218,28 @@ export class Runner {
     return tableOf(this.#lab.db, TABLES[table] as string)
   }
 
-  #did(client: Client, effect: Effect): void {
-    client.effects.push(effect)
+  #did(session: Session, effect: Effect): void {
+    session.effects.push(effect)
     this.model.version++
   }
 
-  async #write(client: Client, tx: Transaction, step: Extract<Step, { stride: number }>, key: string): Promise<void> {
+  async #write(session: Session, step: Extract<Step, { stride: number }>, key: string): Promise<void> {
     const table = TABLES[step.table] as string
     if (step.do === 'put') {
       const value = contentOf(++this.#serial, step.bytes)
-      await tx.put(this.#table(step.table), key, value)
-      return this.#did(client, { kind: 'put', table, key, value })
+      await session.tx.put(this.#table(step.table), key, value)
+      return this.#did(session, { kind: 'put', table, key, value })
     }
-    const existed = await tx.delete(this.#table(step.table), key)
-    const expected = this.model.get(client.effects, table, key) !== undefined
+    const existed = await session.tx.delete(this.#table(step.table), key)
+    const expected = this.model.get(session.effects, table, key) !== undefined
     if (existed !== expected) throw new Error(`delete of ${key} found ${existed ? 'something' : 'nothing'}`)
-    if (existed) this.#did(client, { kind: 'delete', table, key })
+    if (existed) this.#did(session, { kind: 'delete', table, key })
   }
 
-  async #get(client: Client, tx: Transaction, table: number, key: string): Promise<void> {
-    const found = await tx.get(this.#table(table), key)
+  async #get(session: Session, table: number, key: string): Promise<void> {
+    const found = await session.tx.get(this.#table(table), key)
     this.#checkDurable(TABLES[table] as string, key)
-    const expected = this.model.get(client.effects, TABLES[table] as string, key)
+    const expected = this.model.get(session.effects, TABLES[table] as string, key)
     const equal =
       found === undefined || expected === undefined ? found === expected : compareBytes(found, expected) === 0
     if (!equal)
@@ -248,15 +257,15 @@ export class Runner {
   }
 
   /** Without key-range locks others may add keys while a range waits, so only undisturbed ones are compared. */
-  async #range(client: Client, tx: Transaction, step: Extract<Step, { do: 'range' }>): Promise<void> {
+  async #range(session: Session, step: Extract<Step, { do: 'range' }>): Promise<void> {
     const { version } = this.model
     const start = keyOf(step.table, step.from)
     const bound = step.reverse ? { lte: start } : { gte: start }
     const found: string[] = []
-    const rows = tx.range(this.#table(step.table), { ...bound, reverse: step.reverse, limit: step.limit })
+    const rows = session.tx.range(this.#table(step.table), { ...bound, reverse: step.reverse, limit: step.limit })
     for await (const [key] of rows) found.push(key)
     if (this.model.version !== version) return
-    const seen = this.model.table(client.effects, TABLES[step.table] as string) ?? new Map<string, Uint8Array>()
+    const seen = this.model.table(session.effects, TABLES[step.table] as string) ?? new Map<string, Uint8Array>()
     const keys = [...seen.keys()].filter((key) => (step.reverse ? key <= start : key >= start)).sort(compareKeys)
     if (step.reverse) keys.reverse()
     const expected = keys.slice(0, step.limit)
@@ -265,40 +274,39 @@ export class Runner {
   }
 
   /** A clear that fails on the way has removed some keys; a savepoint takes them back. */
-  async #clear(client: Client, tx: Transaction, step: Extract<Step, { do: 'clear' }>): Promise<void> {
+  async #clear(session: Session, step: Extract<Step, { do: 'clear' }>): Promise<void> {
     const table = TABLES[step.table] as string
     const [low, high] = [keyOf(step.table, step.from), keyOf(step.table, step.to)].sort(compareKeys) as [string, string]
-    const savepoint = await tx.savepoint()
+    const savepoint = await session.tx.savepoint()
     const { version } = this.model
     try {
-      await tx.clear(this.#table(step.table), { gte: low, lte: high })
+      await session.tx.clear(this.#table(step.table), { gte: low, lte: high })
     } catch (error) {
-      if (tx.isActive) await tx.rollbackTo(savepoint)
+      if (session.tx.isActive) await session.tx.rollbackTo(savepoint)
       throw error
     }
     if (this.model.version !== version) {
-      await tx.rollbackTo(savepoint)
+      await session.tx.rollbackTo(savepoint)
       return
     }
-    for (const key of this.model.table(client.effects, table)?.keys() ?? []) {
-      if (key >= low && key <= high) this.#did(client, { kind: 'delete', table, key })
+    for (const key of this.model.table(session.effects, table)?.keys() ?? []) {
+      if (key >= low && key <= high) this.#did(session, { kind: 'delete', table, key })
     }
   }
 
-  async #rollbackTo(client: Client, tx: Transaction, index: number): Promise<void> {
-    const mark = client.savepoints[index % Math.max(1, client.savepoints.length)]
+  async #rollbackTo(session: Session, index: number): Promise<void> {
+    const mark = session.savepoints[index % Math.max(1, session.savepoints.length)]
     if (mark === undefined) return
-    await tx.rollbackTo(mark.savepoint)
-    client.effects.length = mark.length
-    client.savepoints.length = client.savepoints.indexOf(mark) + 1
+    await session.tx.rollbackTo(mark.savepoint)
+    session.effects.length = mark.length
+    session.savepoints.length = session.savepoints.indexOf(mark) + 1
     this.model.version++
   }
 
-  async #commit(client: Client, tx: Transaction, step: Extract<Step, { do: 'commit' }>): Promise<void> {
-    const committed = tx.commit({ durability: step.durability })
-    const commit = this.model.commit(client.effects, step.durability)
+  async #commit(session: Session, step: Extract<Step, { do: 'commit' }>): Promise<void> {
+    const committed = session.tx.commit({ durability: step.durability })
+    const commit = this.model.commit(session.effects, step.durability)
     this.#endLsns.set(commit, this.#lab.managers.log.nextLsn)
-    client.reset()
     await committed
     commit.acknowledged = true
     this.counts.commits++
