@@ -118,7 +118,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     this.#doubleWrite?.completed(sequence)`,
     replace: `    this.#doubleWrite?.completed(sequence)
     await this.#orFail(this.#dataFile.sync())`,
-    first: 'crash.property.test.ts',
+    first: 'page-store.property.test.ts',
   },
   {
     name: 'pages-not-synced-in-place',
@@ -161,7 +161,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     file: DOUBLE_WRITE,
     find: 'if (batch.sequence > completed) this',
     replace: 'if (batch.sequence > 0) this',
-    first: 'crash.property.test.ts',
+    first: 'page-store.property.test.ts',
   },
   {
     name: 'double-write-numbers-start-over',
@@ -171,7 +171,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     file: DOUBLE_WRITE,
     find: 'this.#lastSequence = Math.max(0, ...this.#found.map((batch) => batch.sequence))',
     replace: 'this.#lastSequence = 0',
-    first: 'crash.property.test.ts',
+    first: 'page-store.property.test.ts',
   },
   {
     name: 'double-write-never-restored',
@@ -189,7 +189,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     file: DOUBLE_WRITE,
     find: 'if (restored.length > 0) dataFile.syncBlocking()',
     replace: '',
-    first: 'crash.property.test.ts',
+    first: 'page-store.property.test.ts',
   },
   {
     name: 'page-checksum-not-verified',
@@ -198,7 +198,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     file: DATA_FILE,
     find: 'if (count === pageSize && isPageValid(bytes, view, page, pageSize, pageId, databaseSeed)) return undefined',
     replace: 'if (count === pageSize && !isZero(bytes, page, page + pageSize)) return undefined',
-    first: 'crash.property.test.ts',
+    first: 'page-store.property.test.ts',
   },
   {
     name: 'data-file-length-not-durable',

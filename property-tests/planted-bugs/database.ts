@@ -87,6 +87,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     file: DATABASE,
     find: 'await managers.transactions.settled()',
     replace: '',
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'get-takes-no-lock',
@@ -95,6 +96,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     file: TRANSACTION,
     find: 'const wait = this.#lock(tree, bytes, mode)',
     replace: 'const wait = mode === LockMode.X ? this.#lock(tree, bytes, mode) : undefined',
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'delete-takes-shared-lock',
@@ -105,6 +107,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
       if (wait !== undefined) return this.#wait(wait, () => this.#delete(table, key))`,
     replace: `const wait = this.#lock(tree, bytes, LockMode.S)
       if (wait !== undefined) return this.#wait(wait, () => this.#delete(table, key))`,
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'table-dropped-under-its-users',
@@ -115,6 +118,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
     replace: `const tree = await this.#treeOf(table.name, LockMode.IX)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'dropped-table-still-known',
@@ -123,6 +127,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     file: TRANSACTION,
     find: 'this.#trees.delete(table.name)',
     replace: '',
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'rolled-back-table-still-known',
@@ -132,16 +137,17 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     find: `      this.#forgetTrees()
 `,
     replace: '',
+    first: 'isolation.property.test.ts',
   },
   {
-    name: 'lock-granted-after-the-end',
+    name: 'abort-leaves-its-wait',
     invariant: 'I17',
     sentence:
-      'An operation that had waited goes on after its transaction ended, and takes a lock that nobody gives back.',
-    file: TRANSACTION,
-    find: `    this.#checkActive()
-    return this.#store.locks.acquire`,
-    replace: '    return this.#store.locks.acquire',
+      'An abort does not end the wait of an operation of its own, which later gets a lock that nobody gives back.',
+    file: 'src/txn/transaction-manager.ts',
+    find: "this.#locks.cancelWait(owner, transaction.cause ?? closedError('it was aborted'))",
+    replace: '',
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'range-passes-over-uncommitted-deletes',
@@ -155,14 +161,16 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
         continue
       }
       const wait = this.#lock(tree, walk.key)`,
+    first: 'isolation.property.test.ts',
   },
   {
-    name: 'range-not-renewed-after-wait',
+    name: 'range-passes-over-what-it-waited-for',
     invariant: 'I18',
-    sentence: 'A range that waited for a lock shows the row it had found before, which may be gone or another one.',
+    sentence: 'A range that waited for the lock of a row goes on behind it, and leaves the row out.',
     file: LOCKED_WALK,
     find: 'else if (this.#hasWaited) this.#isOpen = walk.renew()',
-    replace: '',
+    replace: 'else if (this.#hasWaited) this.#isOpen = walk.next()',
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'short-write-ignored',

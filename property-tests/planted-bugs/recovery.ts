@@ -90,6 +90,7 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     file: UNDO,
     find: 'entry.undoNextLsn > found.undoNextLsn',
     replace: 'entry.undoNextLsn < found.undoNextLsn',
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'rollback-room-not-reserved',

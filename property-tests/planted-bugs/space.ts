@@ -21,7 +21,7 @@ export const SPACE_BUGS: readonly PlantedBug[] = [
     file: SPACE_LOG,
     find: 'return { operation: SpaceOperation.ALLOCATE, pageId, payload }',
     replace: 'return { operation: SpaceOperation.FREE, pageId, payload }',
-    first: 'crash.property.test.ts',
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'allocation-sets-next-bit',
@@ -56,6 +56,7 @@ export const SPACE_BUGS: readonly PlantedBug[] = [
     file: OVERFLOW,
     find: 'this.#link(entry, headPage, first, pageId)',
     replace: 'void first',
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'chain-loses-last-page',
@@ -83,6 +84,6 @@ export const SPACE_BUGS: readonly PlantedBug[] = [
     file: OVERFLOW,
     find: 'if (!isOfChain(buffer.view, headPage, head, chainId)) return true',
     replace: '',
-    first: 'crash.property.test.ts',
+    first: 'any-tail.property.test.ts',
   },
 ]

@@ -49,6 +49,7 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     find: "transaction.state = 'rolling-back'",
     replace: `transaction.state = 'rolling-back'
     this.#locks.releaseAll(owner)`,
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'savepoint-releases-locks',
@@ -60,6 +61,7 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     replace: `      await this.#undoSliced(entry, mark.lsn)
       this.#locks.releaseAll(transaction.owner)
     } catch`,
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'reader-keeps-its-locks',
@@ -71,6 +73,7 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     replace: `      this.statistics.readOnly++
       transaction.state = 'committed'
       this.#active.delete(transaction.txnId)`,
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'savepoint-undoes-too-much',
@@ -103,6 +106,7 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     replace: `      throw error
     }
     if (pending.length < mark.pendingCount) return`,
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'savepoint-keeps-pending-chain',
@@ -118,6 +122,7 @@ export const TXN_BUGS: readonly PlantedBug[] = [
   }
 
   /**`,
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'pending-action-not-resumed',
@@ -154,6 +159,7 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     file: PENDING_ACTIONS,
     find: 'if (!done.has(lsn))',
     replace: 'if (lsn !== NULL_LSN)',
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'transaction-number-used-twice',

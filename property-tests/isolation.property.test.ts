@@ -1,0 +1,354 @@
+/**
+ * Many clients on few rows, without crashes: strict two-phase locking seen from outside (I21). Whoever
+ * reads sees what is committed and his own changes, and what he has read stays so until he ends, whatever
+ * others commit, roll back, or roll back to a savepoint meanwhile. Locks belong to open transactions only
+ * (I17). Rollbacks may be so long that they take several turns, and syncs may take time.
+ *
+ * In the end the database is closed while all this is under way: everything comes to its end, what was
+ * acknowledged is there, and the next open has nothing to recover.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { compareBytes } from '../src/common/bytes.ts'
+import { AriesError } from '../src/common/errors.ts'
+import type { Savepoint, Transaction } from '../src/database/transaction.ts'
+import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
+import type { Durability } from '../src/txn/transaction-manager.ts'
+import { contentOf, keyOf } from './commands/script.ts'
+import { drive, idle, type Lab, newDisk, openLab, readAll, tableOf } from './lab.ts'
+import { type Effect, Model } from './model.ts'
+import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
+
+const RUNS = 200
+const CLIENTS = 4
+const TABLES = ['a', 'b'] as const
+const ROWS = 5
+/** More changes than one turn of a rollback undoes. */
+const MANY = 600
+const SYNC_MS = 3
+
+/** `hasty`: the next step follows before anything that this one has set off can go on. */
+type Step = { readonly by: number; readonly hasty?: boolean } & (
+  | { readonly do: 'get' | 'put' | 'delete'; readonly table: number; readonly row: number }
+  | { readonly do: 'range'; readonly table: number; readonly reverse: boolean; readonly forUpdate: boolean }
+  | { readonly do: 'fill' | 'clear' | 'create' | 'drop'; readonly table: number }
+  | { readonly do: 'savepoint' | 'rollbackTo' | 'abort' | 'time' }
+  | { readonly do: 'commit'; readonly durability: Durability }
+)
+
+const by = fc.nat(CLIENTS - 1)
+const table = fc.constantFrom(0, 0, 1)
+const row = fc.nat(ROWS - 1)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ do: fc.constantFrom('get', 'put', 'put', 'delete'), by, table, row }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('range' as const),
+      by,
+      table,
+      reverse: fc.boolean(),
+      forUpdate: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('fill', 'clear', 'create', 'drop', 'drop'), by, table }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('savepoint', 'rollbackTo', 'abort', 'time'), by }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('commit' as const),
+      by,
+      durability: fc.constantFrom('full', 'lazy', 'none'),
+    }),
+  },
+)
+const hasty = fc.constantFrom(false, false, false, true)
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.tuple(step, hasty).map(([each, isHasty]) => (isHasty ? { ...each, hasty: true } : each)),
+  { minLength: 3, maxLength: 60, size: 'max' },
+)
+
+/** Errors that have ended the transaction, and those it gets over. */
+const ENDING = new Set(['TX_DEADLOCK', 'TX_CLOSED', 'DB_CLOSED'])
+const PASSING = new Set(['TX_LOCK_TIMEOUT', 'TABLE_EXISTS', 'TABLE_NOT_FOUND', 'TX_BUSY'])
+
+type Seen = Uint8Array | undefined
+const isSame = (a: Seen, b: Seen): boolean => (a === undefined || b === undefined ? a === b : compareBytes(a, b) === 0)
+const shown = (value: Seen): string => (value === undefined ? 'nothing' : `the bytes ${value.join(' ')}`)
+
+/** An open transaction: what it has done, and what it has read that others must leave alone. */
+class Session {
+  readonly tx: Transaction
+  readonly effects: Effect[] = []
+  readonly savepoints: { readonly savepoint: Savepoint; readonly length: number }[] = []
+  readonly read = new Map<string, { readonly table: string; readonly key: string; readonly value: Seen }>()
+
+  constructor(tx: Transaction) {
+    this.tx = tx
+  }
+}
+
+interface Client {
+  session: Session | undefined
+  /** An operation is under way. */
+  busy: boolean
+}
+
+class Run {
+  readonly #disk: SimulatedFileSystem
+  readonly #lab: Lab
+  readonly #model = new Model()
+  readonly #clients: Client[] = Array.from({ length: CLIENTS }, () => ({ session: undefined, busy: false }))
+  readonly #underWay = new Set<Promise<void>>()
+  /** Transactions that have begun, until the operation that ends them has ended itself. */
+  readonly #open = new Set<number>()
+  readonly #gone = new Map<string, number>()
+  #serial = 0
+  #failure: unknown
+
+  constructor(disk: SimulatedFileSystem, lab: Lab, isSlow: boolean) {
+    this.#disk = disk
+    this.#lab = lab
+    disk.runtime = lab.runtime
+    if (isSlow) disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
+  }
+
+  async take(each: Step): Promise<void> {
+    if (each.do === 'time') this.#lab.runtime.advance(SYNC_MS)
+    else this.#start(this.#clients[each.by] as Client, each)
+    if (each.hasty === true) return
+    await idle()
+    if (this.#failure !== undefined) throw this.#failure
+    this.#checkOwners()
+  }
+
+  #start(client: Client, each: Step): void {
+    if (client.busy && each.do !== 'abort') return
+    client.busy = true
+    const session = client.session ?? this.#begin(client)
+    if (each.do === 'commit' || each.do === 'abort') client.session = undefined
+    const running = this.#operate(session, each)
+      .catch((error: unknown) => {
+        if (!AriesError.is(error)) this.#failure ??= error
+        else if (ENDING.has(error.code)) this.#ended(client, session)
+        else if (error.code === 'TX_BUSY') client.session ??= session
+        else if (!PASSING.has(error.code)) this.#failure ??= error
+      })
+      .finally(() => {
+        client.busy = false
+      })
+    this.#underWay.add(running)
+    void running.then(() => this.#underWay.delete(running))
+  }
+
+  #begin(client: Client): Session {
+    const session = new Session(this.#lab.db.begin())
+    this.#open.add(session.tx.id)
+    client.session = session
+    return session
+  }
+
+  #ended(client: Client, session: Session): void {
+    if (client.session === session) client.session = undefined
+    this.#open.delete(session.tx.id)
+  }
+
+  /** Nobody holds a lock but open transactions (I17). */
+  #checkOwners(): void {
+    for (const { holders, waiters } of this.#lab.managers.locks.snapshot()) {
+      for (const { txnId } of [...holders, ...waiters]) {
+        if (!this.#open.has(txnId)) throw new Error(`transaction ${txnId} has ended and has a lock (I17)`)
+      }
+    }
+  }
+
+  async #operate(session: Session, each: Step): Promise<void> {
+    const { tx } = session
+    switch (each.do) {
+      case 'get':
+        return this.#get(session, TABLES[each.table] as string, keyOf(0, each.row))
+      case 'put':
+        return this.#put(session, TABLES[each.table] as string, keyOf(0, each.row))
+      case 'delete':
+        return this.#delete(session, TABLES[each.table] as string, keyOf(0, each.row))
+      case 'range':
+        return this.#range(session, each)
+      case 'fill':
+        for (let i = 0; i < MANY; i++) await this.#put(session, TABLES[each.table] as string, keyOf(0, i % 200))
+        return
+      case 'clear':
+        return this.#clear(session, TABLES[each.table] as string)
+      case 'create':
+      case 'drop':
+        return this.#createOrDrop(session, each.do, TABLES[each.table] as string)
+      case 'savepoint':
+        session.savepoints.push({ savepoint: await tx.savepoint(), length: session.effects.length })
+        return
+      case 'rollbackTo':
+        return this.#rollbackTo(session)
+      case 'commit':
+        return this.#commit(session, each.durability)
+      case 'abort':
+        await tx.abort()
+        this.#open.delete(tx.id)
+        this.#model.version++
+    }
+  }
+
+  #did(session: Session, effect: Effect): void {
+    session.effects.push(effect)
+    this.#model.version++
+  }
+
+  #noteRead(session: Session, table: string, key: string, value: Seen): void {
+    const expected = this.#model.get(session.effects, table, key)
+    if (!isSame(value, expected))
+      throw new Error(
+        `transaction ${session.tx.id} reads ${shown(value)} as ${key} of ${table}, not ${shown(expected)}`,
+      )
+    session.read.set(`${table} ${key}`, { table, key, value })
+  }
+
+  async #get(session: Session, table: string, key: string): Promise<void> {
+    this.#noteRead(session, table, key, await session.tx.get(tableOf(this.#lab.db, table), key))
+  }
+
+  async #put(session: Session, table: string, key: string): Promise<void> {
+    const value = contentOf(++this.#serial, 8)
+    await session.tx.put(tableOf(this.#lab.db, table), key, value)
+    this.#did(session, { kind: 'put', table, key, value })
+    session.read.set(`${table} ${key}`, { table, key, value })
+  }
+
+  async #delete(session: Session, table: string, key: string): Promise<void> {
+    const existed = await session.tx.delete(tableOf(this.#lab.db, table), key)
+    const expected = this.#model.get(session.effects, table, key) !== undefined
+    if (existed !== expected) throw new Error(`delete of ${key} found ${existed ? 'something' : 'nothing'}`)
+    if (existed) this.#did(session, { kind: 'delete', table, key })
+    session.read.set(`${table} ${key}`, { table, key, value: undefined })
+  }
+
+  /** New rows may appear while a range waits, but what is there all the time is shown. */
+  async #range(session: Session, { table, reverse, forUpdate }: Extract<Step, { do: 'range' }>): Promise<void> {
+    const name = TABLES[table] as string
+    const { version } = this.#model
+    const before = this.#keysOf(session, name)
+    const found: string[] = []
+    for await (const [key, value] of session.tx.range(tableOf(this.#lab.db, name), { reverse, forUpdate })) {
+      found.push(key)
+      this.#noteRead(session, name, key, value)
+    }
+    const isQuiet = this.#model.version === version
+    const stays = (key: string): boolean =>
+      isQuiet || Math.max(this.#goneAt(name), this.#goneAt(`${name} ${key}`)) <= version
+    const missing = this.#keysOf(session, name).find(
+      (key) => before.includes(key) && stays(key) && !found.includes(key),
+    )
+    if (missing !== undefined) throw new Error(`a range shows ${found.join()}, and not ${missing}, which is there`)
+    const inOrder = [...found].sort()
+    if (reverse) inOrder.reverse()
+    expect(found, 'a range is in order').toEqual(inOrder)
+  }
+
+  #keysOf(session: Session, table: string): string[] {
+    return [...(this.#model.table(session.effects, table)?.keys() ?? [])]
+  }
+
+  /** When a table or a row was last removed by a commit. */
+  #goneAt(name: string): number {
+    return this.#gone.get(name) ?? -1
+  }
+
+  async #clear(session: Session, table: string): Promise<void> {
+    const savepoint = await session.tx.savepoint()
+    const { version } = this.#model
+    const undo = async (): Promise<void> => session.tx.rollbackTo(savepoint)
+    try {
+      await session.tx.clear(tableOf(this.#lab.db, table))
+    } catch (error) {
+      if (session.tx.isActive) await undo()
+      throw error
+    }
+    if (this.#model.version !== version) return undo()
+    for (const key of this.#model.table(session.effects, table)?.keys() ?? []) {
+      this.#did(session, { kind: 'delete', table, key })
+      session.read.set(`${table} ${key}`, { table, key, value: undefined })
+    }
+  }
+
+  async #createOrDrop(session: Session, kind: 'create' | 'drop', table: string): Promise<void> {
+    const handle = tableOf(this.#lab.db, table)
+    await (kind === 'create' ? session.tx.createTable(handle) : session.tx.dropTable(handle))
+    this.#did(session, { kind, table })
+    for (const [name, read] of session.read) if (read.table === table) session.read.delete(name)
+  }
+
+  async #rollbackTo(session: Session): Promise<void> {
+    const mark = session.savepoints.pop()
+    if (mark === undefined) return
+    const taken = session.effects.slice(mark.length)
+    await session.tx.rollbackTo(mark.savepoint)
+    session.effects.length = mark.length
+    this.#model.version++
+    for (const effect of taken) {
+      if ('key' in effect) this.#reread(session, effect.table, effect.key)
+      else
+        for (const { table, key } of session.read.values())
+          if (table === effect.table) this.#reread(session, table, key)
+    }
+  }
+
+  /** What a transaction has locked it may count on, also once its own change of it is undone. */
+  #reread(session: Session, table: string, key: string): void {
+    session.read.set(`${table} ${key}`, { table, key, value: this.#model.get(session.effects, table, key) })
+  }
+
+  async #commit(session: Session, durability: Durability): Promise<void> {
+    const { tx, effects, read } = session
+    const committed = tx.commit({ durability })
+    for (const { table, key, value } of tx.isActive ? [] : read.values()) {
+      if (!isSame(value, this.#model.get(effects, table, key)))
+        throw new Error(`transaction ${tx.id} had read ${shown(value)} as ${key} of ${table}, and others changed it`)
+    }
+    const commit = tx.isActive ? undefined : this.#model.commit(effects, durability)
+    for (const effect of commit?.effects ?? []) {
+      if (effect.kind === 'delete') this.#gone.set(`${effect.table} ${effect.key}`, this.#model.version)
+      if (effect.kind === 'drop') this.#gone.set(effect.table, this.#model.version)
+    }
+    await committed
+    if (commit !== undefined) commit.acknowledged = true
+    this.#open.delete(tx.id)
+  }
+
+  /** Closes in the middle of it all. */
+  async finish(): Promise<void> {
+    const { db, runtime, managers } = this.#lab
+    await drive(runtime, db.close())
+    await drive(runtime, Promise.all(this.#underWay))
+    if (this.#failure !== undefined) throw this.#failure
+    expect(managers.locks.stats, 'locks after the close (I17)').toMatchObject({ held: 0, waiting: 0 })
+    const lab = await openLab(this.#disk.crash({ mode: 'none' }))
+    expect(lab.db.recovery.wasNeeded, 'restart after a close').toBe(false)
+    const { length } = this.#model.commits
+    expect(this.#model.problemOf(await readAll(lab.db), length)).toBeUndefined()
+    expect(lab.db.check()).toEqual([])
+  }
+}
+
+describe('many clients on few rows', () => {
+  test(
+    'see what is committed, and what they have seen stays so',
+    async () => {
+      const property = fc.asyncProperty(steps, fc.boolean(), async (list, isSlow) => {
+        const disk = await newDisk()
+        const run = new Run(disk, await openLab(disk, { frames: 64 }), isSlow)
+        for (const each of list) await run.take(each)
+        await run.finish()
+      })
+      const printed = ([list, isSlow]: [Step[], boolean]): string =>
+        [`slow: ${isSlow}`, ...list.map((each) => JSON.stringify(each))].join('\n')
+      await checkProperty(property, { numRuns: runsOf(RUNS) }, printed)
+    },
+    TIMEOUT_MS,
+  )
+})
