@@ -76,4 +76,21 @@ export const REGRESSIONS: readonly Script[] = [
       { do: 'savepoint', by: 0 },
     ],
   },
+  // The tests' own: a rollback that went on in memory after its engine's crash counted as a second undo.
+  {
+    frames: 8,
+    checkpointBytes: 65536,
+    steps: [
+      { do: 'put', by: 0, table: 0, from: 0, count: 10, stride: 1, bytes: 3000 },
+      { do: 'put', by: 0, table: 0, from: 5, count: 16, stride: 1, bytes: 660 },
+      { do: 'commit', by: 0, durability: 'full', wait: false },
+      { do: 'commit', by: 0, durability: 'full', wait: false },
+      { do: 'crash', after: 1, how: 0, again: [] },
+      { do: 'put', by: 0, table: 0, from: 19, count: 4, stride: 1, bytes: 3000 },
+      { do: 'delete', by: 0, table: 0, from: 0, count: 1, stride: 1 },
+      { do: 'clear', by: 1, table: 0, from: 1, to: 19 },
+      { do: 'crash', after: 1, how: 'none', again: [] },
+      { do: 'time', count: 20 },
+    ],
+  },
 ]

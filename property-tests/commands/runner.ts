@@ -69,6 +69,7 @@ export class Runner {
   readonly #endLsns = new WeakMap<Commit, number>()
   /** Undone record to the CLR that says so, as far as that CLR is known to be there (I7). */
   readonly #undone = new Map<number, number>()
+  #life = 0
 
   private constructor(script: Script, disk: SimulatedFileSystem, lab: Lab) {
     this.#script = script
@@ -381,8 +382,12 @@ export class Runner {
 
   async #restart(image: SimulatedFileSystem): Promise<Lab | undefined> {
     this.counts.restarts++
+    const life = ++this.#life
     try {
-      return await openLab(image, this.#script, (event) => this.#noteUndo(event))
+      return await openLab(image, this.#script, (event) => {
+        // What an engine does after its crash, nobody sees.
+        if (life === this.#life) this.#noteUndo(event)
+      })
     } catch (error) {
       if (!image.poweredOff) throw error
       return undefined
