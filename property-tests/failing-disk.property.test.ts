@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { AriesError } from '../src/common/errors.ts'
 import type { SimulatedFileSystem, TraceEntry } from '../src/io/simulated-file-system.ts'
 import { describeFault, type PlannedFault, planFaults } from '../src/io/simulated-plan.ts'
+import { NEW_SEGMENT_NAME } from '../src/log/segment.ts'
 import { contentOf, keyOf } from './commands/script.ts'
 import { drive, idle, type Lab, newDisk, openLab, problemsAfterRestart, readAll, tableOf } from './lab.ts'
 import { Model } from './model.ts'
@@ -40,8 +41,16 @@ const rounds: fc.Arbitrary<Round[]> = fc.array(
   { minLength: 3, maxLength: 12 },
 )
 
-const isFailedSync = ({ operation, outcome }: TraceEntry): boolean =>
-  operation === 'sync' && outcome?.errno !== undefined
+/**
+ * Whether entry `index` is a failed sync of something that was in use. A segment that is being made, or
+ * being renamed to the end of the log, is thrown away when its sync fails, and made again: nothing is lost.
+ */
+function isFailedSync({ file, operation, outcome }: TraceEntry, index: number, trace: readonly TraceEntry[]): boolean {
+  if (operation !== 'sync' || outcome?.errno === undefined || file === NEW_SEGMENT_NAME) return false
+  const named = trace.findLastIndex((entry, i) => i < index && entry.operation === 'rename' && entry.to === file)
+  const isFirst = !trace.slice(named + 1, index).some((entry) => entry.operation === 'sync' && entry.file === file)
+  return named < 0 || !isFirst
+}
 
 /** A run of commits on a disk that fails as planned. */
 class Run {

@@ -2,12 +2,14 @@
  * Reading the log from outside, and what must hold of any log (I5, I6, I9): found by following each
  * transaction through its records, not by asking the engine.
  */
-import { AriesError } from '../src/common/errors.ts'
+import { compareBytes } from '../src/common/bytes.ts'
 import { asLsn, type Lsn, type PageId } from '../src/common/ids.ts'
-import type { FileSystem } from '../src/io/file-system.ts'
+import { type FileSystem, readFully } from '../src/io/file-system.ts'
+import type { Identity } from '../src/log/identity.ts'
 import { LogReader } from '../src/log/log-reader.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../src/log/log-record.ts'
 import { MASTER_FILE_NAME, readMaster } from '../src/log/master-record.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from '../src/log/segment.ts'
 import { Segments } from '../src/log/segments.ts'
 
 /** A reader of the log in this directory, at its oldest record; undefined before there is a master record. */
@@ -19,22 +21,26 @@ export function readerOf(fileSystem: FileSystem): { reader: LogReader; firstLsn:
   if (newest === undefined) return undefined
   const segments = new Segments(fileSystem, newest.identity)
   const reader = new LogReader(segments, newest.identity)
-  const firstLsn = firstReadable(reader, segments, newest.master.checkpointLsn)
+  const firstLsn = firstReadable(segments, newest.identity, newest.master.checkpointLsn)
   reader.seek(firstLsn)
   return { reader, firstLsn }
 }
 
-/** The oldest segment may have been caught half recycled: it has its old name and the header of its new one. */
-function firstReadable(reader: LogReader, segments: Segments, checkpointLsn: Lsn): Lsn {
-  for (let lsn = segments.firstLsn; lsn < checkpointLsn; lsn += segments.segmentBytes) {
-    reader.seek(asLsn(lsn))
-    try {
-      if (reader.next() !== undefined) return asLsn(lsn)
-    } catch (error) {
-      if (!AriesError.is(error) || error.code !== 'LOG_CORRUPT') throw error
-    }
-  }
-  return checkpointLsn
+/**
+ * Where the segments begin that follow each other up to the checkpoint. Older ones may have been caught
+ * half recycled: they have their old name and the header of their new one.
+ */
+function firstReadable(segments: Segments, identity: Identity, checkpointLsn: Lsn): Lsn {
+  let first = segments.numberOf(checkpointLsn)
+  while (first > 0 && isSegment(segments, identity, first - 1)) first--
+  return asLsn(first * segments.segmentBytes)
+}
+
+function isSegment(segments: Segments, identity: Identity, number: number): boolean {
+  if (!segments.has(number)) return false
+  const header = new Uint8Array(SEGMENT_HEADER_BYTES)
+  readFully(segments.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
+  return compareBytes(header, encodeSegmentHeader(identity, number)) === 0
 }
 
 /** Shows `visit` all records of the log, oldest first; each holds until the next. */
