@@ -22,6 +22,7 @@ import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, asPageId, type Lsn, NULL_LSN, type PageId } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
+import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { pageLsnOf, sealPage } from '../page/page.ts'
 import { type DataFile, pageError } from './data-file.ts'
@@ -381,7 +382,6 @@ export class BufferManager {
   }
 
   close(): void {
-    this.#dataFile.close()
-    this.#doubleWrite?.close()
+    closeAll([() => this.#dataFile.close(), () => this.#doubleWrite?.close()])
   }
 }

@@ -7,7 +7,7 @@
 import { isZero } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
-import { type File, readFully, writeFully } from '../io/file-system.ts'
+import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { isPageValid } from '../page/page.ts'
 
@@ -88,7 +88,7 @@ export class DataFile {
   }
 
   close(): void {
-    this.#file.close()
+    closeFile(this.#file)
   }
 }
 

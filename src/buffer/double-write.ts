@@ -31,7 +31,7 @@
 import { getU53, setU53 } from '../common/bytes.ts'
 import { checksum } from '../common/checksum.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
-import { type File, readFully, writeFully } from '../io/file-system.ts'
+import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
 import { FORMAT_VERSION, type Identity } from '../log/identity.ts'
 import { isPageValid } from '../page/page.ts'
 import type { DataFile } from './data-file.ts'
@@ -170,6 +170,6 @@ export class DoubleWrite {
   }
 
   close(): void {
-    this.#file.close()
+    closeFile(this.#file)
   }
 }

@@ -13,7 +13,7 @@ import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
 import { DoubleWrite } from '../buffer/double-write.ts'
 import type { Lsn } from '../common/ids.ts'
 import { FailStop } from '../io/fail-stop.ts'
-import type { File, FileSystem } from '../io/file-system.ts'
+import { cleaningUp, closeAll, closeFile, type File, type FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { LockManager } from '../lock/lock-manager.ts'
 import type { Identity } from '../log/identity.ts'
@@ -82,8 +82,7 @@ function openAll(
     const doubleWrite = isDoubled ? keep(openDoubleWrite(fileSystem, identity.pageSize)) : undefined
     return { data, doubleWrite, master: keep(openMaster(fileSystem)) }
   } catch (error) {
-    for (const file of opened) file.close()
-    throw error
+    throw cleaningUp(error, () => closeAll(opened.map((file) => () => closeFile(file))))
   }
 }
 

@@ -55,8 +55,12 @@ export async function open(location: string | FileSystem, options: OpenOptions =
   }
 }
 
+/** Systems name their errors in capitals, such as EIO or ENOSPC (promise 7 of the port). */
+const SYSTEM_CODE = /^E[A-Z0-9]+$/
+
 function ioErrorOrBug(error: unknown, fileSystem: FileSystem): unknown {
-  const isSystemError = typeof (error as { errno?: unknown } | null)?.errno === 'number'
+  const code = (error as { code?: unknown } | null)?.code
+  const isSystemError = typeof code === 'string' && SYSTEM_CODE.test(code)
   return isSystemError ? ioError(error, 'opening', fileSystem.location) : error
 }
 
@@ -207,7 +211,7 @@ export class Database {
    * Closes: rolls back open transactions, whose handles then throw `DB_CLOSED`, writes everything back,
    * takes a clean checkpoint and gives the directory free. Calling it again waits for the same.
    * After `DB_FAILED` it only lets go of the files.
-   * @throws `DB_FAILED`, `DISK_FULL`: the files are closed all the same, and the next open recovers
+   * @throws `DB_FAILED`, `DISK_FULL`, `IO_ERROR`: the files are closed all the same, and the next open recovers
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()

@@ -5,7 +5,7 @@
 import { DATA_FILE_NAME } from '../buffer/data-file.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn } from '../common/ids.ts'
-import { type FileSystem, readFully } from '../io/file-system.ts'
+import { cleaningUp, type FileSystem, readFully } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { LogReader } from '../log/log-reader.ts'
 import { RecordType } from '../log/log-record.ts'
@@ -44,8 +44,7 @@ export function locate(fileSystem: FileSystem): Location {
     const { master, notices } = checkpointOf(content, fileSystem, identity, reader, segments)
     return { identity, master, segments, reader, notices }
   } catch (error) {
-    segments.close()
-    throw error
+    throw cleaningUp(error, () => segments.close())
   }
 }
 

@@ -19,7 +19,7 @@ import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, type PageId } from '../common/ids.ts'
-import type { FileSystem } from '../io/file-system.ts'
+import { cleaningUp, closeAll, type FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { Identity } from '../log/identity.ts'
 import type { MasterRecord } from '../log/master-record.ts'
@@ -122,8 +122,7 @@ async function closingOnError<T>(managers: Managers, work: () => Promise<T>): Pr
     return await work()
   } catch (error) {
     managers.failStop.fail(error)
-    closeFiles(managers)
-    throw causeOf(error)
+    throw cleaningUp(causeOf(error), () => closeFiles(managers))
   }
 }
 
@@ -132,14 +131,9 @@ function causeOf(error: unknown): unknown {
   return AriesError.is(error) && error.code === 'DB_FAILED' && AriesError.is(error.cause) ? error.cause : error
 }
 
-/** Closes every file. */
+/** Closes every file. @throws `DB_FAILED`, `IO_ERROR`; they are closed all the same */
 export function closeFiles(managers: Managers): void {
-  try {
-    managers.log.close()
-  } finally {
-    managers.buffer.close()
-    managers.master.close()
-  }
+  closeAll([() => managers.log.close(), () => managers.buffer.close(), () => managers.master.close()])
 }
 
 async function restartDatabase(context: Context): Promise<Opened> {
@@ -149,8 +143,7 @@ async function restartDatabase(context: Context): Promise<Opened> {
   try {
     return await restartLocated(context, location, startedMs)
   } catch (error) {
-    location.segments.close()
-    throw error
+    throw cleaningUp(error, () => location.segments.close())
   }
 }
 

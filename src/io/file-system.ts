@@ -86,6 +86,38 @@ export function ioError(error: unknown, doing: string, file: string): AriesError
   return new AriesError(code, `${doing} of ${file} failed: ${reason}${advice}`, { file, errno }, error)
 }
 
+/** Closes a file. @throws `IO_ERROR`, and the file is closed all the same */
+export function closeFile(file: File): void {
+  try {
+    file.close()
+  } catch (error) {
+    throw ioError(error, 'close', file.name)
+  }
+}
+
+/** Calls all of these, whichever fail. @throws what the first that failed threw */
+export function closeAll(closers: Iterable<() => void>): void {
+  const failures: unknown[] = []
+  for (const close of closers) {
+    try {
+      close()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+/** Cleans up after `error`, which it returns: it says more than that the cleaning failed too. */
+export function cleaningUp(error: unknown, cleanUp: () => void): unknown {
+  try {
+    cleanUp()
+  } catch {
+    return error
+  }
+  return error
+}
+
 /**
  * Writes all `length` bytes.
  * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`

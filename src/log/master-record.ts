@@ -24,7 +24,7 @@ import { checksum } from '../common/checksum.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
-import { type File, readFully, writeFully } from '../io/file-system.ts'
+import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from './identity.ts'
 
 export const MASTER_FILE_NAME = 'master'
@@ -155,6 +155,6 @@ export class MasterWriter {
   }
 
   close(): void {
-    this.#file.close()
+    closeFile(this.#file)
   }
 }

@@ -17,7 +17,16 @@
 import { assert } from '../common/assert.ts'
 import { compareBytes, isZero } from '../common/bytes.ts'
 import type { Lsn } from '../common/ids.ts'
-import { type File, type FileSystem, ioError, readFully, writeFully } from '../io/file-system.ts'
+import {
+  cleaningUp,
+  closeAll,
+  closeFile,
+  type File,
+  type FileSystem,
+  ioError,
+  readFully,
+  writeFully,
+} from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
 import { encodeSegmentHeader, NEW_SEGMENT_NAME, SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from './segment.ts'
 
@@ -106,8 +115,8 @@ export class Segments {
       this.#fileSystem.rename(NEW_SEGMENT_NAME, segmentName(number))
       this.#fileSystem.syncDirectory()
     } catch (error) {
-      this.#removeIfThere(NEW_SEGMENT_NAME)
-      throw ioError(error, 'preallocation', segmentName(number))
+      const failure = ioError(error, 'preallocation', segmentName(number))
+      throw cleaningUp(failure, () => this.#removeIfThere(NEW_SEGMENT_NAME))
     }
     this.#present.add(number)
     this.#end = number + 1
@@ -127,10 +136,11 @@ export class Segments {
   /**
    * Turns segments wholly below `lowWaterLsn` into segments at the end, or removes them when enough
    * lie ahead of `nextLsn` already. At most one a call, so that nobody waits long; returns whether
-   * there is more to do.
+   * there is more to do. In a read-only directory nothing is done.
    * @throws `IO_ERROR`
    */
   recycleOne(lowWaterLsn: Lsn, nextLsn: Lsn): boolean {
+    if (!this.#fileSystem.writable) return false
     const oldest = this.#first
     if (oldest >= this.numberOf(lowWaterLsn)) return false
     assert((oldest + 1) * this.segmentBytes <= lowWaterLsn, 'nothing at or above the low-water mark goes (I12)')
@@ -165,8 +175,7 @@ export class Segments {
       file.syncBlocking()
       this.#fileSystem.syncDirectory()
     } catch (error) {
-      this.#close(number)
-      throw error
+      throw cleaningUp(error, () => this.#close(number))
     }
     this.#present.add(number)
     this.#end = number + 1
@@ -245,12 +254,15 @@ export class Segments {
     this.#end = Math.min(this.#end, number)
   }
 
+  /** A file that cannot be closed properly is closed all the same, and let go of. */
   #close(number: number): void {
-    this.#open.get(number)?.close()
+    const file = this.#open.get(number)
     this.#open.delete(number)
+    if (file !== undefined) closeFile(file)
   }
 
+  /** @throws `IO_ERROR`; all files are closed all the same */
   close(): void {
-    for (const number of [...this.#open.keys()]) this.#close(number)
+    closeAll([...this.#open.keys()].map((number) => () => this.#close(number)))
   }
 }
