@@ -1,0 +1,138 @@
+/**
+ * Every place in the engine that calls the file-system port, under every fault that makes sense there,
+ * once and for good. The places are found in the source by the compiler and on the stack while scenarios
+ * run; one that no scenario comes past fails the test by its name, and so does one that the compiler
+ * does not know. What must hold of each case is in `session.ts` and `cases.ts`.
+ *
+ * Here each site meets each fault at least once. With ARIES_RUNS above 1, every way to each site meets
+ * each fault once and for good, at its first, middle and last call, and the table of all is printed.
+ */
+import Table from 'cli-table3'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { runsOf, TIMEOUT_MS } from '../runs.ts'
+import { type Case, describeCase, injectionsAt, type Reached, type Result, runCase, watchScenario } from './cases.ts'
+import { makeScenarios } from './scenarios.ts'
+import { applies, FAULTS, type Fault } from './site-file-system.ts'
+import { findSites, type StaticSite } from './static-sites.ts'
+
+const IS_THOROUGH = runsOf(1) > 1
+
+/** Errors on the way out after another error, which says more: `cleaningUp` passes over them. */
+const CLEANING_UP = /< (openAll|close) < (assemble|restartDatabase|locate)\b/
+
+let sites: StaticSite[]
+const reached = new Map<string, Reached[]>()
+
+beforeAll(async () => {
+  sites = findSites()
+  for (const scenario of await makeScenarios()) {
+    for (const call of await watchScenario(scenario)) {
+      const name = call.site ?? `no function of the engine ${call.method}`
+      const calls = reached.get(name) ?? []
+      calls.push({ scenario, call })
+      reached.set(name, calls)
+    }
+  }
+}, TIMEOUT_MS)
+
+/** All calls of a site that a fault makes sense for. */
+const callsFor = (name: string, fault: Fault): Reached[] =>
+  (reached.get(name) ?? []).filter(({ call }) => applies(fault, call))
+
+/** One case for each fault; once and for good in turn. */
+function briefCases(name: string, turn: number): Case[] {
+  return FAULTS.flatMap((fault, i) => {
+    const [first] = callsFor(name, fault)
+    if (first === undefined) return []
+    return [{ ...first, injection: { call: first.call.number, fault, sticky: (turn + i) % 2 === 1 } }]
+  })
+}
+
+/** For every way to the site its first, middle and last call, with all that can happen to them. */
+function thoroughCases(name: string): Case[] {
+  const byWay = new Map<string, Reached[]>()
+  for (const one of reached.get(name) ?? []) {
+    const way = `${one.scenario.name} ${one.call.way} ${one.call.mode} ${one.call.file}`
+    byWay.set(way, [...(byWay.get(way) ?? []), one])
+  }
+  return [...byWay.values()].flatMap((calls) => {
+    const chosen = new Set([calls[0], calls[calls.length >>> 1], calls.at(-1)]) as Set<Reached>
+    return [...chosen].flatMap((one) => injectionsAt(one).map((injection) => ({ ...one, injection })))
+  })
+}
+
+/** Why this outcome is not one. */
+function problemsOf(one: Case, { outcome, why }: Result): string[] {
+  if (outcome === 'violation') return why.map((reason) => `${describeCase(one)}: ${reason}`)
+  const { fault } = one.injection
+  if (fault === 'short') return outcome === 'harmless' && why.length === 0 ? [] : [`${describeCase(one)}: ${why}`]
+  if (outcome === 'told' || CLEANING_UP.test(`< ${one.call.way}`)) return []
+  return [`${describeCase(one)}: nobody was told; ${why.join('; ')}`]
+}
+
+describe('calls of the file-system port', () => {
+  test('the scenarios come past every one of them', () => {
+    const missed = sites.flatMap(({ name, calls, places }) => {
+      const positions = new Set(reached.get(name)?.map(({ call }) => call.position))
+      return positions.size < calls
+        ? [`${name}: ${positions.size} of ${calls} calls reached (${places.join(', ')})`]
+        : []
+    })
+    expect(missed).toEqual([])
+    expect(sites.length).toBeGreaterThan(80)
+  })
+
+  test('there are no others', () => {
+    const known = new Set(sites.map(({ name }) => name))
+    expect([...reached.keys()].filter((name) => !known.has(name))).toEqual([])
+  })
+
+  test('a read-only database makes none that changes anything', () => {
+    const calls = [...reached.values()].flat().filter(({ scenario }) => scenario.name === 'read-only')
+    const changing = calls.filter(({ call }) => applies('ENOSPC', call) && call.method !== 'lock')
+    expect(calls.length).toBeGreaterThan(10)
+    expect(changing.map(({ call }) => `${call.method} in ${call.way}`)).toEqual([])
+  })
+
+  test(
+    'each fails in each way: the error is told, the engine stops when it must, and nothing is lost',
+    async () => {
+      const counts = new Map<string, number>()
+      const problems: string[] = []
+      for (const [turn, { name }] of sites.entries()) {
+        for (const one of IS_THOROUGH ? thoroughCases(name) : briefCases(name, turn)) {
+          problems.push(...problemsOf(one, await runCase(one)))
+          const { fault, sticky } = one.injection
+          for (const key of [`${name} ${fault}`, `${name} ${fault} ${sticky}`]) {
+            counts.set(key, (counts.get(key) ?? 0) + 1)
+          }
+        }
+      }
+      if (IS_THOROUGH) console.log(coverageTable(counts))
+      expect(problems).toEqual([])
+      for (const { name } of sites) {
+        for (const fault of FAULTS) {
+          const ways = IS_THOROUGH ? [` ${false}`, ` ${true}`] : ['']
+          for (const way of callsFor(name, fault).length > 0 ? ways : []) {
+            expect(counts.get(`${name} ${fault}${way}`), `${name} ${fault}${way}`).toBeGreaterThan(0)
+          }
+        }
+      }
+    },
+    TIMEOUT_MS * 5,
+  )
+})
+
+/** How many cases each site had with each fault: once + for good. */
+function coverageTable(counts: ReadonlyMap<string, number>): string {
+  const table = new Table({ head: ['site', ...FAULTS], style: { head: [], border: [], compact: true } })
+  for (const { name } of sites) {
+    const cells = FAULTS.map((fault) => {
+      const [once, forGood] = [false, true].map((sticky) => counts.get(`${name} ${fault} ${sticky}`) ?? 0)
+      return once === 0 && forGood === 0 ? '' : `${once} + ${forGood}`
+    })
+    table.push([name, ...cells])
+  }
+  const total = [...counts].reduce((sum, [key, count]) => (/(true|false)$/.test(key) ? sum + count : sum), 0)
+  return `${table.toString()}\n${sites.length} sites, ${total} cases: once + for good`
+}

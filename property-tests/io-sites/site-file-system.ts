@@ -1,0 +1,277 @@
+/**
+ * A simulated disk that knows who calls it, and fails a chosen call. Watching, it notes for each call of
+ * the port from which site of the engine it comes and by which way it got there; failing, it counts calls
+ * and does what was asked for at the chosen one, and with `sticky` at every later one of the same method.
+ *
+ *   EIO     the call fails as a bad disk's does: a sync drops what it should have kept (F9), a write has
+ *           done its first half (F12), a file is closed all the same (F11)
+ *   ENOSPC  the disk is full (F14), for what can need room
+ *   short   a transfer does its first half, without an error (F13, F17)
+ *   throw   an exception that is no system's error comes out of the port, and nothing happens (F27)
+ */
+import { fileURLToPath } from 'node:url'
+import { AriesError } from '../../src/common/errors.ts'
+import type { File, FileSystem, OpenMode } from '../../src/io/file-system.ts'
+import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { type Errno, systemError } from '../../src/io/system-error.ts'
+import { enginePathOf, type Method } from './static-sites.ts'
+
+export const FAULTS = ['EIO', 'ENOSPC', 'short', 'throw'] as const
+export type Fault = (typeof FAULTS)[number]
+
+export interface Injection {
+  /** The number of the call, from 1. */
+  readonly call: number
+  readonly fault: Fault
+  readonly sticky: boolean
+}
+
+/** One call of the port, as watched. */
+export interface WatchedCall {
+  readonly number: number
+  readonly method: Method
+  readonly file: string
+  readonly mode: OpenMode | undefined
+  readonly length: number
+  /** The name of its site; undefined when no frame of the engine's is on the stack. */
+  readonly site: string | undefined
+  /** Tells calls of one site apart, when several share its name. */
+  readonly position: string
+  /** The functions of the engine that led there, innermost first. */
+  readonly way: string
+}
+
+interface Request {
+  readonly method: Method
+  readonly file: string
+  readonly mode?: OpenMode | undefined
+  readonly length?: number
+}
+
+/** What can fail for lack of room. */
+const NEEDS_ROOM: ReadonlySet<Method> = new Set<Method>([
+  'writeAt',
+  'truncate',
+  'rename',
+  'sync',
+  'syncBlocking',
+  'syncDirectory',
+  'lock',
+])
+
+/** Whether a fault makes sense for a call. */
+export function applies(fault: Fault, { method, mode, length }: Omit<Request, 'file'>): boolean {
+  if (fault === 'ENOSPC') return NEEDS_ROOM.has(method) || mode === 'create'
+  return fault !== 'short' || ((method === 'readAt' || method === 'writeAt') && (length ?? 0) > 1)
+}
+
+const ERRNO: Readonly<Record<string, number>> = { EIO: -5, ENOSPC: -28 }
+const FRAMES_MAX = 40
+const WAY_MAX = 4
+
+export class SiteFileSystem implements FileSystem {
+  readonly location = 'simulated'
+  /** Set it to an array to have every call noted there. */
+  watched: WatchedCall[] | undefined
+  injection: Injection | undefined
+  /** The request that was failed first. */
+  struck: Request | undefined
+  onStrike: ((request: Request) => void) | undefined
+  /** Called before each call that is made after the fault. */
+  afterStrike: ((request: Request) => void) | undefined
+  /** What was thrown, so that it can be recognised. */
+  readonly thrown = new Set<unknown>()
+  readonly disk: SimulatedFileSystem
+  /** Set it for a database that relies on it: then a failed write has done nothing. */
+  writesPagesWhole = false
+  #calls = 0
+
+  constructor(disk: SimulatedFileSystem) {
+    this.disk = disk
+  }
+
+  get writable(): boolean {
+    return this.disk.writable
+  }
+
+  list(): string[] {
+    return this.call({ method: 'list', file: '' }, () => this.disk.list())
+  }
+
+  open(name: string, mode: OpenMode): File {
+    return this.call({ method: 'open', file: name, mode }, () => new SiteFile(this, this.disk.open(name, mode)))
+  }
+
+  rename(from: string, to: string): void {
+    this.call({ method: 'rename', file: from }, () => this.disk.rename(from, to))
+  }
+
+  remove(name: string): void {
+    this.call({ method: 'remove', file: name }, () => this.disk.remove(name))
+  }
+
+  syncDirectory(): void {
+    this.call({ method: 'syncDirectory', file: '' }, () => this.disk.syncDirectory())
+  }
+
+  async lock(): Promise<() => void> {
+    return this.call({ method: 'lock', file: '' }, () => this.disk.lock())
+  }
+
+  /** The one way to the disk. `whole` does what is asked; `half`, of a transfer, its first half. */
+  call<T>(request: Request, whole: () => T, half?: () => T): T {
+    const number = ++this.#calls
+    this.watched?.push(watch(number, request))
+    const fault = this.#faultFor(number, request)
+    if (this.struck !== undefined) this.afterStrike?.(request)
+    if (fault === undefined) return whole()
+    if (this.struck === undefined) {
+      this.struck = request
+      this.onStrike?.(request)
+    }
+    if (fault === 'short') return (half as () => T)()
+    if (fault === 'throw') throw this.#mark(new TypeError('thrown by the port'))
+    if (isSync(request.method)) return this.#failSync(fault, request.method, whole)
+    if (request.method === 'writeAt' && !this.writesPagesWhole) half?.()
+    if (request.method === 'close') whole()
+    throw this.#mark(errorOf(fault, request))
+  }
+
+  /** The disk drops what was to be synced, and says so. */
+  #failSync<T>(errno: Errno, method: Method, whole: () => T): T {
+    this.disk.failNext(method === 'syncDirectory' ? method : 'sync', { errno })
+    try {
+      const result = whole()
+      const failed = (error: unknown): never => {
+        throw this.#mark(error)
+      }
+      return result instanceof Promise ? (result.catch(failed) as T) : result
+    } catch (error) {
+      throw this.#mark(error)
+    }
+  }
+
+  #mark(error: unknown): unknown {
+    this.thrown.add(error)
+    return error
+  }
+
+  #faultFor(number: number, request: Request): Fault | undefined {
+    const { injection } = this
+    if (injection === undefined || number < injection.call) return undefined
+    const isHit = number === injection.call || (injection.sticky && request.method === this.struck?.method)
+    return isHit && applies(injection.fault, request) ? injection.fault : undefined
+  }
+}
+
+export const isSync = (method: Method): boolean =>
+  method === 'sync' || method === 'syncBlocking' || method === 'syncDirectory'
+
+/** The error as Node would give it; a lock is taken with an error of ours, as `process-lock.ts` does. */
+function errorOf(code: Errno, { method, file }: Request): Error {
+  if (method === 'lock') return new AriesError('IO_ERROR', `lock of the directory failed: ${code}`)
+  return Object.assign(systemError(code, method, file), { errno: ERRNO[code] })
+}
+
+class SiteFile implements File {
+  readonly name: string
+  readonly #fileSystem: SiteFileSystem
+  readonly #inner: File
+
+  constructor(fileSystem: SiteFileSystem, inner: File) {
+    this.name = inner.name
+    this.#fileSystem = fileSystem
+    this.#inner = inner
+  }
+
+  readAt(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number {
+    const read = (count: number): number => this.#inner.readAt(target, targetStart, count, fileOffset)
+    return this.#call(
+      { method: 'readAt', length },
+      () => read(length),
+      () => read(halfOf(length)),
+    )
+  }
+
+  writeAt(source: Uint8Array, sourceStart: number, length: number, fileOffset: number): number {
+    const write = (count: number): number => this.#inner.writeAt(source, sourceStart, count, fileOffset)
+    return this.#call(
+      { method: 'writeAt', length },
+      () => write(length),
+      () => write(halfOf(length)),
+    )
+  }
+
+  size(): number {
+    return this.#call({ method: 'size' }, () => this.#inner.size())
+  }
+
+  truncate(size: number): void {
+    this.#call({ method: 'truncate' }, () => this.#inner.truncate(size))
+  }
+
+  async sync(): Promise<void> {
+    return this.#call({ method: 'sync' }, () => this.#inner.sync())
+  }
+
+  syncBlocking(): void {
+    this.#call({ method: 'syncBlocking' }, () => this.#inner.syncBlocking())
+  }
+
+  close(): void {
+    this.#call({ method: 'close' }, () => this.#inner.close())
+  }
+
+  #call<T>(request: Omit<Request, 'file'>, whole: () => T, half?: () => T): T {
+    return this.#fileSystem.call({ ...request, file: this.name }, whole, half)
+  }
+}
+
+const halfOf = (length: number): number => Math.ceil(length / 2)
+
+/** Notes who is calling: the functions of the engine on the stack, by their names in it. */
+function watch(number: number, { method, file, mode, length = 0 }: Request): WatchedCall {
+  const frames = engineFrames()
+  const [first] = frames
+  return {
+    number,
+    method,
+    file,
+    mode,
+    length,
+    site: first === undefined ? undefined : `${first.path} ${first.name} ${method}`,
+    position: first?.position ?? '',
+    way: frames
+      .slice(0, WAY_MAX)
+      .map(({ name }) => name)
+      .join(' < '),
+  }
+}
+
+interface Frame {
+  readonly path: string
+  readonly name: string
+  readonly position: string
+}
+
+/** The named functions of the engine on the stack, innermost first; a call in an arrow function is its maker's. */
+function engineFrames(): Frame[] {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  Error.stackTraceLimit = FRAMES_MAX
+  Error.prepareStackTrace = (_error, sites) => sites
+  const sites = (new Error('watched') as { stack?: unknown }).stack as NodeJS.CallSite[]
+  Error.prepareStackTrace = prepareStackTrace
+  Error.stackTraceLimit = stackTraceLimit
+  const frames: Frame[] = []
+  let position = ''
+  for (const site of sites) {
+    const file = site.getFileName()
+    const path = file == null ? undefined : enginePathOf(file.startsWith('file:') ? fileURLToPath(file) : file)
+    if (path === undefined) continue
+    position ||= `${site.getLineNumber()}:${site.getColumnNumber()}`
+    const name = site.getFunctionName()?.split('.').at(-1)
+    if (name == null || name === '' || name === '<anonymous>') continue
+    frames.push({ path, name: name.replace(/^(get|set|new|async) /, ''), position })
+  }
+  return frames
+}
