@@ -88,6 +88,8 @@ export class LogManager {
   readonly #segmentOverhead: number
   readonly #unsynced = new Set<File>()
   #inFlight: Flush | undefined
+  /** What the flush in flight makes durable. */
+  #inFlightStart = 0
   #inFlightEnd = 0
   #next: Flush | undefined
 
@@ -303,6 +305,7 @@ export class LogManager {
     this.#next = undefined
     try {
       this.writeOut()
+      this.#inFlightStart = this.#flushedLsn
       this.#inFlightEnd = this.#writtenLsn
       const startedMs = this.#runtime.nowMs()
       const files = [...this.#unsynced]
@@ -381,10 +384,14 @@ export class LogManager {
     }
   }
 
-  /** Recycles at most one segment below `lowWaterLsn`; returns whether there is more to do (I12). */
+  /**
+   * Recycles at most one segment below `lowWaterLsn`; returns whether there is more to do (I12). What a
+   * flush in flight still syncs stays, although a forced flush may have made it durable meanwhile.
+   */
   recycleOne(lowWaterLsn: Lsn): boolean {
+    const isSyncing = this.#inFlight !== undefined && this.#inFlightStart < lowWaterLsn
     try {
-      return this.#segments.recycleOne(lowWaterLsn, this.nextLsn)
+      return this.#segments.recycleOne(isSyncing ? asLsn(this.#inFlightStart) : lowWaterLsn, this.nextLsn)
     } catch (error) {
       throw ioError(error, 'recycling', 'the log')
     }

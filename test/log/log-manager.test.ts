@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { asLsn, NULL_LSN } from '../../src/common/ids.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { alignRecord, RECORD_HEADER_BYTES, RecordType } from '../../src/log/log-record.ts'
 import { FIRST_LSN, LogBench, MARKER_BYTES, SEGMENT_BYTES } from './support.ts'
 
@@ -164,6 +165,28 @@ describe('durability', () => {
     await log.flush()
     expect(disk.trace).toEqual([])
     expect(log.flushedLsn).toBe(log.nextLsn)
+  })
+
+  test('a segment that a flush in flight still syncs is not recycled, though it is durable by now (I12)', async () => {
+    const bench = new LogBench()
+    const { disk, failStop, log } = bench
+    const runtime = new SimulatedRuntime()
+    disk.runtime = runtime
+    disk.inject('sync', { effect: 'slow', delayMs: 5 }, { times: Number.POSITIVE_INFINITY })
+    while (log.nextLsn < 2 * SEGMENT_BYTES) bench.append(1000)
+    let isFlushed = false
+    const flushed = log.flush().then(() => {
+      isFlushed = true
+    })
+    await new Promise(setImmediate)
+    log.flushTo(asLsn(log.nextLsn - 1))
+    log.recycleOne(log.flushedLsn)
+    expect(log.retention.firstLsn).toBe(0)
+    for (; !isFlushed && !failStop.failed; runtime.advance(5)) await new Promise(setImmediate)
+    await flushed
+    expect(failStop.failed).toBe(false)
+    log.recycleOne(log.flushedLsn)
+    expect(log.retention.firstLsn).toBe(SEGMENT_BYTES)
   })
 
   test('flushTo is durable when it returns, over several segments', () => {
