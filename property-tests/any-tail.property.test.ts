@@ -31,7 +31,7 @@ import { readLog } from './log-scan.ts'
 import { type Content, type Effect, Model } from './model.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
-const RUNS = 60
+const RUNS = 100
 /** Ends of the log that are tried in each run. */
 const CUTS = 10
 const CLIENTS = 3
@@ -122,8 +122,33 @@ const undoNeedsPages: fc.Arbitrary<Step[]> = fc
     { by: freeing as number, do: 'commit' },
   ])
 
+const little = fc.record({
+  do: fc.constant('put' as const),
+  own: fc.constant(false),
+  from,
+  count: fc.constant(1),
+  bytes: fc.nat(60),
+})
+const much = fc.record({
+  do: fc.constant('put' as const),
+  own: fc.constant(false),
+  from: fc.constant(0),
+  count: fc.integer({ min: 4, max: ROWS }),
+  bytes: fc.integer({ min: 1100, max: 1900 }),
+})
+/** So much is logged that a rollback meets its records in older segments, and in what the reader has kept of them. */
+const longSteps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('write' as const), by, writes: fc.tuple(little) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('write', 'undone'), by, writes: fc.tuple(much) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('commit', 'abort', 'abort'), by }) },
+  ),
+  { minLength: 10, maxLength: 30, size: 'max' },
+)
+
 const steps: fc.Arbitrary<Step[]> = fc.oneof(
   { weight: 3, arbitrary: anySteps },
+  { weight: 3, arbitrary: longSteps },
   { weight: 1, arbitrary: undoNeedsPages },
 )
 

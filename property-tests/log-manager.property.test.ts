@@ -1,0 +1,175 @@
+/**
+ * The log manager alone, on a disk whose syncs take time: records of all sizes, flushes that wait and
+ * flushes that do not, segments recycled behind it. Whatever record is asked for is given back as it was
+ * appended, wherever it is by then (I5, I6); and what counts as durable survives a power cut at any
+ * moment, whichever syncs are under way (I2).
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { compareBytes } from '../src/common/bytes.ts'
+import { asLsn, asTxnId, type Lsn, NO_PAGE, NULL_LSN } from '../src/common/ids.ts'
+import { FailStop } from '../src/io/fail-stop.ts'
+import { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../src/io/simulated-runtime.ts'
+import { makeIdentity } from '../src/log/identity.ts'
+import { LogManager } from '../src/log/log-manager.ts'
+import { LogReader } from '../src/log/log-reader.ts'
+import { RecordType } from '../src/log/log-record.ts'
+import { ResourceId } from '../src/log/resource-manager.ts'
+import { SEGMENT_HEADER_BYTES } from '../src/log/segment.ts'
+import { Segments } from '../src/log/segments.ts'
+import { idle, PAGE_SIZE, SEGMENT_BYTES } from './lab.ts'
+import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
+
+const RUNS = 400
+const SYNC_MS = 5
+const IDENTITY = makeIdentity(new Uint8Array(16).fill(5), PAGE_SIZE, SEGMENT_BYTES)
+
+type Step =
+  | { readonly do: 'append'; readonly count: number; readonly bytes: number }
+  /** Reads `count` records backward, as a rollback does, `back` of a thousand of the log before its end. */
+  | { readonly do: 'read'; readonly back: number; readonly count: number }
+  | { readonly do: 'writeOut' | 'waitDurable' | 'flushTo' | 'recycle' | 'look' }
+  | { readonly do: 'time'; readonly ms: number }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('append' as const),
+      count: fc.integer({ min: 1, max: 20 }),
+      bytes: fc.oneof(fc.nat(100), fc.nat(PAGE_SIZE)),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('read' as const),
+      back: fc.oneof(fc.nat(1000), fc.nat(200)),
+      count: fc.integer({ min: 1, max: 6 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom('writeOut', 'waitDurable', 'waitDurable', 'flushTo', 'recycle', 'look'),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.integer({ min: 1, max: SYNC_MS }) }) },
+)
+const steps = fc.array(step, { minLength: 5, maxLength: 60, size: 'max' })
+
+interface Appended {
+  readonly lsn: Lsn
+  readonly payload: Uint8Array
+}
+
+class Run {
+  readonly #disk = new SimulatedFileSystem()
+  readonly #runtime = new SimulatedRuntime(1)
+  readonly #log: LogManager
+  readonly #records: Appended[] = []
+  /** The highest LSN that somebody was told is durable. */
+  #acknowledged = 0
+  #failure: unknown
+
+  constructor() {
+    const segments = new Segments(this.#disk, IDENTITY)
+    segments.append()
+    this.#log = new LogManager(segments, IDENTITY, this.#runtime, new FailStop(), asLsn(SEGMENT_HEADER_BYTES))
+    this.#disk.runtime = this.#runtime
+    this.#disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
+  }
+
+  async take(each: Step): Promise<void> {
+    this.#take(each)
+    await idle()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #take(each: Step): void {
+    const last = this.#records.at(-1)
+    if (each.do === 'append') for (let i = 0; i < each.count; i++) this.#append(each.bytes)
+    else if (each.do === 'read') this.#read(each.back, each.count)
+    else if (each.do === 'time') this.#runtime.advance(each.ms)
+    else if (each.do === 'writeOut') this.#log.writeOut()
+    else if (each.do === 'recycle') this.#log.recycleOne(this.#log.flushedLsn)
+    else if (each.do === 'look') this.look()
+    else if (last !== undefined && each.do === 'waitDurable') this.#waitDurable(last.lsn)
+    else if (last !== undefined) this.#flushTo(last.lsn)
+  }
+
+  #flushTo(lsn: Lsn): void {
+    this.#log.flushTo(lsn)
+    this.#acknowledge(lsn)
+  }
+
+  #append(bytes: number): void {
+    const number = this.#records.length
+    const payload = new Uint8Array(bytes).fill(number & 0xff)
+    this.#log.reserve(0, bytes)
+    const { UPDATE } = RecordType
+    const previous = this.#records.at(-1)?.lsn ?? NULL_LSN
+    const at = this.#log.start(UPDATE, ResourceId.BTREE, 1, 0, NO_PAGE, asTxnId(1), previous, NULL_LSN, bytes)
+    this.#log.bytes.set(payload, at)
+    const { lsn } = this.#log.finish()
+    expect(lsn, 'LSNs rise (I5)').toBeGreaterThan(previous)
+    this.#records.push({ lsn, payload })
+  }
+
+  #read(back: number, count: number): void {
+    const end = Math.ceil((this.#records.length * (1001 - back)) / 1001)
+    for (const each of this.#records.slice(Math.max(0, end - count), end).reverse()) {
+      if (each.lsn >= this.#log.retention.firstLsn) expectSame(this.#log.read(each.lsn), each)
+    }
+  }
+
+  #waitDurable(lsn: Lsn): void {
+    this.#log.waitDurable(lsn).then(
+      () => this.#acknowledge(lsn),
+      (error: unknown) => {
+        this.#failure ??= error
+      },
+    )
+  }
+
+  #acknowledge(lsn: Lsn): void {
+    this.#acknowledged = Math.max(this.#acknowledged, lsn)
+  }
+
+  /** What a power cut would leave now. */
+  look(): void {
+    const { flushedLsn, retention } = this.#log
+    const disk = this.#disk.crash({ mode: 'none' })
+    const segments = new Segments(disk, IDENTITY)
+    const reader = new LogReader(segments, IDENTITY)
+    for (const each of this.#records) {
+      const isDurable = each.lsn < flushedLsn || each.lsn <= this.#acknowledged
+      if (isDurable && each.lsn >= retention.firstLsn) expectSame(reader.readAt(each.lsn), each)
+    }
+    segments.close()
+  }
+}
+
+function expectSame(found: ReturnType<LogReader['readAt']>, { lsn, payload }: Appended): void {
+  const bytes = found.bytes.subarray(found.payloadStart, found.payloadEnd)
+  expect(found.lsn).toBe(lsn)
+  expect(compareBytes(bytes, payload), `the record at ${lsn} is as it was appended`).toBe(0)
+}
+
+describe('the log on a slow disk', () => {
+  test(
+    'gives back what was appended, and keeps what it calls durable',
+    async () => {
+      const property = fc.asyncProperty(steps, async (list) => {
+        const run = new Run()
+        for (const each of list) await run.take(each)
+        run.look()
+      })
+      await checkProperty(property, { numRuns: runsOf(RUNS) }, ([list]) =>
+        list.map((s) => JSON.stringify(s)).join('\n'),
+      )
+    },
+    TIMEOUT_MS,
+  )
+})
