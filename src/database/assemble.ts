@@ -65,12 +65,14 @@ export interface Parts {
   readonly isRestarting: () => boolean
 }
 
+interface Files {
+  readonly dataFile: DataFile
+  readonly doubleWrite: DoubleWrite | undefined
+  readonly master: File
+}
+
 /** All three files, or none. Where nothing can be written no page is, and the double-write file may be missing. */
-function openAll(
-  fileSystem: FileSystem,
-  identity: Identity,
-  doublesWrites: boolean,
-): { data: File; doubleWrite: File | undefined; master: File } {
+function openAll({ fileSystem, identity, settings, durablePageCount }: Parts): Files {
   const opened: File[] = []
   const keep = (file: File): File => {
     opened.push(file)
@@ -78,9 +80,11 @@ function openAll(
   }
   try {
     const data = keep(openFile(fileSystem, DATA_FILE_NAME, fileSystem.writable ? 'write' : 'read'))
-    const isDoubled = doublesWrites && fileSystem.writable
-    const doubleWrite = isDoubled ? keep(openDoubleWrite(fileSystem, identity.pageSize)) : undefined
-    return { data, doubleWrite, master: keep(openMaster(fileSystem)) }
+    const isDoubled = settings.doubleWrite && fileSystem.writable
+    const doubled = isDoubled ? keep(openDoubleWrite(fileSystem, identity.pageSize)) : undefined
+    const master = keep(openMaster(fileSystem))
+    const dataFile = new DataFile(data, identity, durablePageCount)
+    return { dataFile, doubleWrite: doubled && new DoubleWrite(doubled, identity), master }
   } catch (error) {
     throw cleaningUp(error, () => closeAll(opened.map((file) => () => closeFile(file))))
   }
@@ -88,12 +92,10 @@ function openAll(
 
 /** Opens the data, double-write and master files and builds the managers over them. */
 export function assemble(parts: Parts): Managers {
-  const { fileSystem, identity, settings, runtime } = parts
+  const { identity, settings, runtime } = parts
   const failStop = new FailStop()
   const log = new LogManager(parts.segments, identity, runtime, failStop, parts.endLsn)
-  const files = openAll(fileSystem, identity, settings.doubleWrite)
-  const dataFile = new DataFile(files.data, identity, parts.durablePageCount)
-  const doubleWrite = files.doubleWrite && new DoubleWrite(files.doubleWrite, identity)
+  const { dataFile, doubleWrite, master: masterFile } = openAll(parts)
   const buffer = new BufferManager(identity, settings.poolBytes, log, dataFile, doubleWrite, failStop)
   const resources = new ResourceManagers<TransactionEntry>()
   const table = new TransactionTable()
@@ -126,7 +128,7 @@ export function assemble(parts: Parts): Managers {
   })
   resources.register(space)
   resources.register(btree.resourceManager)
-  const master = new MasterWriter(files.master, identity, failStop, parts.masterSequence)
+  const master = new MasterWriter(masterFile, identity, failStop, parts.masterSequence)
   const catalog = new Catalog(btree)
   return {
     failStop,
