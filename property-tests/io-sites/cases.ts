@@ -35,9 +35,7 @@ export async function watchScenario(scenario: Scenario): Promise<WatchedCall[]> 
   fileSystem.watched = watched
   const session = startSession(scenario, fileSystem, '')
   await scenario.run(session)
-  const codes = session.errors.map((error) => (AriesError.is(error) ? error.code : String(error)))
-  const expected = scenario.fails === undefined ? [] : [scenario.fails]
-  if (codes.join() !== expected.join()) throw new Error(`${scenario.name} fails on a disk that is well: ${codes}`)
+  if (session.codes !== scenario.fails) throw new Error(`${scenario.name}, on a disk that is well: ${session.codes}`)
   return watched
 }
 
@@ -63,6 +61,9 @@ export async function runCase({ scenario, call, injection }: Case): Promise<Resu
   await scenario.run(session)
   images.push(['the close', disk.crash({ mode: 'kill' })], ['a power cut after the close', disk.crash(1)])
   const why = [...session.violations]
+  const shortened = injection.fault === 'short' ? session.codes : scenario.fails
+  if (shortened !== scenario.fails) why.push(`a short transfer leads to ${shortened}`)
+  if (fileSystem.openFiles > 0) why.push(`${fileSystem.openFiles} files stay open`)
   if (fileSystem.struck === undefined) why.push('the call was not made again: runs differ')
   for (const [when, image] of images) {
     const problem = await problemOf(scenario, session.model, image, dropped && when === 'the close')

@@ -153,6 +153,12 @@ export class Session {
     await this.step('close', () => this.db.close())
   }
 
+  /** The codes of the errors, if there were any. */
+  get codes(): string | undefined {
+    const codes = this.errors.map((error) => (AriesError.is(error) ? error.code : String(error)))
+    return codes.length === 0 ? undefined : codes.join()
+  }
+
   /** Whether some error has what the port threw as a cause, or check or the statistics mention it. */
   get isTold(): boolean {
     const { thrown } = this.fileSystem

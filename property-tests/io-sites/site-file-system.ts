@@ -77,6 +77,8 @@ export class SiteFileSystem implements FileSystem {
   /** The request that was failed first. */
   struck: Request | undefined
   onStrike: ((request: Request) => void) | undefined
+  /** Files that were opened and not closed. */
+  openFiles = 0
   /** Called before each call that is made after the fault. */
   afterStrike: ((request: Request) => void) | undefined
   /** What was thrown, so that it can be recognised. */
@@ -99,7 +101,9 @@ export class SiteFileSystem implements FileSystem {
   }
 
   open(name: string, mode: OpenMode): File {
-    return this.call({ method: 'open', file: name, mode }, () => new SiteFile(this, this.disk.open(name, mode)))
+    const file = this.call({ method: 'open', file: name, mode }, () => new SiteFile(this, this.disk.open(name, mode)))
+    this.openFiles++
+    return file
   }
 
   rename(from: string, to: string): void {
@@ -219,6 +223,7 @@ class SiteFile implements File {
   }
 
   close(): void {
+    this.#fileSystem.openFiles--
     this.#call({ method: 'close' }, () => this.#inner.close())
   }
 
