@@ -103,8 +103,8 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     sentence:
       'The compatibility table lets IX in beside SIX, so one writes a record that another reads with the whole table.',
     file: LOCK_MODE,
-    find: '  modeBit(IX) | modeBit(S) | modeBit(SIX) | modeBit(X),\n  modeBit(IS)',
-    replace: '  modeBit(S) | modeBit(SIX) | modeBit(X),\n  modeBit(IS)',
+    find: '  [true, true, false, false, false, false],',
+    replace: '  [true, true, true, false, false, false],',
   },
   {
     name: 's-and-ix-is-ix',
@@ -121,5 +121,22 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     file: 'src/lock/lock-owner.ts',
     find: 'const previous = wait.held === undefined ? this.last : this.lastUpgrade',
     replace: 'const previous = this.last',
+  },
+  {
+    name: 'insert-beside-a-kept-gap',
+    invariant: 'I21',
+    sentence: 'A key may be inserted into a gap that another transaction keeps as it is.',
+    file: LOCK_MODE,
+    find: 'gapPart(a) === 0 || gapPart(b) === 0 || together === GAP_S || together === GAP_I',
+    replace: 'gapPart(a) === 0 || gapPart(b) === 0 || together !== 0',
+  },
+  {
+    name: 'kept-gaps-forgotten-by-an-upgrade',
+    invariant: 'I21',
+    sentence: 'A record lock that becomes a key-range lock is not counted, so inserts do not look at gaps at all.',
+    file: LOCK_MANAGER,
+    find: 'if (keepsGap(mode) && !keepsGap(held.mode)) this.#countGap(held.head.space, 1)',
+    replace: '',
+    first: 'phantoms.property.test.ts',
   },
 ]

@@ -1,6 +1,7 @@
 /**
  * The lock manager: strict two-phase locks on (space, key). `space` is a tree's id; a table is locked
- * with intention modes on its catalog record, a record with S or X on its own key.
+ * with intention modes on its catalog record, a record with S or X on its own key, the gap before it
+ * with the key-range modes of lock-mode.ts on the same key.
  *
  *     acquire --- free, or fits the holders and nobody waits ------------------> granted, synchronously
  *        |
@@ -29,7 +30,7 @@ import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { chooseVictim, DeadlockSearch } from './deadlock.ts'
-import { type LockMode, supremum } from './lock-mode.ts'
+import { keepsGap, type LockMode, supremum } from './lock-mode.ts'
 import {
   addGrant,
   findGrant,
@@ -59,6 +60,8 @@ export class LockManager {
   readonly #table = new LockTable()
   readonly #deadlockSearch = new DeadlockSearch()
   #closeError: AriesError | undefined = undefined
+  /** How many locks of a space keep gaps: none, and inserts need not look at their gaps. */
+  readonly #gapsKept = new Map<number, number>()
   #held = 0
   #waiting = 0
   #waits = 0
@@ -106,8 +109,13 @@ export class LockManager {
     const target = supremum(held.mode, mode)
     if (target === held.mode) return undefined
     if (!fitsHolders(head, target, held)) return this.#wait(owner, head, target, held, timeoutMs)
-    raiseGrant(held, target)
+    this.#raise(held, target)
     return undefined
+  }
+
+  /** Whether anyone keeps others from inserting somewhere in `space`. */
+  keepsGapsIn(space: number): boolean {
+    return this.#gapsKept.size > 0 && this.#gapsKept.has(space)
   }
 
   /** Whether `owner` holds the resource in `mode` or a stronger one. */
@@ -134,6 +142,7 @@ export class LockManager {
     while (grant !== undefined) {
       const { head, nextOfOwner } = grant
       unlinkFromHead(grant)
+      if (keepsGap(grant.mode)) this.#countGap(head.space, -1)
       this.#held--
       if (head.queue !== undefined) this.#grantWaits(head, head.queue)
       else if (head.firstGrant === undefined) this.#table.remove(head)
@@ -180,6 +189,18 @@ export class LockManager {
   #grant(owner: LockOwner, head: LockHead, mode: LockMode): void {
     addGrant(owner, head, mode)
     this.#held++
+    if (keepsGap(mode)) this.#countGap(head.space, 1)
+  }
+
+  #raise(held: LockGrant, mode: LockMode): void {
+    if (keepsGap(mode) && !keepsGap(held.mode)) this.#countGap(held.head.space, 1)
+    raiseGrant(held, mode)
+  }
+
+  #countGap(space: number, change: 1 | -1): void {
+    const count = (this.#gapsKept.get(space) ?? 0) + change
+    if (count === 0) this.#gapsKept.delete(space)
+    else this.#gapsKept.set(space, count)
   }
 
   #wait(
@@ -254,7 +275,7 @@ export class LockManager {
   #grantWait(wait: LockWait, queue: LockQueue): void {
     queue.remove(wait)
     this.#endWait(wait)
-    if (wait.held !== undefined) raiseGrant(wait.held, wait.mode)
+    if (wait.held !== undefined) this.#raise(wait.held, wait.mode)
     else this.#grant(wait.owner, wait.head, wait.mode)
     wait.resolve()
   }
