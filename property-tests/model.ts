@@ -39,8 +39,6 @@ export class Model {
   #base: Content = new Map()
   #head: Content = new Map()
   #commits: Commit[] = []
-  /** Changes with everything that could change what a transaction sees. */
-  version = 0
 
   /** Commits that were asked for since the last restart, in the order in which they were. */
   get commits(): readonly Commit[] {
@@ -49,7 +47,6 @@ export class Model {
 
   commit(effects: readonly Effect[], durability: Durability): Commit {
     const commit: Commit = { effects: [...effects], durability, acknowledged: false, flushed: false }
-    this.version++
     if (effects.length === 0) return commit
     this.#commits.push(commit)
     applyTo(this.#head, effects)
@@ -109,7 +106,6 @@ export class Model {
     this.#base = state
     this.#head = copyOf(state)
     this.#commits = []
-    this.version++
   }
 
   #match(found: Content, floor: number, total: number): Content | undefined {

@@ -158,7 +158,6 @@ export class Runner {
       else if (error.code === 'TX_LOCK_TIMEOUT') this.counts.timeouts++
       else if (ENDING.has(error.code)) {
         if (error.code === 'TX_DEADLOCK') this.counts.deadlocks++
-        this.model.version++
       } else if (!EXPECTED.has(error.code)) this.#failure ??= error
     })
     this.#track(running)
@@ -208,7 +207,6 @@ export class Runner {
         return this.#rollbackTo(session, step.index)
       case 'abort':
         await tx.abort()
-        this.model.version++
         return
       default:
         return this.#commit(session, step)
@@ -221,7 +219,6 @@ export class Runner {
 
   #did(session: Session, effect: Effect): void {
     session.effects.push(effect)
-    this.model.version++
   }
 
   async #write(session: Session, step: Extract<Step, { stride: number }>, key: string): Promise<void> {
@@ -257,15 +254,13 @@ export class Runner {
     }
   }
 
-  /** Without key-range locks others may add keys while a range waits, so only undisturbed ones are compared. */
+  /** What a range has passed stays as it was until the transaction ends, so the whole of it is as it is now. */
   async #range(session: Session, step: Extract<Step, { do: 'range' }>): Promise<void> {
-    const { version } = this.model
     const start = keyOf(step.table, step.from)
     const bound = step.reverse ? { lte: start } : { gte: start }
     const found: string[] = []
     const rows = session.tx.range(this.#table(step.table), { ...bound, reverse: step.reverse, limit: step.limit })
     for await (const [key] of rows) found.push(key)
-    if (this.model.version !== version) return
     const seen = this.model.table(session.effects, TABLES[step.table] as string) ?? new Map<string, Uint8Array>()
     const keys = [...seen.keys()].filter((key) => (step.reverse ? key <= start : key >= start)).sort(compareKeys)
     if (step.reverse) keys.reverse()
@@ -279,16 +274,11 @@ export class Runner {
     const table = TABLES[step.table] as string
     const [low, high] = [keyOf(step.table, step.from), keyOf(step.table, step.to)].sort(compareKeys) as [string, string]
     const savepoint = await session.tx.savepoint()
-    const { version } = this.model
     try {
       await session.tx.clear(this.#table(step.table), { gte: low, lte: high })
     } catch (error) {
       if (session.tx.isActive) await session.tx.rollbackTo(savepoint)
       throw error
-    }
-    if (this.model.version !== version) {
-      await session.tx.rollbackTo(savepoint)
-      return
     }
     for (const key of this.model.table(session.effects, table)?.keys() ?? []) {
       if (key >= low && key <= high) this.#did(session, { kind: 'delete', table, key })
@@ -301,7 +291,6 @@ export class Runner {
     await session.tx.rollbackTo(mark.savepoint)
     session.effects.length = mark.length
     session.savepoints.length = session.savepoints.indexOf(mark) + 1
-    this.model.version++
   }
 
   async #commit(session: Session, step: Extract<Step, { do: 'commit' }>): Promise<void> {

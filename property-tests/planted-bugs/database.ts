@@ -155,12 +155,12 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     sentence:
       'A range passes over a ghost without its lock, so it does not see a row whose delete is rolled back later.',
     file: LOCKED_WALK,
-    find: '      const wait = this.#lock(tree, walk.key)',
-    replace: `      if (walk.isGhost) {
-        this.#isOpen = false
-        continue
-      }
-      const wait = this.#lock(tree, walk.key)`,
+    find: "    const wait = this.#lock(tree, key, 'record')",
+    replace: `    if (cursor.isGhost) {
+      this.#key = key
+      return true
+    }
+    const wait = this.#lock(tree, key, 'record')`,
     first: 'isolation.property.test.ts',
   },
   {
@@ -168,9 +168,64 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I18',
     sentence: 'A range that waited for the lock of a row goes on behind it, and leaves the row out.',
     file: LOCKED_WALK,
-    find: 'else if (this.#hasWaited) this.#isOpen = walk.renew()',
-    replace: 'else if (this.#hasWaited) this.#isOpen = walk.next()',
+    find: 'if (wait !== undefined) this.#isFresh = false',
+    replace: '',
     first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'gap-not-locked-on-the-way',
+    invariant: 'I21',
+    sentence: 'A range locks the rows it meets and not the gaps between them, and phantoms come in.',
+    file: LOCKED_WALK,
+    find: "this.#isStart(key) ? 'record' : 'both'",
+    replace: "'record'",
+    first: 'phantoms.property.test.ts',
+  },
+  {
+    name: 'gap-behind-the-range-not-locked',
+    invariant: 'I21',
+    sentence: 'A range does not lock the gap that its upper bound lies in, so rows can be added behind the last one.',
+    file: LOCKED_WALK,
+    find: `      const wait = this.#lock(tree, key, 'gap')
+      return wait ?? false`,
+    replace: '      return false',
+    first: 'phantoms.property.test.ts',
+  },
+  {
+    name: 'gap-above-a-reverse-range-not-locked',
+    invariant: 'I21',
+    sentence: 'A range that is walked backwards begins at its first row, and the gap above it stays open.',
+    file: LOCKED_WALK,
+    find: "if (start === undefined) return this.#lock(tree, END_OF_TREE, 'gap')",
+    replace: 'if (start === undefined) return undefined',
+    first: 'phantoms.property.test.ts',
+  },
+  {
+    name: 'gap-left-behind-by-a-reverse-range',
+    invariant: 'I21',
+    sentence: 'A range that is walked backwards does not lock the gap between a row and the next smaller one.',
+    file: LOCKED_WALK,
+    find: "this.#lockAboveStart(tree, cursor) : this.#lock(tree, this.#key, 'gap')",
+    replace: 'this.#lockAboveStart(tree, cursor) : undefined',
+    first: 'phantoms.property.test.ts',
+  },
+  {
+    name: 'insert-ignores-gaps',
+    invariant: 'I21',
+    sentence: 'A put locks its key and does not ask who keeps the gap that the key comes into.',
+    file: 'src/database/transaction.ts',
+    find: 'if (!locks.keepsGapsIn(tree)) return',
+    replace: 'if (locks !== undefined) return',
+    first: 'phantoms.property.test.ts',
+  },
+  {
+    name: 'split-gap-kept-in-one-part',
+    invariant: 'I21',
+    sentence: 'A transaction that puts a key into a gap it keeps goes on keeping only the part behind the key.',
+    file: 'src/database/transaction.ts',
+    find: "keepsIt ? LockMode['X+gapS'] : LockMode.X",
+    replace: 'keepsIt ? LockMode.X : LockMode.X',
+    first: 'phantoms.property.test.ts',
   },
   {
     name: 'short-write-ignored',

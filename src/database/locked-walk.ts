@@ -1,40 +1,55 @@
 /**
- * Walks a range of a table and locks each entry before it counts. It is synchronous: where a lock must
- * be waited for it returns the promise, and is called again after it. That keeps the usual case, in which
- * nobody is in the way, free of promises.
+ * Walks a range of a table and locks what it passes, so that nothing of what it has seen can change
+ * until the transaction ends: each key, ghosts too, and each gap between them, into which a key could
+ * otherwise be inserted that the walk should have met (a phantom).
+ *
+ *   keys         b       d       f                a gap is locked with the key at its upper end
+ *   forwards  [..b] [..d] ...                     d: its record and the gap (b, d), in one lock
+ *   backwards           ... [d..] [f..]           leaving f: the gap (d, f); arriving at d: its record
+ *
+ * A bound that is itself a key needs no gap beyond it. Else the walk locks the gap that the bound lies
+ * in, up to the first key beyond the range; behind the last key of the tree that is the empty key.
+ *
+ * It is synchronous: where a lock must be waited for it returns the promise, and is called again after
+ * it. That keeps the usual case, in which nobody is in the way, free of promises. After a wait the walk
+ * looks again for what comes after the last key it passed: something may have been inserted before the
+ * key it waited for, and that key may be gone. What it locked in vain stays locked, which is harmless.
  */
 import type { TreeCursor } from '../btree/cursor.ts'
 import { assert } from '../common/assert.ts'
+import { compareBytes } from '../common/bytes.ts'
 import type { PageId } from '../common/ids.ts'
-import { type ByteRange, RangeWalk } from './range.ts'
+import type { ByteRange } from './range.ts'
+
+/** The lock behind the last key of a tree. */
+const END_OF_TREE = new Uint8Array(0)
+
+/** What of a key a walk locks: the record, the gap before it, or both. */
+export type WalkLock = 'record' | 'gap' | 'both'
+
+export interface WalkPorts {
+  /** Locks the table and finds its tree; undefined when there is none. */
+  readonly findTree: () => PageId | Promise<void> | undefined
+  readonly openCursor: (tree: PageId) => TreeCursor
+  /** Locks a key. Like `findTree` it returns a promise when it has to be called again after a wait. */
+  readonly lock: (tree: PageId, key: Uint8Array, what: WalkLock) => Promise<void> | undefined
+}
 
 export class LockedWalk {
   readonly #range: ByteRange
-  readonly #findTree: () => PageId | Promise<void> | undefined
-  readonly #openCursor: (tree: PageId) => TreeCursor
-  readonly #lock: (tree: PageId, key: Uint8Array) => Promise<void> | undefined
+  readonly #ports: WalkPorts
   #tree: PageId | undefined
-  #walk: RangeWalk | undefined
+  #cursor: TreeCursor | undefined
   #left: number
-  /** Whether the walk stands on an entry that has not been locked and looked at yet. */
-  #isOpen = false
-  #hasWaited = false
+  /** The last key that was passed, undefined before the first. */
+  #key: Uint8Array | undefined
+  /** Whether the cursor stands on that key, so that the next is one step away. */
+  #isFresh = false
 
-  /**
-   * `findTree` locks the table and finds its tree, undefined when there is none; `lock` locks an entry.
-   * Both return a promise when they have to be called again after a wait.
-   */
-  constructor(
-    range: ByteRange,
-    findTree: () => PageId | Promise<void> | undefined,
-    openCursor: (tree: PageId) => TreeCursor,
-    lock: (tree: PageId, key: Uint8Array) => Promise<void> | undefined,
-  ) {
+  constructor(range: ByteRange, ports: WalkPorts) {
     this.#range = range
     this.#left = range.limit
-    this.#findTree = findTree
-    this.#openCursor = openCursor
-    this.#lock = lock
+    this.#ports = ports
   }
 
   /** The tree of the table, once `next` has found an entry. */
@@ -45,17 +60,15 @@ export class LockedWalk {
 
   /** The key of the entry that `next` has just found. */
   get key(): Uint8Array {
-    return this.#current.key
+    assert(this.#key !== undefined, 'the walk has found an entry')
+    return this.#key
   }
 
   /** A copy of its value. */
   value(): Uint8Array {
-    return this.#current.value()
-  }
-
-  get #current(): RangeWalk {
-    assert(this.#walk !== undefined, 'the walk has found an entry')
-    return this.#walk
+    const value = this.#cursor?.value()
+    assert(value !== undefined, 'the walk stands on an entry, and that is no ghost')
+    return value
   }
 
   /**
@@ -64,36 +77,93 @@ export class LockedWalk {
    */
   next(): boolean | Promise<void> {
     if (this.#left <= 0) return false
-    if (this.#walk === undefined) {
-      const tree = this.#findTree()
+    if (this.#cursor === undefined) {
+      const tree = this.#ports.findTree()
       if (typeof tree !== 'number') return tree ?? false
       this.#tree = tree
-      this.#walk = new RangeWalk(this.#openCursor(tree), this.#range)
+      this.#cursor = this.#ports.openCursor(tree)
     }
-    return this.#nextOf(this.tree, this.#walk)
+    const found = this.#nextOf(this.tree, this.#cursor)
+    if (found === false) this.#left = 0
+    else if (found === true) this.#left--
+    return found
   }
 
-  #nextOf(tree: PageId, walk: RangeWalk): boolean | Promise<void> {
-    while (this.#stand(walk)) {
-      const wait = this.#lock(tree, walk.key)
-      if (wait !== undefined) {
-        this.#hasWaited = true
-        return wait
-      }
-      this.#isOpen = false
-      if (walk.isGhost) continue
-      this.#left--
-      return true
+  #nextOf(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
+    for (;;) {
+      if (this.#isAtEnd()) return false
+      const step = this.#range.reverse ? this.#stepBack(tree, cursor) : this.#stepOn(tree, cursor)
+      if (step !== true) return step
+      if (!cursor.isGhost) return true
     }
-    this.#left = 0
-    return false
   }
 
-  /** Stands on an entry; false at the end. After a wait the entry may have gone, and another be there. */
-  #stand(walk: RangeWalk): boolean {
-    if (!this.#isOpen) this.#isOpen = walk.next()
-    else if (this.#hasWaited) this.#isOpen = walk.renew()
-    this.#hasWaited = false
-    return this.#isOpen
+  /** Whether the last key was the bound itself, so that nothing beyond it matters. */
+  #isAtEnd(): boolean {
+    const { end, endInclusive } = this.#range
+    return endInclusive && end !== undefined && this.#key !== undefined && compareBytes(this.#key, end) === 0
+  }
+
+  #stepOn(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
+    const isThere = this.#seek(cursor)
+    const key = isThere ? cursor.key() : END_OF_TREE
+    if (!isThere || !this.#isWithin(key)) {
+      const wait = this.#lock(tree, key, 'gap')
+      return wait ?? false
+    }
+    const wait = this.#lock(tree, key, this.#isStart(key) ? 'record' : 'both')
+    if (wait !== undefined) return wait
+    this.#key = key
+    return true
+  }
+
+  #stepBack(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
+    const gap = this.#key === undefined ? this.#lockAboveStart(tree, cursor) : this.#lock(tree, this.#key, 'gap')
+    if (gap !== undefined) return gap
+    if (!this.#seek(cursor)) return false
+    const key = cursor.key()
+    if (!this.#isWithin(key)) return false
+    const wait = this.#lock(tree, key, 'record')
+    if (wait !== undefined) return wait
+    this.#key = key
+    return true
+  }
+
+  /** A walk backwards begins in the gap that its upper bound lies in, unless the bound is a key itself. */
+  #lockAboveStart(tree: PageId, cursor: TreeCursor): Promise<void> | undefined {
+    const { start, startInclusive } = this.#range
+    if (start === undefined) return this.#lock(tree, END_OF_TREE, 'gap')
+    const isThere = cursor.seek(start, { reverse: false, inclusive: true })
+    const isKey = isThere && compareBytes(cursor.key(), start) === 0
+    if (isKey && startInclusive) return undefined
+    return this.#lock(tree, isThere ? cursor.key() : END_OF_TREE, 'gap')
+  }
+
+  /** Goes to the first entry that has not been passed; false when there is none. */
+  #seek(cursor: TreeCursor): boolean {
+    const isFresh = this.#isFresh
+    this.#isFresh = true
+    if (this.#key !== undefined && isFresh) return cursor.advance()
+    const { start, startInclusive, reverse } = this.#range
+    if (this.#key !== undefined) return cursor.seek(this.#key, { reverse, inclusive: false })
+    return cursor.seek(start, { reverse, inclusive: startInclusive })
+  }
+
+  #lock(tree: PageId, key: Uint8Array, what: WalkLock): Promise<void> | undefined {
+    const wait = this.#ports.lock(tree, key, what)
+    if (wait !== undefined) this.#isFresh = false
+    return wait
+  }
+
+  #isStart(key: Uint8Array): boolean {
+    const { start, startInclusive } = this.#range
+    return startInclusive && start !== undefined && compareBytes(key, start) === 0
+  }
+
+  #isWithin(key: Uint8Array): boolean {
+    const { end, endInclusive, reverse } = this.#range
+    if (end === undefined) return true
+    const order = compareBytes(key, end) * (reverse ? -1 : 1)
+    return order < 0 || (order === 0 && endInclusive)
   }
 }

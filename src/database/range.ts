@@ -1,12 +1,4 @@
-/**
- * Ranges: ordered iteration over the keys of a table in one transaction. Each entry is locked before it
- * is returned; the cursor below keeps no page pinned in between, so others may write, split and merge
- * around it.
- */
-
-import type { TreeCursor } from '../btree/cursor.ts'
-import { assert } from '../common/assert.ts'
-import { compareBytes } from '../common/bytes.ts'
+/** Ranges of keys, as their users write them and in bytes. How one is walked is in locked-walk.ts. */
 import { invalid } from './options.ts'
 
 /** Bounds of a range, its direction, and how many entries at most. */
@@ -65,56 +57,4 @@ export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uin
         reverse,
         limit,
       }
-}
-
-/** Walks a range entry by entry, ghosts included; the caller locks and decides. */
-export class RangeWalk {
-  readonly #cursor: TreeCursor
-  readonly #range: ByteRange
-  #started = false
-  /** The key of the current entry. */
-  key: Uint8Array = new Uint8Array(0)
-
-  constructor(cursor: TreeCursor, range: ByteRange) {
-    this.#cursor = cursor
-    this.#range = range
-  }
-
-  /** Steps to the next entry of the range; false at its end. */
-  next(): boolean {
-    const { start, startInclusive, reverse } = this.#range
-    const found = this.#started
-      ? this.#cursor.advance()
-      : this.#cursor.seek(start, { reverse, inclusive: startInclusive })
-    this.#started = true
-    return this.#accept(found)
-  }
-
-  /**
-   * After a wait: stands on the entry at the same key again, or on the next one when it is gone.
-   * False at the end of the range.
-   */
-  renew(): boolean {
-    return this.#accept(this.#cursor.seek(this.key, { reverse: this.#range.reverse, inclusive: true }))
-  }
-
-  #accept(found: boolean): boolean {
-    if (!found) return false
-    this.key = this.#cursor.key()
-    const { end, endInclusive, reverse } = this.#range
-    if (end === undefined) return true
-    const order = compareBytes(this.key, end) * (reverse ? -1 : 1)
-    return order < 0 || (order === 0 && endInclusive)
-  }
-
-  get isGhost(): boolean {
-    return this.#cursor.isGhost
-  }
-
-  /** The value of the current entry, which must not be a ghost. */
-  value(): Uint8Array {
-    const value = this.#cursor.value()
-    assert(value !== undefined, 'a ghost has no value')
-    return value
-  }
 }

@@ -6,6 +6,7 @@ import type { BTree } from '../btree/btree.ts'
 import { CATALOG_TREE, type Catalog } from '../btree/catalog.ts'
 import { TreeCursor } from '../btree/cursor.ts'
 import type { Tree } from '../btree/node-page.ts'
+import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
@@ -15,6 +16,7 @@ import type { Managers } from './assemble.ts'
 
 const encoder = new TextEncoder()
 const TABLE_NAME_BYTES_MAX = 255
+const NO_KEY = new Uint8Array(0)
 
 /** Checks a table name. @throws `INVALID_ARGUMENT` */
 export function checkTableName(name: unknown): asserts name is string {
@@ -86,6 +88,18 @@ export class Store {
 
   cursor(tree: Tree): TreeCursor {
     return new TreeCursor(this.btree, tree)
+  }
+
+  /**
+   * The key at the upper end of the gap that a new `key` would come into, empty at the end of the tree;
+   * undefined when `key` is there already, as a ghost perhaps.
+   * @throws `PAGE_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
+   */
+  gapFor(tree: Tree, key: Uint8Array): Uint8Array | undefined {
+    const cursor = this.cursor(tree)
+    if (!cursor.seek(key, { reverse: false, inclusive: true })) return NO_KEY
+    const next = cursor.key()
+    return compareBytes(next, key) === 0 ? undefined : next
   }
 
   put(transaction: ActiveTransaction, tree: Tree, key: Uint8Array, value: Uint8Array): void {

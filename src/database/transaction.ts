@@ -11,7 +11,7 @@ import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { checkActive, type Durability } from '../txn/transaction-manager.ts'
-import { LockedWalk } from './locked-walk.ts'
+import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { durabilityOf, invalid } from './options.ts'
 import { byteRangeOf, type RangeOptions } from './range.ts'
 import type { Store } from './store.ts'
@@ -31,6 +31,12 @@ export class Savepoint {
 
 /** An ordered, lazy sequence of entries. */
 export type Entries<K, V> = AsyncIterableIterator<[K, V]>
+
+/** What a walk locks of a key, for reading and for writing. */
+const WALK_MODES: Readonly<Record<'forRead' | 'forUpdate', Readonly<Record<WalkLock, LockMode>>>> = {
+  forRead: { record: LockMode.S, gap: LockMode.gapS, both: LockMode['S+gapS'] },
+  forUpdate: { record: LockMode.X, gap: LockMode.gapS, both: LockMode['X+gapS'] },
+}
 
 const DONE: Promise<void> = Promise.resolve()
 const NOTHING: Promise<undefined> = Promise.resolve(undefined)
@@ -106,7 +112,7 @@ export class Transaction {
       const content = valueBytes(table, value)
       const tree = this.#treeForPut(table.name)
       if (typeof tree !== 'number') return this.#wait(tree, () => this.#put(table, key, value))
-      const wait = this.#lock(tree, bytes, LockMode.X)
+      const wait = this.#lockForPut(tree, bytes)
       if (wait !== undefined) return this.#wait(wait, () => this.#put(table, key, value))
       this.#store.put(this.#active, tree, bytes, content)
       return this.#store.transactions.giveWay() ?? DONE
@@ -139,7 +145,8 @@ export class Transaction {
   }
 
   /**
-   * The entries of a range in key order. Each is locked when it is reached. Use it before the
+   * The entries of a range in key order. Each is locked when it is reached, and so is the gap before it:
+   * what has been passed stays as it was seen, and nothing is inserted into it. Use it before the
    * transaction ends: afterwards it throws `TX_CLOSED`.
    * @throws as `get`
    */
@@ -210,12 +217,28 @@ export class Transaction {
     checkTable(table)
     const range = byteRangeOf(options, (key) => this.#boundOf(table, key))
     const tableMode = mode === LockMode.X ? LockMode.IX : LockMode.IS
-    return new LockedWalk(
-      range,
-      () => this.#treeFor(table.name, tableMode),
-      (tree) => this.#store.cursor(tree),
-      (tree, key) => this.#lock(tree, key, mode),
-    )
+    const modes = mode === LockMode.X ? WALK_MODES.forUpdate : WALK_MODES.forRead
+    return new LockedWalk(range, {
+      findTree: () => this.#treeFor(table.name, tableMode),
+      openCursor: (tree) => this.#store.cursor(tree),
+      lock: (tree, key, what) => this.#lock(tree, key, modes[what]),
+    })
+  }
+
+  /**
+   * Locks a key that will be put: its record, and if it is new the gap it comes into, unless nobody
+   * keeps gaps in this tree. The new key splits the gap; what this transaction kept of it, it keeps of
+   * both parts.
+   */
+  #lockForPut(tree: PageId, key: Uint8Array): Promise<void> | undefined {
+    const { locks } = this.#store
+    if (!locks.keepsGapsIn(tree)) return this.#lock(tree, key, LockMode.X)
+    const next = this.#store.gapFor(tree, key)
+    if (next === undefined) return this.#lock(tree, key, LockMode.X)
+    const wait = this.#lock(tree, next, LockMode.gapI)
+    if (wait !== undefined) return wait
+    const keepsIt = locks.holds(this.#active.owner, tree, next, 0, next.length, LockMode.gapS)
+    return this.#lock(tree, key, keepsIt ? LockMode['X+gapS'] : LockMode.X)
   }
 
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
