@@ -10,7 +10,16 @@
 import Table from 'cli-table3'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { runsOf, TIMEOUT_MS } from '../runs.ts'
-import { type Case, describeCase, injectionsAt, type Reached, type Result, runCase, watchScenario } from './cases.ts'
+import {
+  type Case,
+  describeCase,
+  injectionsAt,
+  problemBehindCache,
+  type Reached,
+  type Result,
+  runCase,
+  watchScenario,
+} from './cases.ts'
 import { makeScenarios } from './scenarios.ts'
 import { applies, FAULTS, type Fault } from './site-file-system.ts'
 import { findSites, type StaticSite } from './static-sites.ts'
@@ -39,10 +48,21 @@ beforeAll(async () => {
 const callsFor = (name: string, fault: Fault): Reached[] =>
   (reached.get(name) ?? []).filter(({ call }) => applies(fault, call))
 
+function byWay(name: string, wayOf: (one: Reached) => string): Map<string, Reached[]> {
+  const ways = new Map<string, Reached[]>()
+  for (const one of reached.get(name) ?? []) ways.set(wayOf(one), [...(ways.get(wayOf(one)) ?? []), one])
+  return ways
+}
+
+/** There is more to come behind it than behind the last. */
+const middleOf = (calls: readonly Reached[]): Reached => calls[calls.length >>> 1] as Reached
+
 /** EIO on every way to the site and the other faults on one; once and for good in turn. */
 function briefCases(name: string, turn: number): Case[] {
-  const ways = new Map((reached.get(name) ?? []).map((one) => [one.call.way, one]))
-  const onEvery = [...ways.values()].map((one) => ({ ...one, fault: 'EIO' as Fault }))
+  const onEvery = [...byWay(name, ({ call }) => call.way).values()].map((calls) => {
+    const working = calls.filter(({ scenario }) => scenario.name === 'work')
+    return { ...middleOf(working.length > 0 ? working : calls), fault: 'EIO' as Fault }
+  })
   const others = FAULTS.slice(1).flatMap((fault) =>
     callsFor(name, fault)
       .slice(0, 1)
@@ -56,13 +76,9 @@ function briefCases(name: string, turn: number): Case[] {
 
 /** For every way to the site its first, middle and last call, with all that can happen to them. */
 function thoroughCases(name: string): Case[] {
-  const byWay = new Map<string, Reached[]>()
-  for (const one of reached.get(name) ?? []) {
-    const way = `${one.scenario.name} ${one.call.way} ${one.call.mode} ${one.call.file}`
-    byWay.set(way, [...(byWay.get(way) ?? []), one])
-  }
-  return [...byWay.values()].flatMap((calls) => {
-    const chosen = new Set([calls[0], calls[calls.length >>> 1], calls.at(-1)]) as Set<Reached>
+  const wayOf = ({ scenario, call }: Reached): string => `${scenario.name} ${call.way} ${call.mode} ${call.file}`
+  return [...byWay(name, wayOf).values()].flatMap((calls) => {
+    const chosen = new Set([calls[0] as Reached, middleOf(calls), calls.at(-1) as Reached])
     return [...chosen].flatMap((one) => injectionsAt(one).map((injection) => ({ ...one, injection })))
   })
 }
@@ -126,6 +142,27 @@ describe('calls of the file-system port', () => {
     },
     TIMEOUT_MS * 5,
   )
+})
+
+/**
+ * Not so yet: restart takes what it reads for durable once it has synced the files, but a sync after a
+ * failed one writes nothing. It would have to write again what the last sync may have dropped.
+ */
+describe('a failed sync, a reopen that reads what the cache shows, a power cut', () => {
+  for (const [name, file] of [
+    ['#flush sync', /^log-\d/],
+    ['sync sync', /^data$/],
+    ['write sync', /^master$/],
+  ] as const) {
+    test.fails(`sync of ${file.source}`, async () => {
+      const calls = [...reached].flatMap(([site, some]) => (site.endsWith(` ${name}`) ? some : []))
+      const chosen = calls.filter(({ call, scenario }) => file.test(call.file) && scenario.name === 'restart')
+      for (const one of chosen) {
+        const injection = { call: one.call.number, fault: 'EIO', sticky: false } as const
+        expect(await problemBehindCache({ ...one, injection }), describeCase({ ...one, injection })).toBeUndefined()
+      }
+    })
+  }
 })
 
 /** How many cases each site had with each fault: once + for good. */
