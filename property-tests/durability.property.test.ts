@@ -85,6 +85,9 @@ class Watchman {
     this.masters++
     const { master } = readMaster(fileOf(bytes)).records[0] ?? {}
     if (master === undefined) return void this.problems.push('a master record that cannot be read')
+    const data = this.#disk.crash({ mode: 'none' }).open(DATA_FILE_NAME, 'read')
+    if (data.size() < master.pageCount * PAGE_SIZE)
+      this.problems.push(`master with ${master.pageCount} pages: durable are ${data.size()} bytes (I13)`)
     const log = this.durableLog()
     log.seek(master.checkpointLsn)
     while (log.position < master.endLsn) {
@@ -133,13 +136,12 @@ describe('on the way to the disk', () => {
           if (end === 'abort') await tx.abort()
           else if (end !== 'full') await drive(runtime, tx.commit({ durability: end === 'checkpoint' ? 'none' : end }))
           else {
-            const committed = tx.commit({ durability: end })
+            const committed = tx.commit({ durability: end }).then(() => watchman.durableLog())
             const reader = db.begin()
             await drive(runtime, reader.get(table, keyOf(0, from)))
             expect(committedIn(watchman.durableLog()), 'durable when others see it (I21)').toContain(tx.id)
             await reader.commit()
-            await drive(runtime, committed)
-            expect(committedIn(watchman.durableLog()), 'durable when acknowledged (I2)').toContain(tx.id)
+            expect(committedIn(await drive(runtime, committed)), 'durable when acknowledged (I2)').toContain(tx.id)
           }
           if (end === 'checkpoint') await drive(runtime, db.checkpoint())
         }
@@ -151,6 +153,33 @@ describe('on the way to the disk', () => {
       await checkProperty(property, { numRuns: runsOf(RUNS) }, (steps) => JSON.stringify(steps))
       expect(pages).toBeGreaterThan(100)
       expect(masters).toBeGreaterThan(10)
+    },
+    TIMEOUT_MS,
+  )
+
+  test(
+    'a checkpoint right after the data file grew names no page that it does not durably have',
+    async () => {
+      const options = { frames: 512 }
+      const disk = await newDisk()
+      const first = await openLab(disk, options)
+      const { space, buffer } = first.managers
+      for (let i = 0; buffer.pageCount - space.allocatedPageCount() > 4; i++) {
+        await tableOf(first.db, 't').put(keyOf(0, i), contentOf(i, 9000))
+      }
+      const { pageCount } = buffer
+      await drive(first.runtime, first.db.close())
+      const watchman = new Watchman(disk)
+      const { db, managers, runtime } = await openLab(
+        new WatchedFileSystem(disk, (each) => watchman.look(each)),
+        options,
+      )
+      const tx = db.begin()
+      await tx.put(tableOf(db, 't'), 'last', contentOf(0, 20_000))
+      expect(managers.buffer.pageCount, 'the file has grown').toBeGreaterThan(pageCount)
+      await drive(runtime, db.checkpoint())
+      expect(watchman.problems).toEqual([])
+      expect(watchman.masters).toBe(1)
     },
     TIMEOUT_MS,
   )

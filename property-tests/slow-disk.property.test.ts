@@ -6,16 +6,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
+import { segmentNumberOf } from '../src/log/segment.ts'
 import type { Durability } from '../src/txn/transaction-manager.ts'
 import { contentOf, keyOf } from './commands/script.ts'
-import { idle, type Lab, newDisk, openLab, problemsAfterRestart, readAll, tableOf } from './lab.ts'
+import { idle, type Lab, newDisk, type Options, openLab, problemsAfterRestart, readAll, tableOf } from './lab.ts'
 import { Model } from './model.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
+import { type Mutation, WatchedFileSystem } from './watched-file-system.ts'
 
 const RUNS = 150
 /** A sync takes this long at least, and up to so much longer. */
 const SYNC_MS = 2
 const SYNC_SPREAD_MS = 10
+/** So many times in a run the restart without a segment that is being recycled is tried. */
+const RECYCLED_MAX = 4
 
 type Step =
   | {
@@ -45,20 +49,55 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const steps: fc.Arbitrary<Step[]> = fc.array(step, { minLength: 2, maxLength: 40, size: 'max' })
 
+const options: fc.Arbitrary<Options> = fc.record({
+  frames: fc.constantFrom(8, 64),
+  checkpointBytes: fc.constantFrom(65_536, 65_536, 1 << 20),
+})
+
+/** A disk as a power cut leaves it, and how many commits have to be on it, and may be. */
+interface Moment {
+  readonly image: SimulatedFileSystem
+  readonly floor: number
+  readonly total: number
+}
+
 /** Clients that do not wait for each other, on a database with a slow disk. */
 class Run {
   readonly model = new Model()
   readonly #disk: SimulatedFileSystem
   readonly #lab: Lab
+  readonly #moments: Moment[] = []
   #serial = 0
   #failure: unknown
 
-  constructor(disk: SimulatedFileSystem, lab: Lab) {
+  private constructor(disk: SimulatedFileSystem, lab: Lab) {
     this.#disk = disk
     this.#lab = lab
     disk.runtime = lab.runtime
     const slow = { effect: 'slow', delayMs: SYNC_MS, spreadMs: SYNC_SPREAD_MS } as const
     disk.inject('sync', slow, { times: Number.POSITIVE_INFINITY })
+  }
+
+  static async begin(options: Options): Promise<Run> {
+    const disk = await newDisk()
+    let run: Run | undefined
+    const watched = new WatchedFileSystem(disk, (mutation) => run?.look(mutation))
+    run = new Run(disk, await openLab(watched, options))
+    return run
+  }
+
+  /** What is recycled must not be missed by a restart of what is durable at that moment (I12). */
+  look({ kind, file }: Mutation): void {
+    const isRecycled = (kind === 'rename' || kind === 'remove') && segmentNumberOf(file) !== undefined
+    if (!isRecycled || this.#moments.length >= RECYCLED_MAX) return
+    const image = this.#disk.crash({ mode: 'none' })
+    image.remove(file)
+    image.syncDirectory()
+    this.#note(image)
+  }
+
+  #note(image: SimulatedFileSystem): void {
+    this.#moments.push({ image, floor: this.model.floor('power'), total: this.model.commits.length })
   }
 
   /** Begins what the step says, and lets everything go on that needs no time. */
@@ -99,14 +138,15 @@ class Run {
     for (const commit of commits) commit.flushed = true
   }
 
-  /** What crashes leave now, as every restart must find it. */
+  /** What crashes leave now or have left before, as every restart must find it. */
   async verify(seed: number): Promise<void> {
-    const images = [this.#disk.crash({ mode: 'none' }), this.#disk.crash({ mode: 'random', seed })]
+    this.#note(this.#disk.crash({ mode: 'none' }))
+    this.#note(this.#disk.crash({ mode: 'random', seed }))
     this.#disk.crashAfter(1)
-    for (const image of images) {
+    for (const { image, floor, total } of this.#moments) {
       const lab = await openLab(image)
       const problems = problemsAfterRestart(lab, image)
-      const wrong = this.model.problemOf(await readAll(lab.db), this.model.floor('power'))
+      const wrong = this.model.problemOf(await readAll(lab.db), floor, total)
       expect(wrong === undefined ? problems : [...problems, wrong]).toEqual([])
       image.crashAfter(1)
     }
@@ -117,15 +157,14 @@ describe('a slow disk', () => {
   test(
     'what is acknowledged while syncs are under way is durable',
     async () => {
-      const property = fc.asyncProperty(fc.nat(1_000_000), steps, async (seed, list) => {
-        const disk = await newDisk()
-        const run = new Run(disk, await openLab(disk))
+      const property = fc.asyncProperty(fc.nat(1_000_000), options, steps, async (seed, options, list) => {
+        const run = await Run.begin(options)
         await run.take({ do: 'write', from: 0, count: 1, bytes: 10, durability: 'none' })
         for (const each of list) await run.take(each)
         await run.verify(seed)
       })
-      const printed = ([seed, list]: [number, Step[]]): string =>
-        [seed, ...list.map((s) => JSON.stringify(s))].join('\n')
+      const printed = ([seed, options, list]: [number, Options, Step[]]): string =>
+        [seed, JSON.stringify(options), ...list.map((s) => JSON.stringify(s))].join('\n')
       await checkProperty(property, { numRuns: runsOf(RUNS) }, printed)
     },
     TIMEOUT_MS,

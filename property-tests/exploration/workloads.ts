@@ -195,7 +195,10 @@ export const WORKLOADS: readonly Workload[] = [
   {
     name: 'making a database',
     onEmptyDisk: true,
-    run: (lab) => lab.db.close(),
+    run: async (lab, model) => {
+      await fill(lab, model, 't', 2, 60)
+      await lab.db.close()
+    },
   },
 ]
 

@@ -31,13 +31,14 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     first: 'exhaustive.test.ts',
   },
   {
-    name: 'created-names-not-durable',
-    invariant: 'I16',
-    sentence: 'The directory is not synced after the files of a new database were made.',
+    name: 'end-of-creation-not-durable',
+    invariant: 'I18',
+    sentence:
+      'That the marker of a half-made database is gone is not made durable, so after a power cut the database is made anew over what was committed.',
     file: FILES,
-    find: `    fileSystem.syncDirectory()
-    return identity`,
-    replace: '    return identity',
+    find: `    fileSystem.remove(CREATING_FILE_NAME)
+    fileSystem.syncDirectory()`,
+    replace: '    fileSystem.remove(CREATING_FILE_NAME)',
     first: 'exhaustive.test.ts',
   },
   {
