@@ -16,6 +16,7 @@
  * rest of the double-write areas.
  */
 import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
+import { DOUBLE_WRITE_FILE_NAME } from '../../src/buffer/double-write.ts'
 import { isZero } from '../../src/common/bytes.ts'
 import { randomBelow, randomFrom } from '../../src/common/random.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
@@ -45,9 +46,14 @@ export interface Range {
   readonly end: number
 }
 
+/** Torn pages are what double-writing is for; the other files are those of the killed database. */
+const FILES_OF_TORN: readonly string[] = [DATA_FILE_NAME, DOUBLE_WRITE_FILE_NAME]
+
 /** All groups of a specimen. */
 export function groupsOf(specimen: Specimen, seed: number): Group[] {
-  return [...specimen.files].flatMap(([file, bytes]) => groupsOfFile(specimen, file, bytes, seed))
+  return [...specimen.files]
+    .filter(([file]) => specimen.name !== 'torn' || FILES_OF_TORN.includes(file))
+    .flatMap(([file, bytes]) => groupsOfFile(specimen, file, bytes, seed))
 }
 
 function groupsOfFile(specimen: Specimen, file: string, bytes: Uint8Array, seed: number): Group[] {

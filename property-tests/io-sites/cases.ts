@@ -73,6 +73,24 @@ export async function runCase({ scenario, call, injection }: Case): Promise<Resu
   return { outcome: session.isTold ? 'told' : 'harmless', why: session.errors.map(String) }
 }
 
+/**
+ * A failed sync leaves the system's cache showing what is not on the disk and will not be written any more
+ * (F9). The engine stops, is opened again while the machine goes on, and reads that cache; then the power
+ * fails. What is wrong with what is there then.
+ */
+export async function problemBehindCache({ scenario, call, injection }: Case): Promise<string | undefined> {
+  const disk = copyOf(scenario)
+  const fileSystem = new SiteFileSystem(disk)
+  fileSystem.injection = injection
+  const session = startSession(scenario, fileSystem, call.way)
+  await scenario.run(session)
+  const image = disk.crash({ mode: 'kill' })
+  const { db } = await openLab(image, scenario.options)
+  session.model.recovered(await readAll(db), session.model.floor('power'))
+  await db.flush()
+  return problemOf(scenario, session.model, image.crash({ mode: 'none' }), false)
+}
+
 function copyOf({ disk, prepare }: Scenario): SimulatedFileSystem {
   const copy = disk.crash({ mode: 'kill' })
   copy.readOnly = disk.readOnly
