@@ -1,0 +1,133 @@
+/** One database with its oracle, over many lives of its working process. */
+import { setTimeout } from 'node:timers/promises'
+import { AriesError, open } from '../../src/index.ts'
+import type { CrashKind } from '../model.ts'
+import { type End, Life } from './life.ts'
+import { DATABASE_OPTIONS, listingOf } from './look.ts'
+import { Oracle } from './oracle.ts'
+import type { Message } from './protocol.ts'
+
+export interface TrialOptions {
+  readonly directory: string
+  readonly seed: number
+  readonly clients: number
+  /** The codes of the errors that the working process may run into. */
+  readonly allowedErrors?: readonly string[]
+}
+
+export interface LifeOptions {
+  readonly environment?: NodeJS.ProcessEnv
+  /** The exit code of a process that ends itself in the middle. */
+  readonly suicideCode?: number
+}
+
+/** A hang, not slowness: nothing that is waited for takes a hundredth of it. */
+const HANG_MS = 120_000
+
+/** A working process, while something is done to it. */
+export class Patient extends Life {
+  readonly heard = new Set<Message['event']>()
+  #waiting: (() => void)[] = []
+
+  /** Resolves when one of these messages has come, or the process has ended. @throws when neither ever happens */
+  async hears(...events: Message['event'][]): Promise<void> {
+    const isHeard = (): boolean => events.some((event) => this.heard.has(event))
+    const giveUp = new AbortController()
+    const hang = setTimeout(HANG_MS, 'hangs', { signal: giveUp.signal }).catch(() => 'over')
+    const end = this.ended.then(() => 'over')
+    try {
+      while (!isHeard()) {
+        const message = new Promise<string>((resolve) => this.#waiting.push(() => resolve('message')))
+        const what = await Promise.race([message, end, hang])
+        if (what === 'over') return
+        if (what === 'hangs') throw new Error(`the working process hangs: it should have told ${events.join(' or ')}`)
+      }
+    } finally {
+      giveUp.abort()
+    }
+  }
+
+  /** Takes note of a message. */
+  note(message: Message): void {
+    this.heard.add(message.event)
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+}
+
+export class Trial {
+  readonly oracle: Oracle
+  readonly #options: TrialOptions
+  #lives = 0
+  #patient: Patient | undefined
+
+  constructor(options: TrialOptions) {
+    this.#options = options
+    this.oracle = new Oracle(options.allowedErrors)
+  }
+
+  get directory(): string {
+    return this.#options.directory
+  }
+
+  /** Whether something is wrong, after which nothing more can be judged. */
+  get isOver(): boolean {
+    return this.oracle.violations.length > 0
+  }
+
+  /**
+   * Starts a working process, lets `act` do to it what it wants, and hears it out. `act` has to bring
+   * the process to its end, and says what of it outlives that.
+   */
+  async live(act: (patient: Patient) => Promise<CrashKind>, options: LifeOptions = {}): Promise<Patient> {
+    const { seed, clients, directory } = this.#options
+    const job = { seed, clients, directory, life: this.#lives++ }
+    const patient: Patient = new Patient(job, options.environment ?? {}, (message) => {
+      this.oracle.hear(message)
+      patient.note(message)
+    })
+    this.#patient = patient
+    try {
+      const crash = await act(patient)
+      this.#checkEnd(await patient.ended, options.suicideCode)
+      this.oracle.ended(crash)
+    } finally {
+      patient.kill()
+      await patient.ended
+    }
+    return patient
+  }
+
+  /** Ends the working process at once. */
+  stop(): void {
+    this.#patient?.kill()
+  }
+
+  /** Opens the database in this very process, judges it, closes it, and opens it again: nothing is left to do then. */
+  async finish(): Promise<void> {
+    for (const time of ['first', 'again'] as const) {
+      const database = await open(this.directory, DATABASE_OPTIONS)
+      this.oracle.judge(await listingOf(database), database.check())
+      if (time === 'again' && database.recovery.wasNeeded) {
+        this.oracle.violations.push('after a clean close there was something to recover (I15)')
+      }
+      await database.close()
+      if (this.isOver) return
+    }
+  }
+
+  #checkEnd({ code, signal, errorText }: End, suicideCode: number | undefined): void {
+    if (signal === 'SIGKILL' || code === 0 || code === suicideCode) return
+    const how = signal ?? `exit code ${code}`
+    this.oracle.violations.push(`the working process ended by itself with ${how}: ${errorText.trim()}`)
+  }
+}
+
+/** Runs what may fail because the database is wrong: then that is a violation. */
+export async function judged(trial: Trial, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!AriesError.is(error)) throw error
+    trial.oracle.violations.push(error.message)
+  }
+}
