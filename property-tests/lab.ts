@@ -197,9 +197,28 @@ export async function problemsOfRestartingAgain(disk: SimulatedFileSystem, optio
 }
 
 async function changesOfRestart(disk: SimulatedFileSystem, options: Options): Promise<TraceEntry[]> {
+  const before = disk.crash({ mode: 'kill' })
   disk.trace = []
   await restartOnly(disk, options)
-  return disk.trace.filter(({ operation }) => !HARMLESS.has(operation))
+  const changes = disk.trace.filter(({ operation }) => !HARMLESS.has(operation))
+  return changes.filter((change) => change.operation !== 'write' || !isSame(before, disk, change))
+}
+
+/** Whether what a write wrote was there before. */
+function isSame(
+  before: SimulatedFileSystem,
+  after: SimulatedFileSystem,
+  { file: name, offset, length }: TraceEntry,
+): boolean {
+  const [old, now] = [before, after].map((disk) => {
+    const bytes = new Uint8Array(length)
+    if (!disk.list().includes(name)) return bytes
+    const file = disk.open(name, 'read')
+    readFully(file, bytes, 0, length, offset)
+    file.close()
+    return bytes
+  }) as [Uint8Array, Uint8Array]
+  return compareRanges(old, 0, length, now, 0, length) === 0
 }
 
 /** What leaves every byte as it was. A file is opened for creation only to be written. */

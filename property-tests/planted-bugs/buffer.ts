@@ -159,8 +159,8 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I33',
     sentence: 'A torn page is restored from a batch that was completed long ago, and an old version comes back.',
     file: DOUBLE_WRITE,
-    find: 'if (batch.sequence > completed) this',
-    replace: 'if (batch.sequence > 0) this',
+    find: '(batch) => batch.sequence > completed)',
+    replace: '(batch) => batch.sequence > 0)',
     first: 'page-store.property.test.ts',
   },
   {

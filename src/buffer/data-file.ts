@@ -60,6 +60,23 @@ export class DataFile {
   }
 
   /**
+   * Writes those of these pages that are whole once more, as they are read, durably: after a failed sync
+   * the system may show what it has given up writing.
+   * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
+   */
+  writeAgain(pageIds: Iterable<PageId>): void {
+    const bytes = new Uint8Array(this.#identity.pageSize)
+    const view = new DataView(bytes.buffer)
+    let written = 0
+    for (const pageId of pageIds) {
+      if (this.read(pageId, bytes, view, 0) !== undefined) continue
+      this.write(pageId, bytes, 0)
+      written++
+    }
+    if (written > 0) this.syncBlocking()
+  }
+
+  /**
    * Makes the file at least `pageCount` pages long.
    * @throws `DISK_FULL`; what was written of the chunk stays, as unused room.
    */

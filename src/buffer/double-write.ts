@@ -131,13 +131,21 @@ export class DoubleWrite {
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   restore(dataFile: DataFile): PageId[] {
-    const completed = Math.max(0, ...this.#found.map((batch) => batch.completedSequence))
     const restored: PageId[] = []
-    for (const batch of this.#found) {
-      if (batch.sequence > completed) this.#restoreBatch(batch, dataFile, restored)
-    }
+    for (const batch of this.#unfinished()) this.#restoreBatch(batch, dataFile, restored)
     if (restored.length > 0) dataFile.syncBlocking()
     return restored
+  }
+
+  /** After a crash: the pages of which it is not known that they are synced in their places. */
+  get unfinishedPages(): PageId[] {
+    return this.#unfinished().flatMap((batch) => batch.pageIds)
+  }
+
+  /** The batches that are not known to be synced in their places. */
+  #unfinished(): Batch[] {
+    const completed = Math.max(0, ...this.#found.map((batch) => batch.completedSequence))
+    return this.#found.filter((batch) => batch.sequence > completed)
   }
 
   #readHeader(area: number): Batch | undefined {

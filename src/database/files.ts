@@ -128,6 +128,30 @@ export function finishCreation(fileSystem: FileSystem): void {
 }
 
 /**
+ * Writes the master record and the last page of the data file once more, as they are read, so that the
+ * slots and the file's length are durable with the next sync even if an earlier one has failed.
+ * @throws `IO_ERROR`, `DISK_FULL`
+ */
+export function writeEndsAgain(fileSystem: FileSystem, pageSize: number): void {
+  const names = fileSystem.list()
+  for (const [name, length] of [
+    [MASTER_FILE_NAME, MASTER_FILE_BYTES],
+    [DATA_FILE_NAME, pageSize],
+  ] as const) {
+    if (!names.includes(name)) continue
+    const file = openFile(fileSystem, name, 'write')
+    try {
+      const bytes = new Uint8Array(length)
+      const offset = Math.max(0, Math.floor(file.size() / length) - 1) * length
+      const count = readFully(file, bytes, 0, length, offset)
+      writeFully(file, bytes, 0, count, offset)
+    } finally {
+      file.close()
+    }
+  }
+}
+
+/**
  * Syncs all files and the directory before a restart builds on them.
  *
  * From here on a record that was read counts as durable, and a page that was read need not be redone. If

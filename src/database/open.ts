@@ -4,7 +4,9 @@
  * Nothing is written before it is known that the files are ours, whole, and that the log ends where it
  * seems to end. Then:
  *
- *   1. what was found is made durable: a process that was killed may have left it in the system's cache
+ *   1. what was found is made durable: a process that was killed may have left it in the system's cache.
+ *      After an unclean shutdown a sync is not enough: if an earlier one failed, the system may show what it
+ *      will not write any more (F9), so what nothing proves to be on the disk is first written again
  *   2. what lies behind the end of the log is wiped, so that a half-persisted batch cannot come back to
  *      life behind new records (I31); after a clean shutdown nothing does
  *
@@ -31,7 +33,7 @@ import type { RecoveryReport } from '../recovery/report.ts'
 import { restart } from '../recovery/restart.ts'
 import { type PendingQueue, readPending } from '../txn/pending-actions.ts'
 import { assemble, type Managers } from './assemble.ts'
-import { createFiles, finishCreation, makeDurable, stateOf } from './files.ts'
+import { createFiles, finishCreation, makeDurable, stateOf, writeEndsAgain } from './files.ts'
 import { type Location, locate } from './locate.ts'
 import { type OpenOptions, PAGE_SIZE_DEFAULT, SEGMENT_BYTES_DEFAULT, type Settings } from './options.ts'
 
@@ -159,6 +161,10 @@ async function restartLocated(context: Context, location: Location, startedMs: n
   const analysisMs = runtime.nowMs() - startedMs
 
   if (fileSystem.writable) {
+    if (!isClean) {
+      writeEndsAgain(fileSystem, identity.pageSize)
+      segments.writeAgain(Math.max(master.endLsn, analysis.provenLsn), analysis.endLsn)
+    }
     makeDurable(fileSystem)
     segments.wipeFrom(analysis.endLsn)
   }
@@ -175,6 +181,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     isRestarting: () => isRestarting,
   })
   return closingOnError(managers, async () => {
+    if (!isClean) writePagesAgain(managers, analysis)
     const restored = isClean ? [] : (managers.doubleWrite?.restore(managers.dataFile) ?? [])
     reader.reset()
     const passes = isClean ? undefined : runRestart(context, location, managers, analysis)
@@ -206,6 +213,14 @@ function analysisProgress(context: Context, master: MasterRecord): ((lsn: Lsn) =
     const done = lsn - master.checkpointLsn
     if (records++ % 4096 === 0) onProgress({ phase: 'analysis', done, total: done })
   }
+}
+
+/**
+ * The pages that were under way when the engine stopped. The double-write file has them, and must not be
+ * used again before they are in their places; without it they are among the dirty ones.
+ */
+function writePagesAgain({ dataFile, doubleWrite }: Managers, { dirtyPages }: Analysis): void {
+  dataFile.writeAgain(doubleWrite?.unfinishedPages.filter((pageId) => dirtyPages.has(pageId)) ?? dirtyPages.keys())
 }
 
 /** Without double-writing, what is in the file must not be restored from by a later open. */
@@ -265,6 +280,7 @@ function emptyAnalysis(endLsn: Lsn): Analysis {
     startLsn: endLsn,
     endLsn,
     checkpointEndLsn: endLsn,
+    provenLsn: endLsn,
     records: 0,
     transactions: new Map(),
     dirtyPages: new Map(),

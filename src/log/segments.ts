@@ -211,6 +211,23 @@ export class Segments {
     }
   }
 
+  /**
+   * Writes the log from `fromLsn` to `endLsn` once more, as it is read: after a failed sync the system may
+   * show what it has given up writing. The caller syncs.
+   * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
+   */
+  writeAgain(fromLsn: number, endLsn: number): void {
+    const bytes = new Uint8Array(READ_BYTES)
+    for (let lsn = fromLsn; lsn < endLsn; ) {
+      const file = this.file(this.numberOf(lsn))
+      const offset = lsn % this.segmentBytes
+      const length = Math.min(bytes.length, endLsn - lsn, this.segmentBytes - offset)
+      readFully(file, bytes, 0, length, offset)
+      writeFully(file, bytes, 0, length, offset)
+      lsn += length
+    }
+  }
+
   /** Whether the segment is there in its full length, and its header says that it is this one. */
   #isWhole(number: number): boolean {
     if (!this.has(number) || this.file(number).size() < this.segmentBytes) return false

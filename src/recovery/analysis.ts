@@ -16,7 +16,7 @@ import { assert } from '../common/assert.ts'
 import { getU53 } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../common/ids.ts'
-import type { LogReader } from '../log/log-reader.ts'
+import { flushedLsnOf, type LogReader } from '../log/log-reader.ts'
 import { type LogRecordView, RecordType } from '../log/log-record.ts'
 import { segmentName } from '../log/segment.ts'
 import { type CheckpointPart, decodeCheckpointPart } from './checkpoint-record.ts'
@@ -29,6 +29,8 @@ export interface Analysis {
   readonly endLsn: Lsn
   /** The end of the checkpoint at `startLsn`: when it is `endLsn` too, nothing has happened since. */
   readonly checkpointEndLsn: Lsn
+  /** Where the last flush marker says that the log had been durable; NULL_LSN when there is none. */
+  readonly provenLsn: Lsn
   readonly records: number
   readonly transactions: Map<TxnId, TransactionEntry>
   readonly dirtyPages: Map<PageId, Lsn>
@@ -43,17 +45,20 @@ export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) 
   const tables = new Tables()
   let records = 0
   let checkpointEndLsn = startLsn
+  let provenLsn = NULL_LSN
   reader.seek(startLsn)
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     const { type } = record
     const continuesCheckpoint = type === RecordType.BEGIN_CHECKPOINT || type === RecordType.END_CHECKPOINT
+    if (type === RecordType.FLUSH_MARKER) provenLsn = flushedLsnOf(record)
     if (continuesCheckpoint && tables.isEmptyOfWork) checkpointEndLsn = reader.position
     records++
     tables.take(record)
     onRecord?.(record.lsn)
   }
   const { transactions, dirtyPages, nextTxnId } = tables
-  return { startLsn, endLsn: reader.position, checkpointEndLsn, records, transactions, dirtyPages, nextTxnId }
+  const endLsn = reader.position
+  return { startLsn, endLsn, checkpointEndLsn, provenLsn, records, transactions, dirtyPages, nextTxnId }
 }
 
 /**
