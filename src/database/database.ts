@@ -85,8 +85,9 @@ export class Database {
     this.#runtime = runtime
     this.#fileSystem = fileSystem
     this.#unlock = unlock
-    this.#maintenance = new Maintenance({ ...managers, runtime, checkpointer, settings })
-    this.#store = new Store(managers, maxKeyBytes(opened.identity.pageSize), fileSystem.writable, () =>
+    const { writable } = fileSystem
+    this.#maintenance = new Maintenance({ ...managers, runtime, checkpointer, settings, writable })
+    this.#store = new Store(managers, maxKeyBytes(opened.identity.pageSize), writable, () =>
       this.#maintenance.poke(),
     )
     this.#maintenance.poke()

@@ -26,6 +26,8 @@ export interface MaintenanceParts {
   readonly pending: PendingQueue
   readonly checkpointer: Checkpointer
   readonly settings: Settings
+  /** False on a read-only medium, where nothing is ever done: a crash may have left ghosts, and there they stay. */
+  readonly writable: boolean
 }
 
 /** More than this part of the pool dirty: the coldest pages are written back. */
@@ -37,7 +39,7 @@ export class Maintenance {
   readonly #parts: MaintenanceParts
   #running: Promise<void> | undefined
   #poked = false
-  #stopped = false
+  #stopped: boolean
   #ticker: Cancel | undefined
   #lastCheckpointMs: number
   #lastError: AriesError | undefined
@@ -45,7 +47,8 @@ export class Maintenance {
   constructor(parts: MaintenanceParts) {
     this.#parts = parts
     this.#lastCheckpointMs = parts.runtime.nowMs()
-    this.#tick()
+    this.#stopped = !parts.writable
+    if (parts.writable) this.#tick()
   }
 
   /** The last error that background work met and will get over, for the statistics. */

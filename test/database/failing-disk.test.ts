@@ -517,6 +517,25 @@ describe('a read-only directory', () => {
     await expectDiskHas(disk, 100)
   })
 
+  test('with ghosts that a crash left: they stay, and all else can be read', async () => {
+    const disk = await diskWith(100)
+    const first = await openOn(disk)
+    await textTable(first).delete(keyOf(99))
+    const killed = disk.crash({ mode: 'kill' })
+    await (await openOn(killed)).close()
+    const before = imageOf(killed)
+    killed.readOnly = true
+    const runtime = new SimulatedRuntime(1)
+    const db = await openOn(killed, { runtime })
+    await expectRows(db, 99)
+    runtime.advance(1000)
+    await settle()
+    await db.flush()
+    await expectRows(db, 99)
+    await db.close()
+    expect(imageOf(killed)).toEqual(before)
+  })
+
   test('made without double-write: can be read all the same', async () => {
     const disk = await diskWith(5)
     await (await openOn(disk, { doubleWrite: false })).close()
