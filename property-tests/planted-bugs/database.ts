@@ -187,9 +187,19 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A range does not lock the gap that its upper bound lies in, so rows can be added behind the last one.',
     file: LOCKED_WALK,
-    find: `      const wait = this.#lock(tree, key, 'gap')
+    find: `      const wait = this.#lock(tree, key, isThere ? 'both' : 'gap')
       return wait ?? false`,
     replace: '      return false',
+    first: 'phantoms.property.test.ts',
+  },
+  {
+    name: 'gap-bounded-by-an-uncommitted-insert',
+    invariant: 'I21',
+    sentence:
+      'A range ends at a key that another transaction has inserted and may roll back, and with the key the gap goes.',
+    file: LOCKED_WALK,
+    find: "isThere ? 'both' : 'gap'",
+    replace: "'gap'",
     first: 'phantoms.property.test.ts',
   },
   {

@@ -8,7 +8,9 @@
  *   backwards           ... [d..] [f..]           leaving f: the gap (d, f); arriving at d: its record
  *
  * A bound that is itself a key needs no gap beyond it. Else the walk locks the gap that the bound lies
- * in, up to the first key beyond the range; behind the last key of the tree that is the empty key.
+ * in, up to the first key beyond the range, and that key's record too: an insert that may still be
+ * rolled back is no bound, for the gap would go with it. Behind the last key of the tree it is the
+ * empty key.
  *
  * It is synchronous: where a lock must be waited for it returns the promise, and is called again after
  * it. That keeps the usual case, in which nobody is in the way, free of promises. After a wait the walk
@@ -108,7 +110,7 @@ export class LockedWalk {
     const isThere = this.#seek(cursor)
     const key = isThere ? cursor.key() : END_OF_TREE
     if (!isThere || !this.#isWithin(key)) {
-      const wait = this.#lock(tree, key, 'gap')
+      const wait = this.#lock(tree, key, isThere ? 'both' : 'gap')
       return wait ?? false
     }
     const wait = this.#lock(tree, key, this.#isStart(key) ? 'record' : 'both')
@@ -136,7 +138,7 @@ export class LockedWalk {
     const isThere = cursor.seek(start, { reverse: false, inclusive: true })
     const isKey = isThere && compareBytes(cursor.key(), start) === 0
     if (isKey && startInclusive) return undefined
-    return this.#lock(tree, isThere ? cursor.key() : END_OF_TREE, 'gap')
+    return isThere ? this.#lock(tree, cursor.key(), 'both') : this.#lock(tree, END_OF_TREE, 'gap')
   }
 
   /** Goes to the first entry that has not been passed; false when there is none. */

@@ -224,6 +224,21 @@ describe('the gap a key comes into', () => {
   })
 })
 
+test('a key that may still be rolled back is no bound of a range', async () => {
+  for (const reverse of [false, true]) {
+    const db = await makeDatabase()
+    const writer = db.begin()
+    await writer.put(textTable(db), 'g', 'perhaps')
+    const reader = db.begin()
+    const seen = keysOf(reader, db, { gt: 'b', lte: 'fa', reverse })
+    await settle(5)
+    await writer.abort()
+    expect(await seen).toBe(reverse ? 'fd' : 'df')
+    expect(await waitsFor(reader, db, put('fa'))).toBe(true)
+    await db.close()
+  }
+})
+
 describe('a wait inside a range', () => {
   test('finds what came before the key it waited for', async () => {
     const db = await makeDatabase()
