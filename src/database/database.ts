@@ -87,9 +87,7 @@ export class Database {
     this.#unlock = unlock
     const { writable } = fileSystem
     this.#maintenance = new Maintenance({ ...managers, runtime, checkpointer, settings, writable })
-    this.#store = new Store(managers, maxKeyBytes(opened.identity.pageSize), writable, () =>
-      this.#maintenance.poke(),
-    )
+    this.#store = new Store(managers, maxKeyBytes(opened.identity.pageSize), writable, () => this.#maintenance.poke())
     this.#maintenance.poke()
   }
 
