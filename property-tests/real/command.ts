@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 
-const INTERRUPTED = 130
+/** The exit code of a command that was interrupted. */
+export const INTERRUPTED = 130
 
 export function wholeNumber(text: string): number {
   const value = Number(text)
@@ -21,7 +22,7 @@ export class Cleanup {
 
   constructor() {
     process.once('exit', () => this.run())
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(INTERRUPTED))
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(INTERRUPTED))
   }
 
   /** Returns what undoes it before its time. */

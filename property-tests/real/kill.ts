@@ -14,7 +14,7 @@ import { randomFrom } from '../../src/common/random.ts'
 import { Cleanup, wholeNumber } from './command.ts'
 import { killLoop } from './kill-loop.ts'
 import { Progress, printRows } from './report.ts'
-import { judged, Trial } from './trial.ts'
+import { Trial } from './trial.ts'
 
 interface Options {
   readonly cycles: number
@@ -42,14 +42,11 @@ async function main(): Promise<boolean> {
   const trial = new Trial({ directory, seed, clients })
   cleanup.add(() => trial.stop())
   const progress = new Progress('kills', cycles)
-  const notes: string[] = []
-  await judged(trial, async () => {
-    const onCycle = (cycle: number): void => progress.at(cycle, trial.oracle)
-    const figures = await killLoop(trial, { cycles, workMsMax: workMs, random: randomFrom(seed), onCycle })
-    notes.push(`${figures.atWork} killed at work, ${figures.inRestart} in restart, ${figures.closed} closed`)
-    if (!trial.isOver) await trial.finish()
-  })
+  const onCycle = (cycle: number): void => progress.at(cycle, trial.oracle)
+  const figures = await killLoop(trial, { cycles, workMsMax: workMs, random: randomFrom(seed), onCycle })
+  if (!trial.isOver) await trial.finish()
   progress.end()
+  const notes = [`${figures.atWork} killed at work, ${figures.inRestart} in restart, ${figures.closed} closed`]
   notes.push(`${trial.oracle.figures.rolledBack} transactions rolled back while they ran`)
   printRows([{ name: 'SIGKILL', runs: cycles, notes, oracle: trial.oracle }])
   isKept = trial.isOver

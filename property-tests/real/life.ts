@@ -27,6 +27,8 @@ export class Life {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       // Where the loader of the worker is found.
       cwd: fileURLToPath(new URL('.', import.meta.url)),
+      // A Ctrl-C in the terminal is meant for its parent, which ends it.
+      detached: true,
       env: { ...process.env, ...environment },
     })
     this.#child = child

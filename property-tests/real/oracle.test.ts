@@ -25,7 +25,8 @@ const rows = (stamps: Record<string, number>): Listing => {
 
 /** An oracle that has heard of commits, each of one row named after its number, and of some acknowledgements. */
 function oracleOf(levels: readonly Durability[], acknowledged: readonly number[], allowed: string[] = []): Oracle {
-  const oracle = new Oracle(allowed)
+  const oracle = new Oracle()
+  oracle.allowedErrors = new Set(allowed)
   oracle.judge([], [])
   for (const [id, durability] of levels.entries()) {
     oracle.hear({ event: 'ask', id, durability, changes: [put(`row-${id}`, id)] })
@@ -74,6 +75,13 @@ describe('the oracle', () => {
       oracle.hear({ event })
       expect(violationsAfter(oracle, 'power', [])).toHaveLength(1)
     }
+  })
+
+  test('the close of an engine that had stopped vouches for nothing', () => {
+    const oracle = oracleOf(['none'], [0], ['DB_FAILED'])
+    oracle.hear({ event: 'failed', code: 'DB_FAILED', message: '' })
+    oracle.hear({ event: 'closed' })
+    expect(violationsAfter(oracle, 'power', [])).toEqual([])
   })
 
   test('a flush vouches for nothing that was asked for after it began', () => {

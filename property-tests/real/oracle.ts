@@ -29,6 +29,8 @@ export class Figures {
   rolledBack = 0
   losers = 0
   restoredPages = 0
+  /** Restarts after which commits acknowledged at less than `full` were gone, as they may be. */
+  restartsWithLoss = 0
   /** Of the restarts that had something to do. */
   readonly restartsMs: number[] = []
   /** Errors by code, those of a full disk included. */
@@ -41,11 +43,11 @@ const LINES_MAX = 8
 const encoder = new TextEncoder()
 
 export class Oracle {
-  readonly figures: Figures
+  readonly figures = new Figures()
   readonly violations: string[] = []
+  /** The codes of the errors that may come up now. */
+  allowedErrors: ReadonlySet<string> = new Set()
   readonly #model = new Model()
-  /** The codes of the errors that may come up. */
-  readonly #allowed: ReadonlySet<string>
   /** Commits of the life at hand, by their number. */
   #commits = new Map<number, Commit>()
   /** The commits that a flush under way makes durable. */
@@ -55,11 +57,6 @@ export class Oracle {
   #late = new Set<number>()
   /** The worst that has happened since the content was last looked at. */
   #crash: CrashKind = 'kill'
-
-  constructor(allowed: readonly string[] = [], figures = new Figures()) {
-    this.#allowed = new Set(allowed)
-    this.figures = figures
-  }
 
   /** Takes note of a message. */
   hear(message: Message): void {
@@ -81,7 +78,7 @@ export class Oracle {
         for (const commit of this.#beingFlushed) commit.flushed = true
         break
       case 'closed':
-        for (const commit of this.#model.commits) commit.flushed = true
+        this.#closed()
         break
       case 'rolled-back':
         this.figures.rolledBack++
@@ -109,6 +106,8 @@ export class Oracle {
     const found: Content = new Map(
       listing.map(([name, rows]) => [name, new Map(rows.map(([key, digest]) => [key, encoder.encode(digest)]))]),
     )
+    const acknowledged = this.#model.commits.findLastIndex((commit) => commit.acknowledged) + 1
+    if (this.#model.problemOf(found, acknowledged) !== undefined) this.figures.restartsWithLoss++
     try {
       this.#model.recovered(found, this.#model.floor(this.#crash))
     } catch (error) {
@@ -144,6 +143,12 @@ export class Oracle {
     if (!isSame) this.violations.push(`${change.key} was raised to ${change.stamp}, but another value was there (I21)`)
   }
 
+  /** A clean close makes everything durable; that of an engine that has stopped only lets go of the files. */
+  #closed(): void {
+    if (this.#hasFailed) return
+    for (const commit of this.#model.commits) commit.flushed = true
+  }
+
   #acknowledge(id: number): void {
     const commit = this.#commits.get(id)
     assert(commit !== undefined, 'what is acknowledged was asked for')
@@ -155,7 +160,7 @@ export class Oracle {
   #error(event: 'full' | 'failed' | 'refused', code: string, message: string): void {
     if (STOPPED.has(code)) this.#hasFailed = true
     this.figures.errors.set(code, (this.figures.errors.get(code) ?? 0) + 1)
-    if (!this.#allowed.has(code))
+    if (!this.allowedErrors.has(code))
       this.violations.push(`${event === 'refused' ? 'open' : 'an operation'} failed: ${message}`)
   }
 }

@@ -69,6 +69,12 @@ export function printRows(rows: readonly Row[]): void {
   }
 }
 
+/** `3 DISK_FULL, 1 DB_FAILED`, the most frequent one first. */
+export function countsOf(counts: ReadonlyMap<string, number>): string {
+  const sorted = [...counts].sort(([, a], [, b]) => b - a)
+  return sorted.length === 0 ? 'none' : sorted.map(([name, count]) => `${grouped(count)} ${name}`).join(', ')
+}
+
 function cellsOf({ name, runs, oracle }: Exclude<Row, { skipped: string }>): string[] {
   const { asked, acknowledged, inFlight, losers, restartsMs } = oracle.figures
   const sorted = [...restartsMs].sort((a, b) => a - b)

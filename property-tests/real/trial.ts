@@ -11,18 +11,20 @@ export interface TrialOptions {
   readonly directory: string
   readonly seed: number
   readonly clients: number
-  /** The codes of the errors that the working process may run into. */
-  readonly allowedErrors?: readonly string[]
 }
 
 export interface LifeOptions {
   readonly environment?: NodeJS.ProcessEnv
+  /** The codes of the errors that the working process may run into. */
+  readonly allowedErrors?: readonly string[]
   /** The exit code of a process that ends itself in the middle. */
   readonly suicideCode?: number
 }
 
 /** A hang, not slowness: nothing that is waited for takes a hundredth of it. */
 const HANG_MS = 120_000
+
+class Hang extends Error {}
 
 /** A working process, while something is done to it. */
 export class Patient extends Life {
@@ -40,11 +42,19 @@ export class Patient extends Life {
         const message = new Promise<string>((resolve) => this.#waiting.push(() => resolve('message')))
         const what = await Promise.race([message, end, hang])
         if (what === 'over') return
-        if (what === 'hangs') throw new Error(`the working process hangs: it should have told ${events.join(' or ')}`)
+        if (what === 'hangs')
+          throw new Hang(
+            `the working process hangs: it should ${events.length > 0 ? `have told ${events.join(' or ')}` : 'have ended'}`,
+          )
       }
     } finally {
       giveUp.abort()
     }
+  }
+
+  /** Resolves when the process has ended. @throws when it never does */
+  ends(): Promise<void> {
+    return this.hears()
   }
 
   /** Takes note of a message. */
@@ -55,14 +65,13 @@ export class Patient extends Life {
 }
 
 export class Trial {
-  readonly oracle: Oracle
+  readonly oracle = new Oracle()
   readonly #options: TrialOptions
   #lives = 0
   #patient: Patient | undefined
 
   constructor(options: TrialOptions) {
     this.#options = options
-    this.oracle = new Oracle(options.allowedErrors)
   }
 
   get directory(): string {
@@ -80,6 +89,7 @@ export class Trial {
    */
   async live(act: (patient: Patient) => Promise<CrashKind>, options: LifeOptions = {}): Promise<Patient> {
     const { seed, clients, directory } = this.#options
+    this.oracle.allowedErrors = new Set(options.allowedErrors)
     const job = { seed, clients, directory, life: this.#lives++ }
     const patient: Patient = new Patient(job, options.environment ?? {}, (message) => {
       this.oracle.hear(message)
@@ -90,6 +100,9 @@ export class Trial {
       const crash = await act(patient)
       this.#checkEnd(await patient.ended, options.suicideCode)
       this.oracle.ended(crash)
+    } catch (error) {
+      if (!(error instanceof Hang)) throw error
+      this.oracle.violations.push(error.message)
     } finally {
       patient.kill()
       await patient.ended
@@ -104,30 +117,31 @@ export class Trial {
 
   /** Opens the database in this very process, judges it, closes it, and opens it again: nothing is left to do then. */
   async finish(): Promise<void> {
-    for (const time of ['first', 'again'] as const) {
-      const database = await open(this.directory, DATABASE_OPTIONS)
-      this.oracle.judge(await listingOf(database), database.check())
-      if (time === 'again' && database.recovery.wasNeeded) {
-        this.oracle.violations.push('after a clean close there was something to recover (I15)')
-      }
-      await database.close()
-      if (this.isOver) return
+    try {
+      await this.#look()
+      const wasNeeded = await this.#look()
+      if (wasNeeded) this.oracle.violations.push('after a clean close there was something to recover (I15)')
+    } catch (error) {
+      if (!AriesError.is(error)) throw error
+      this.oracle.violations.push(`in the end: ${error.message}`)
     }
   }
 
+  /** Returns whether there was something to recover. */
+  async #look(): Promise<boolean> {
+    const database = await open(this.directory, DATABASE_OPTIONS)
+    try {
+      this.oracle.judge(await listingOf(database), database.check())
+    } finally {
+      await database.close()
+    }
+    return database.recovery.wasNeeded
+  }
+
   #checkEnd({ code, signal, errorText }: End, suicideCode: number | undefined): void {
-    if (signal === 'SIGKILL' || code === 0 || code === suicideCode) return
+    // Asked to close when it was about to end anyway, it has no ears for it any more.
+    if (signal === 'SIGKILL' || signal === 'SIGTERM' || code === 0 || code === suicideCode) return
     const how = signal ?? `exit code ${code}`
     this.oracle.violations.push(`the working process ended by itself with ${how}: ${errorText.trim()}`)
-  }
-}
-
-/** Runs what may fail because the database is wrong: then that is a violation. */
-export async function judged(trial: Trial, work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!AriesError.is(error)) throw error
-    trial.oracle.violations.push(error.message)
   }
 }
