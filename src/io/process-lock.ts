@@ -27,7 +27,8 @@ import { ioError } from './file-system.ts'
 const LOCK_FILE = 'lock'
 
 /**
- * Locks `directory` for this process; the returned function gives the lock back.
+ * Locks `directory` for this process; the returned function gives the lock back. It throws `IO_ERROR`
+ * when the lock is a file that cannot be removed.
  * @throws `DB_LOCKED` when it is held, by this process or another; `IO_ERROR`
  */
 export async function lockDirectory(
@@ -35,17 +36,30 @@ export async function lockDirectory(
   platform: NodeJS.Platform = process.platform,
 ): Promise<() => void> {
   if (platform !== 'linux' && platform !== 'win32') return lockByFile(directory)
-  const identity = statSync(directory, { bigint: true })
-  const name = `aries-db-${identity.dev}-${identity.ino}`
+  const name = lockNameOf(directory)
   const server = await listen(directory, platform === 'linux' ? `\0${name}` : `\\\\.\\pipe\\${name}`)
   const announced = announce(directory)
   let held = true
   return () => {
     if (!held) return
     held = false
-    // The file goes first: after the socket is closed it could be the next holder's.
-    if (announced) rmSync(join(directory, LOCK_FILE), { force: true })
+    try {
+      // The file goes first: after the socket is closed it could be the next holder's.
+      if (announced) rmSync(join(directory, LOCK_FILE), { force: true })
+    } catch {
+      // A failed disk keeps the file. That means nothing; the socket is the lock.
+    }
     server.close()
+  }
+}
+
+/** The same by whatever path the directory is named. */
+function lockNameOf(directory: string): string {
+  try {
+    const { dev, ino } = statSync(directory, { bigint: true })
+    return `aries-db-${dev}-${ino}`
+  } catch (error) {
+    throw ioError(error, 'lock', directory)
   }
 }
 
@@ -92,8 +106,13 @@ function lockByFile(directory: string): () => void {
   }
   let held = true
   return () => {
-    if (held) rmSync(path, { force: true })
+    if (!held) return
     held = false
+    try {
+      rmSync(path, { force: true })
+    } catch (error) {
+      throw ioError(error, 'removal', path)
+    }
   }
 }
 

@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -72,6 +81,23 @@ describe.each(['linux', 'darwin'] as const)('process lock as on %s', (platform) 
     expect(readFileSync(join(directory, 'lock'), 'utf8')).toBe(`${process.pid}\n`)
     release()
     expect(readdirSync(directory)).toEqual([])
+  })
+
+  test('giving it back where nothing can be removed any more: a typed error, or none', async () => {
+    const release = await lockDirectory(directory, platform)
+    const path = join(directory, 'lock')
+    rmSync(path)
+    // Not even root can remove this as a file.
+    mkdirSync(path)
+    if (platform === 'linux') {
+      release()
+      const again = await lockDirectory(directory, platform)
+      again()
+    } else expect(release).toThrow(expect.objectContaining({ code: 'IO_ERROR' }))
+  })
+
+  test('a directory that has gone cannot be locked', async () => {
+    await expect(lockDirectory(join(directory, 'gone'), platform)).rejects.toMatchObject({ code: 'IO_ERROR' })
   })
 
   test('a failed attempt leaves nothing behind either', async () => {
