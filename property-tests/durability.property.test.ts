@@ -179,7 +179,8 @@ describe('on the way to the disk', () => {
       expect(managers.buffer.pageCount, 'the file has grown').toBeGreaterThan(pageCount)
       await drive(runtime, db.checkpoint())
       expect(watchman.problems).toEqual([])
-      expect(watchman.masters).toBe(1)
+      // What was found is written again before the new one.
+      expect(watchman.masters).toBe(2)
     },
     TIMEOUT_MS,
   )

@@ -78,8 +78,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I12',
     sentence: 'Everything below the last checkpoint is recycled, whatever undo and redo may need of it.',
     file: 'src/database/maintenance.ts',
-    find: 'recycleOne(this.#parts.checkpointer.lowWater.lsn)',
-    replace: 'recycleOne(this.#parts.checkpointer.checkpointLsn)',
+    find: 'recycleOne(checkpointer.lowWater.lsn)',
+    replace: 'recycleOne(checkpointer.checkpointLsn)',
   },
   {
     name: 'close-does-not-wait-for-commits',

@@ -204,7 +204,11 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I28',
     sentence: 'A failed sync of the master record is reported to the caller of the checkpoint, but the engine goes on.',
     file: MASTER_RECORD,
-    find: 'throw this.#failStop.fail(error)',
-    replace: 'throw error',
+    find: `      await this.#file.sync()
+    } catch (error) {
+      throw this.#failStop.fail(error)`,
+    replace: `      await this.#file.sync()
+    } catch (error) {
+      throw error`,
   },
 ]

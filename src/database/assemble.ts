@@ -18,7 +18,7 @@ import type { Runtime } from '../io/runtime.ts'
 import { LockManager } from '../lock/lock-manager.ts'
 import type { Identity } from '../log/identity.ts'
 import { LogManager } from '../log/log-manager.ts'
-import { MasterWriter } from '../log/master-record.ts'
+import { type MasterRecord, MasterWriter } from '../log/master-record.ts'
 import { ResourceManagers } from '../log/resource-manager.ts'
 import type { Segments } from '../log/segments.ts'
 import { PageWriter } from '../recovery/page-writer.ts'
@@ -59,6 +59,8 @@ export interface Parts {
   readonly endLsn: Lsn
   readonly nextTxnId: number
   readonly masterSequence: number
+  /** The newest master record, when it was read without a doubt. */
+  readonly foundMaster: MasterRecord | undefined
   /** Pages the data file is known to have durably. */
   readonly durablePageCount: number
   /** While restart has not undone all losers, every ghost may still be needed. */
@@ -128,7 +130,7 @@ export function assemble(parts: Parts): Managers {
   })
   resources.register(space)
   resources.register(btree.resourceManager)
-  const master = new MasterWriter(masterFile, identity, failStop, parts.masterSequence)
+  const master = new MasterWriter(masterFile, identity, failStop, parts.masterSequence, parts.foundMaster)
   const catalog = new Catalog(btree)
   return {
     failStop,

@@ -158,7 +158,12 @@ export class Maintenance {
   }
 
   #recycle(): boolean {
-    return this.#quietStep(() => this.#parts.log.recycleOne(this.#parts.checkpointer.lowWater.lsn))
+    const { log, checkpointer } = this.#parts
+    return this.#quietStep(() => {
+      if (!log.canRecycle(checkpointer.lowWater.lsn)) return false
+      checkpointer.repeatFoundMaster()
+      return log.recycleOne(checkpointer.lowWater.lsn)
+    })
   }
 
   /** Stops the timers and waits for the slice under way. */

@@ -88,6 +88,7 @@ async function createDatabase(context: Context): Promise<Opened> {
     endLsn,
     nextTxnId: 1,
     masterSequence: 0,
+    foundMaster: undefined,
     durablePageCount: 0,
     isRestarting: () => false,
   })
@@ -177,6 +178,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     endLsn: analysis.endLsn,
     nextTxnId: analysis.nextTxnId,
     masterSequence: master.sequence,
+    foundMaster: location.notices.length === 0 ? master : undefined,
     durablePageCount: master.pageCount,
     isRestarting: () => isRestarting,
   })

@@ -384,6 +384,11 @@ export class LogManager {
     }
   }
 
+  /** Whether a segment lies wholly below `lowWaterLsn`. */
+  canRecycle(lowWaterLsn: Lsn): boolean {
+    return this.#segments.firstLsn + this.#segments.segmentBytes <= lowWaterLsn
+  }
+
   /**
    * Recycles at most one segment below `lowWaterLsn`; returns whether there is more to do (I12). What a
    * flush in flight still syncs stays, although a forced flush may have made it durable meanwhile.

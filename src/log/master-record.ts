@@ -121,18 +121,26 @@ function decode(
   }
 }
 
-/** Writes master records, slot by slot in turn. */
+/**
+ * Writes master records, slot by slot in turn. What was found when the database was opened may have been read
+ * from the system's cache only, while the disk still names an older checkpoint: before the log that
+ * one needs goes, and before a new record is written, it is repeated.
+ */
 export class MasterWriter {
   readonly #file: File
   readonly #identity: Identity
   readonly #failStop: FailStop
   #sequence: number
+  /** What was read when the database was opened, until the first write. */
+  #found: MasterRecord | undefined
 
-  constructor(file: File, identity: Identity, failStop: FailStop, lastSequence: number) {
+  /** `found` is the newest record, when it was read without a doubt. */
+  constructor(file: File, identity: Identity, failStop: FailStop, lastSequence: number, found?: MasterRecord) {
     this.#file = file
     this.#identity = identity
     this.#failStop = failStop
     this.#sequence = lastSequence
+    this.#found = found
   }
 
   /**
@@ -143,15 +151,33 @@ export class MasterWriter {
     assert(master.checkpointLsn < master.endLsn, 'the master names a checkpoint that the log holds (I13)')
     this.#failStop.check()
     const sequence = this.#sequence + 1
-    const bytes = encode(this.#identity, { ...master, sequence })
     try {
-      writeFully(this.#file, bytes, 0, SLOT_BYTES, (sequence % 2) * SLOT_DISTANCE)
+      this.repeatFound()
+      this.#put({ ...master, sequence })
       await this.#file.sync()
     } catch (error) {
       throw this.#failStop.fail(error)
     }
     this.#failStop.check()
     this.#sequence = sequence
+  }
+
+  /** Makes durable what was found, once. @throws `DB_FAILED` */
+  repeatFound(): void {
+    if (this.#found === undefined) return
+    this.#failStop.check()
+    try {
+      this.#put(this.#found)
+      this.#file.syncBlocking()
+    } catch (error) {
+      throw this.#failStop.fail(error)
+    }
+    this.#found = undefined
+  }
+
+  #put(master: MasterRecord): void {
+    const bytes = encode(this.#identity, master)
+    writeFully(this.#file, bytes, 0, SLOT_BYTES, (master.sequence % 2) * SLOT_DISTANCE)
   }
 
   close(): void {

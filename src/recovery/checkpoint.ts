@@ -94,6 +94,11 @@ export class Checkpointer {
     return this.#lowWater
   }
 
+  /** To be called before the log below `lowWater` goes: see `MasterWriter`. @throws `DB_FAILED` */
+  repeatFoundMaster(): void {
+    this.#master.repeatFound()
+  }
+
   /**
    * Takes a checkpoint, or joins the one that is being taken. With `isClean`, declares that nothing
    * follows it: the database is being closed; another one declares no such thing, so it is not joined.

@@ -55,6 +55,22 @@ describe('the master record', () => {
     }
   })
 
+  test('that was found is written again before a new one, and only once', async () => {
+    const { disk, write } = bench()
+    await write(1000)
+    disk.failNext('sync', { errno: 'EIO', dropPages: true })
+    await expect(write(2001)).rejects.toMatchObject({ code: 'DB_FAILED' })
+    const found = read(disk).records[0]?.master
+    expect(found?.checkpointLsn, 'what the cache shows').toBe(2001)
+    const file = disk.open(MASTER_FILE_NAME, 'write')
+    const writer = new MasterWriter(file, IDENTITY, new FailStop(), found?.sequence ?? 0, found)
+    writer.repeatFound()
+    expect(read(disk.crash({ mode: 'none' })).records[0]?.master, 'what the disk has').toEqual(found)
+    const { mutations } = disk
+    writer.repeatFound()
+    expect(disk.mutations).toBe(mutations)
+  })
+
   test('any flipped bit of a slot makes it damaged, and the other one serves', async () => {
     const { disk, write } = bench()
     await write(1000)
