@@ -3,10 +3,15 @@
  * fails, a write of which a part is done and the process dies. The first ones strike in the restart
  * after the fault before, the later ones at work. What was written stays, as when a process is killed.
  */
+import { setTimeout } from 'node:timers/promises'
 import { type Case, STOPPED } from './case.ts'
 import { faultLibrary } from './fault-library.ts'
 import { countsOf } from './report.ts'
 
+/** These are quick, and it takes many calls to get out of restart. */
+const CALLS_A_FAULT = 3
+/** In this time the n-th sync comes; an engine that goes on after it is closed then. */
+const WORK_MS = 1_500
 const SECTOR_BYTES = 512
 const TORN_SECTORS_MAX = 16
 const DEAD = 137
@@ -14,31 +19,40 @@ const DEAD = 137
 export const nthSyncFails: Case = {
   name: 'n-th sync fails, n = 1, 2, ...',
   needs: { root: false, programs: ['cc'] },
-  runs: ({ faults }) => faults,
+  runs: ({ faults }) => CALLS_A_FAULT * faults,
   run: async (bench) => {
     const trial = bench.trialIn(bench.cleanup.temporaryDirectory())
     const environment = faultLibrary(bench.cleanup, trial.directory)
     let inRestart = 0
+    let survived = 0
     await bench.repeat(trial, async (n) => {
       const patient = await trial.live(
         async (patient) => {
-          await patient.hears('failed', 'refused')
+          await Promise.race([patient.hears('failed', 'refused'), setTimeout(WORK_MS)])
+          patient.askToClose()
           await patient.ends()
           return 'kill'
         },
         { environment: { ...environment, FAIL_SYNC_AT: String(n) }, allowedErrors: STOPPED },
       )
       if (patient.heard.has('refused')) inRestart++
+      else if (!patient.heard.has('failed')) survived++
     })
     if (!trial.isOver) await trial.finish()
-    return { trial, notes: [`${inRestart} in open; errors: ${countsOf(trial.oracle.figures.errors)}`] }
+    return {
+      trial,
+      notes: [
+        `${inRestart} in open; ${survived} survived, of a segment that was being recycled or made`,
+        `errors: ${countsOf(trial.oracle.figures.errors)}`,
+      ],
+    }
   },
 }
 
 export const nthWriteTorn: Case = {
   name: 'n-th write torn, n = 1, 2, ...',
   needs: { root: false, programs: ['cc'] },
-  runs: ({ faults }) => faults,
+  runs: ({ faults }) => CALLS_A_FAULT * faults,
   run: async (bench) => {
     const trial = bench.trialIn(bench.cleanup.temporaryDirectory())
     const environment = faultLibrary(bench.cleanup, trial.directory)

@@ -21,10 +21,21 @@ export interface LifeOptions {
   readonly suicideCode?: number
 }
 
-/** A hang, not slowness: nothing that is waited for takes a hundredth of it. */
-const HANG_MS = 120_000
+/**
+ * A hang, not slowness: nothing that is waited for takes a hundredth of it. Counted in short pauses, so
+ * that time in which this process itself was stopped counts for little.
+ */
+const HANG_PAUSES = 120
+const PAUSE_MS = 1_000
 
 class Hang extends Error {}
+
+async function hangs(signal: AbortSignal): Promise<'hangs' | 'over'> {
+  for (let pause = 0; pause < HANG_PAUSES; pause++) {
+    if (!(await setTimeout(PAUSE_MS, true, { signal }).catch(() => false))) return 'over'
+  }
+  return 'hangs'
+}
 
 /** A working process, while something is done to it. */
 export class Patient extends Life {
@@ -35,7 +46,7 @@ export class Patient extends Life {
   async hears(...events: Message['event'][]): Promise<void> {
     const isHeard = (): boolean => events.some((event) => this.heard.has(event))
     const giveUp = new AbortController()
-    const hang = setTimeout(HANG_MS, 'hangs', { signal: giveUp.signal }).catch(() => 'over')
+    const hang = hangs(giveUp.signal)
     const end = this.ended.then(() => 'over')
     try {
       while (!isHeard()) {
