@@ -43,6 +43,7 @@ export const BTREE_BUGS: readonly PlantedBug[] = [
     file: BTREE_LOG,
     find: 'record.view.getUint8(at + OLD_FLAGS)',
     replace: 'record.view.getUint8(at + FLAGS)',
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'trimmed-ends-overlap',
@@ -51,6 +52,7 @@ export const BTREE_BUGS: readonly PlantedBug[] = [
     file: BTREE_LOG,
     find: 'while (same < shorter - start && ',
     replace: 'while (same < shorter && ',
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'created-tree-keeps-its-pages',
@@ -143,6 +145,7 @@ export const BTREE_BUGS: readonly PlantedBug[] = [
     file: CURSOR,
     find: 'if (this.#freedPageCount !== this.#btree.context.freedPageCount) return -1',
     replace: '',
+    first: 'crash.property.test.ts',
   },
   {
     name: 'cursor-trusts-its-slot',

@@ -180,7 +180,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     file: 'src/database/open.ts',
     find: '(managers.doubleWrite?.restore(managers.dataFile) ?? [])',
     replace: '[]',
-    first: 'crash.property.test.ts',
+    first: 'exhaustive.test.ts',
   },
   {
     name: 'restored-pages-not-synced',

@@ -32,7 +32,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     file: LOG_MANAGER,
     find: 'this.#durableUpTo(this.#inFlightEnd,',
     replace: 'this.#durableUpTo(this.#writtenLsn,',
-    first: 'slow-disk.property.test.ts',
+    first: 'log-manager.property.test.ts',
   },
   {
     name: 'unsynced-forgotten-after-sync',
@@ -44,7 +44,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
       for (const file of files) await file.sync()`,
     replace: `      for (const file of files) await file.sync()
       this.#unsynced.clear()`,
-    first: 'slow-disk.property.test.ts',
+    first: 'log-manager.property.test.ts',
   },
   {
     name: 'forced-flush-syncs-last-segment-only',
@@ -61,6 +61,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     file: LOG_MANAGER,
     find: 'for (const file of files) await file.sync()',
     replace: 'for (const file of files) await file.sync().catch(() => undefined)',
+    first: 'failing-disk.property.test.ts',
   },
   {
     name: 'log-sync-retried',
@@ -70,6 +71,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     file: LOG_MANAGER,
     find: 'for (const file of files) await file.sync()',
     replace: 'for (const file of files) await file.sync().catch(() => file.sync())',
+    first: 'failing-disk.property.test.ts',
   },
   {
     name: 'flush-marker-counts-itself',
@@ -87,6 +89,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     file: LOG_MANAGER,
     find: 'setU53(view, at + RECORD_HEADER_BYTES, this.#flushedLsn)',
     replace: 'setU53(view, at + RECORD_HEADER_BYTES, 0)',
+    first: 'log-damage.property.test.ts',
   },
   {
     name: 'reader-keeps-stale-block',
@@ -142,7 +145,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     file: 'src/database/open.ts',
     find: 'segments.wipeFrom(analysis.endLsn)',
     replace: '',
-    first: 'crash.property.test.ts',
+    first: 'shortened-log.property.test.ts',
   },
   {
     name: 'new-segment-name-not-durable',
@@ -210,5 +213,6 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     replace: `      await this.#file.sync()
     } catch (error) {
       throw error`,
+    first: 'failing-disk.property.test.ts',
   },
 ]

@@ -23,6 +23,14 @@ describe('planted bugs', () => {
     expect(plantInto(source, bug)).not.toBe(source)
   })
 
+  test('are all in the documented table, and all found', () => {
+    const text = textOf('docs/planted-bugs.md')
+    expect(text).toContain(`${PLANTED_BUGS.length} of them in all managers`)
+    const rows = [...text.matchAll(/^\| `(\S+)` \| \w+ \| I\d+ \| (.*?) \|/gm)]
+    expect(rows.map((row) => row[1]).sort()).toEqual(PLANTED_BUGS.map(({ name }) => name).sort())
+    for (const [, name, found] of rows) expect(found, name).not.toMatch(/NOT FOUND/)
+  })
+
   test('name invariants that are documented, and say one sentence', () => {
     const documented = [...textOf('docs/invariants.md').matchAll(/^\| (I\d+) \|/gm)].map((match) => match[1])
     for (const { name, invariant, sentence } of PLANTED_BUGS) {

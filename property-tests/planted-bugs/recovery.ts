@@ -108,7 +108,7 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     file: UNDO,
     find: 'this.#writer.log.release(entry.reservedBytes)',
     replace: '',
-    first: 'btree-model.property.test.ts',
+    first: 'any-tail.property.test.ts',
   },
   {
     name: 'ended-transaction-stays-in-table',
@@ -177,6 +177,7 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     file: 'src/recovery/checkpoint-record.ts',
     find: 'entry.undoNextLsn, entry.lastPendingLsn]',
     replace: 'entry.undoNextLsn, 0]',
+    first: 'exhaustive.test.ts',
   },
   {
     name: 'master-before-log',

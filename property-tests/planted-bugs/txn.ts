@@ -39,7 +39,7 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     find: "transaction.state = 'committing'",
     replace: `transaction.state = 'committing'
     this.#locks.releaseAll(transaction.owner)`,
-    first: 'durability.property.test.ts',
+    first: 'crash.property.test.ts',
   },
   {
     name: 'locks-released-before-rollback',
