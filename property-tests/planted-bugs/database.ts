@@ -5,6 +5,7 @@ const OPEN = 'src/database/open.ts'
 const FILES = 'src/database/files.ts'
 const DATABASE = 'src/database/database.ts'
 const TRANSACTION = 'src/database/transaction.ts'
+const LOCKS = 'src/database/transaction-locks.ts'
 const LOCKED_WALK = 'src/database/locked-walk.ts'
 
 export const DATABASE_BUGS: readonly PlantedBug[] = [
@@ -95,8 +96,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A read takes no lock and shows what others have not committed.',
     file: TRANSACTION,
-    find: 'const wait = this.#lock(tree, bytes, mode)',
-    replace: 'const wait = mode === LockMode.X ? this.#lock(tree, bytes, mode) : undefined',
+    find: 'const wait = this.#locks.lock(tree, bytes, mode)',
+    replace: 'const wait = mode === LockMode.X ? this.#locks.lock(tree, bytes, mode) : undefined',
     first: 'isolation.property.test.ts',
   },
   {
@@ -104,10 +105,10 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A delete locks its key as a read does, and two transactions write the same row.',
     file: TRANSACTION,
-    find: `const wait = this.#lock(tree, bytes, LockMode.X)
-      if (wait !== undefined) return this.#wait(wait, () => this.#delete(table, key))`,
-    replace: `const wait = this.#lock(tree, bytes, LockMode.S)
-      if (wait !== undefined) return this.#wait(wait, () => this.#delete(table, key))`,
+    find: `const wait = this.#locks.lock(tree, bytes, LockMode.X)
+      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#delete(table, key))`,
+    replace: `const wait = this.#locks.lock(tree, bytes, LockMode.S)
+      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#delete(table, key))`,
     first: 'isolation.property.test.ts',
   },
   {
@@ -115,9 +116,9 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'Dropping a table locks it as a write does and does not wait for who uses it.',
     file: TRANSACTION,
-    find: `const tree = await this.#treeOf(table.name, LockMode.X)
+    find: `const tree = await this.#locks.treeOf(table.name, LockMode.X)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
-    replace: `const tree = await this.#treeOf(table.name, LockMode.IX)
+    replace: `const tree = await this.#locks.treeOf(table.name, LockMode.IX)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
     first: 'isolation.property.test.ts',
   },
@@ -125,8 +126,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     name: 'dropped-table-still-known',
     invariant: 'I18',
     sentence: 'After a drop the transaction still knows the table, and writes into pages that are about to be freed.',
-    file: TRANSACTION,
-    find: 'this.#trees.delete(table.name)',
+    file: LOCKS,
+    find: 'this.#trees.delete(name)',
     replace: '',
     first: 'isolation.property.test.ts',
   },
@@ -135,7 +136,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I18',
     sentence: 'After a rollback to a savepoint the transaction still knows a table whose creation was undone.',
     file: TRANSACTION,
-    find: `      this.#forgetTrees()
+    find: `      this.#locks.forgetTrees()
 `,
     replace: '',
     first: 'isolation.property.test.ts',
@@ -224,7 +225,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     name: 'insert-ignores-gaps',
     invariant: 'I21',
     sentence: 'A put locks its key and does not ask who keeps the gap that the key comes into.',
-    file: 'src/database/transaction.ts',
+    file: LOCKS,
     find: 'if (!locks.keepsGapsIn(tree)) return',
     replace: 'if (locks !== undefined) return',
     first: 'phantoms.property.test.ts',
@@ -233,7 +234,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     name: 'split-gap-kept-in-one-part',
     invariant: 'I21',
     sentence: 'A transaction that puts a key into a gap it keeps goes on keeping only the part behind the key.',
-    file: 'src/database/transaction.ts',
+    file: LOCKS,
     find: "keepsIt ? LockMode['X+gapS'] : LockMode.X",
     replace: 'keepsIt ? LockMode.X : LockMode.X',
     first: 'phantoms.property.test.ts',

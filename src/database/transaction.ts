@@ -12,10 +12,12 @@ import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { checkActive, type Durability } from '../txn/transaction-manager.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
+import { OperationQueue } from './operation-queue.ts'
 import { durabilityOf, invalid } from './options.ts'
 import { byteRangeOf, type RangeOptions } from './range.ts'
 import type { Store } from './store.ts'
 import { checkTable, type TableShape } from './table-shape.ts'
+import { TransactionLocks } from './transaction-locks.ts'
 
 /** A point a transaction can be rolled back to. Valid until its transaction ends or is rolled back before it. */
 export class Savepoint {
@@ -46,11 +48,8 @@ export class Transaction {
   readonly #store: Store
   readonly #active: ActiveTransaction
   readonly #durability: Durability
-  readonly #lockTimeoutMs: number
-  /** The last operation that had to wait; later ones queue behind it. */
-  #waiting: Promise<unknown> | undefined
-  #waitingCount = 0
-  readonly #trees = new Map<string, { tree: PageId; mode: LockMode }>()
+  readonly #locks: TransactionLocks
+  readonly #queue = new OperationQueue()
   #savepoints: Savepoint[] = []
 
   /** @internal Made by `Database.begin`. */
@@ -58,7 +57,7 @@ export class Transaction {
     this.#store = store
     this.#active = active
     this.#durability = durability
-    this.#lockTimeoutMs = lockTimeoutMs
+    this.#locks = new TransactionLocks(store, active, lockTimeoutMs)
   }
 
   /** Its number, as it appears in errors and in the log. */
@@ -77,7 +76,7 @@ export class Transaction {
    * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `INVALID_ARGUMENT`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
    */
   get<K, V>(table: TableShape<K, V>, key: K, options?: { readonly forUpdate?: boolean }): Promise<V | undefined> {
-    if (this.#waiting !== undefined) return this.#enqueue(() => this.#get(table, key, options))
+    if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#get(table, key, options))
     return this.#get(table, key, options)
   }
 
@@ -85,11 +84,11 @@ export class Transaction {
     const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
     try {
       const bytes = this.#keyOf(table, key)
-      const tree = this.#treeFor(table.name, mode === LockMode.X ? LockMode.IX : LockMode.IS)
+      const tree = this.#locks.treeFor(table.name, mode === LockMode.X ? LockMode.IX : LockMode.IS)
       if (tree === undefined) return NOTHING
-      if (typeof tree !== 'number') return this.#wait(tree, () => this.#get(table, key, options))
-      const wait = this.#lock(tree, bytes, mode)
-      if (wait !== undefined) return this.#wait(wait, () => this.#get(table, key, options))
+      if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#get(table, key, options))
+      const wait = this.#locks.lock(tree, bytes, mode)
+      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#get(table, key, options))
       const value = this.#store.btree.get(tree, bytes, 0, bytes.length)
       return value === undefined ? NOTHING : Promise.resolve(table.value.decode(value))
     } catch (error) {
@@ -102,7 +101,7 @@ export class Transaction {
    * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `INVALID_ARGUMENT`, `DISK_FULL`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
    */
   put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
-    if (this.#waiting !== undefined) return this.#enqueue(() => this.#put(table, key, value))
+    if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#put(table, key, value))
     return this.#put(table, key, value)
   }
 
@@ -110,10 +109,10 @@ export class Transaction {
     try {
       const bytes = this.#keyOf(table, key)
       const content = valueBytes(table, value)
-      const tree = this.#treeForPut(table.name)
-      if (typeof tree !== 'number') return this.#wait(tree, () => this.#put(table, key, value))
-      const wait = this.#lockForPut(tree, bytes)
-      if (wait !== undefined) return this.#wait(wait, () => this.#put(table, key, value))
+      const tree = this.#locks.treeForPut(table.name)
+      if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#put(table, key, value))
+      const wait = this.#locks.lockForPut(tree, bytes)
+      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#put(table, key, value))
       this.#store.put(this.#active, tree, bytes, content)
       return this.#store.transactions.giveWay() ?? DONE
     } catch (error) {
@@ -126,18 +125,18 @@ export class Transaction {
    * @throws as `put`
    */
   delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
-    if (this.#waiting !== undefined) return this.#enqueue(() => this.#delete(table, key))
+    if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#delete(table, key))
     return this.#delete(table, key)
   }
 
   #delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
     try {
       const bytes = this.#keyOf(table, key)
-      const tree = this.#treeFor(table.name, LockMode.IX)
+      const tree = this.#locks.treeFor(table.name, LockMode.IX)
       if (tree === undefined) return Promise.resolve(false)
-      if (typeof tree !== 'number') return this.#wait(tree, () => this.#delete(table, key))
-      const wait = this.#lock(tree, bytes, LockMode.X)
-      if (wait !== undefined) return this.#wait(wait, () => this.#delete(table, key))
+      if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#delete(table, key))
+      const wait = this.#locks.lock(tree, bytes, LockMode.X)
+      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#delete(table, key))
       return Promise.resolve(this.#store.delete(this.#active, tree, bytes))
     } catch (error) {
       return Promise.reject(error)
@@ -164,7 +163,7 @@ export class Transaction {
         walk ??= this.#openWalk(table, options, options.forUpdate === true ? LockMode.X : LockMode.S)
         const found = walk.next()
         if (found === false) return end()
-        if (found !== true) return this.#wait(found, step)
+        if (found !== true) return this.#queue.waitAndRepeat(found, step)
         return Promise.resolve({ done: false, value: [table.key.decode(walk.key), table.value.decode(walk.value())] })
       } catch (error) {
         return Promise.reject(error)
@@ -172,7 +171,7 @@ export class Transaction {
     }
     const iterator: Entries<K, V> = {
       [Symbol.asyncIterator]: () => iterator,
-      next: () => (this.#waiting === undefined ? step() : this.#enqueue(step)),
+      next: () => (this.#queue.isBusy ? this.#queue.enqueue(step) : step()),
       return: end,
     }
     return iterator
@@ -202,7 +201,7 @@ export class Transaction {
         const found = walk.next()
         if (found === false) return count
         if (found !== true) {
-          await this.#orRolledBack(found)
+          await found
           continue
         }
         visit(walk.tree, walk.key)
@@ -219,36 +218,20 @@ export class Transaction {
     const tableMode = mode === LockMode.X ? LockMode.IX : LockMode.IS
     const modes = mode === LockMode.X ? WALK_MODES.forUpdate : WALK_MODES.forRead
     return new LockedWalk(range, {
-      findTree: () => this.#treeFor(table.name, tableMode),
+      findTree: () => this.#locks.treeFor(table.name, tableMode),
       openCursor: (tree) => this.#store.cursor(tree),
-      lock: (tree, key, what) => this.#lock(tree, key, modes[what]),
+      lock: (tree, key, what) => this.#locks.lock(tree, key, modes[what]),
     })
-  }
-
-  /**
-   * Locks a key that will be put: its record, and if it is new the gap it comes into, unless nobody
-   * keeps gaps in this tree. The new key splits the gap; what this transaction kept of it, it keeps of
-   * both parts.
-   */
-  #lockForPut(tree: PageId, key: Uint8Array): Promise<void> | undefined {
-    const { locks } = this.#store
-    if (!locks.keepsGapsIn(tree)) return this.#lock(tree, key, LockMode.X)
-    const next = this.#store.gapFor(tree, key)
-    if (next === undefined) return this.#lock(tree, key, LockMode.X)
-    const wait = this.#lock(tree, next, LockMode.gapI)
-    if (wait !== undefined) return wait
-    const keepsIt = locks.holds(this.#active.owner, tree, next, 0, next.length, LockMode.gapS)
-    return this.#lock(tree, key, keepsIt ? LockMode['X+gapS'] : LockMode.X)
   }
 
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
   async createTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
-      if ((await this.#treeOf(table.name, LockMode.X)) !== undefined) {
+      if ((await this.#locks.treeOf(table.name, LockMode.X)) !== undefined) {
         throw new AriesError('TABLE_EXISTS', `table ${table.name} exists`)
       }
-      this.#trees.set(table.name, { tree: this.#store.createTree(this.#active, table.name), mode: LockMode.X })
+      this.#locks.create(table.name)
     })
   }
 
@@ -260,10 +243,9 @@ export class Transaction {
   async dropTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
-      const tree = await this.#treeOf(table.name, LockMode.X)
+      const tree = await this.#locks.treeOf(table.name, LockMode.X)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
-      this.#store.dropTree(this.#active, table.name)
-      this.#trees.delete(table.name)
+      this.#locks.drop(table.name)
     })
   }
 
@@ -272,7 +254,7 @@ export class Transaction {
     return this.#inOrder(async () => {
       const names: string[] = []
       for (const name of this.#store.tableNames()) {
-        if ((await this.#treeOf(name, LockMode.IS)) !== undefined) names.push(name)
+        if ((await this.#locks.treeOf(name, LockMode.IS)) !== undefined) names.push(name)
       }
       return names
     })
@@ -297,14 +279,9 @@ export class Transaction {
       const index = this.#savepoints.indexOf(savepoint)
       if (index < 0) throw invalid('the savepoint is of another transaction, or was rolled back over')
       this.#savepoints.length = index + 1
-      this.#forgetTrees()
+      this.#locks.forgetTrees()
       await this.#store.transactions.rollbackTo(this.#active, savepoint.mark)
     })
-  }
-
-  /** A rollback may have undone the making of a table; the locks stay, only the lookups are repeated. */
-  #forgetTrees(): void {
-    this.#trees.clear()
   }
 
   /**
@@ -314,7 +291,7 @@ export class Transaction {
   commit(options?: { readonly durability?: Durability }): Promise<void> {
     try {
       this.#checkActive()
-      if (this.#waitingCount > 0) {
+      if (this.#queue.waitingCount > 0) {
         throw new AriesError(
           'TX_BUSY',
           'an operation of this transaction still waits for a lock; await it before commit',
@@ -367,93 +344,11 @@ export class Transaction {
     return bytes
   }
 
-  /** An operation that had to wait may find its transaction ended: a lock it took now, nobody would give back. */
-  #lock(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {
-    this.#checkActive()
-    return this.#store.locks.acquire(this.#active.owner, tree, key, 0, key.length, mode, this.#lockTimeoutMs)
-  }
-
-  /**
-   * The tree of a table, with its catalog record locked in `mode` or a stronger one; undefined when
-   * there is no such table; a promise when the lock must be waited for, after which it is called again.
-   */
-  #treeFor(name: string, mode: LockMode): PageId | Promise<void> | undefined {
-    const known = this.#trees.get(name)
-    if (known !== undefined && known.mode >= mode) return known.tree
-    const wait = this.#lock(this.#store.catalogTree, this.#store.catalogKey(name), mode)
-    if (wait !== undefined) return wait
-    const tree = this.#store.findTree(name)
-    if (tree !== undefined) this.#trees.set(name, { tree, mode })
-    return tree
-  }
-
-  async #treeOf(name: string, mode: LockMode): Promise<PageId | undefined> {
-    for (;;) {
-      const tree = this.#treeFor(name, mode)
-      if (typeof tree === 'number' || tree === undefined) return tree
-      await this.#orRolledBack(tree)
-      this.#checkActive()
-    }
-  }
-
-  /**
-   * The tree to put into; makes the table when there is none. Who finds none locks the name exclusively
-   * at once: if two took the weaker lock first, neither could get the stronger one.
-   */
-  #treeForPut(name: string): PageId | Promise<void> {
-    const known = this.#trees.get(name)
-    if (known !== undefined && known.mode >= LockMode.IX) return known.tree
-    const isThere = this.#store.findTree(name) !== undefined
-    const found = (isThere ? this.#treeFor(name, LockMode.IX) : undefined) ?? this.#treeFor(name, LockMode.X)
-    if (found !== undefined) return found
-    const tree = this.#store.createTree(this.#active, name)
-    this.#trees.set(name, { tree, mode: LockMode.X })
-    return tree
-  }
-
-  /**
-   * Waits for a lock, then does the operation again from its start: the tree may have changed meanwhile.
-   * An operation that came out of the queue is waited for by the queue already.
-   */
-  #wait<T>(wait: Promise<void>, again: () => Promise<T>): Promise<T> {
-    const operation = this.#orRolledBack(wait).then(again)
-    return this.#waiting === undefined ? this.#hold(operation) : operation
-  }
-
-  #enqueue<T>(operation: () => Promise<T>): Promise<T> {
-    return this.#hold((this.#waiting as Promise<unknown>).then(operation, operation))
-  }
-
   #inOrder<T>(operation: () => Promise<T>): Promise<T> {
-    const run = async (): Promise<T> => {
+    return this.#queue.enqueue(async () => {
       this.#checkActive()
       return operation()
-    }
-    return this.#waiting === undefined ? this.#hold(run()) : this.#enqueue(run)
-  }
-
-  /** Makes `operation` the one that later operations wait for. */
-  #hold<T>(operation: Promise<T>): Promise<T> {
-    this.#waitingCount++
-    const held = operation.finally(() => {
-      this.#waitingCount--
-      if (this.#waiting === held) this.#waiting = undefined
     })
-    this.#waiting = held
-    return held
-  }
-
-  /** A deadlock's victim is rolled back before its caller hears of it. */
-  async #orRolledBack(wait: Promise<void>): Promise<void> {
-    try {
-      await wait
-    } catch (error) {
-      if (AriesError.is(error) && error.code === 'TX_DEADLOCK' && this.#active.state === 'active') {
-        this.#active.cause = error
-        await this.#store.abort(this.#active)
-      }
-      throw error
-    }
   }
 }
 
