@@ -28,6 +28,7 @@
  */
 import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
+import { hashKey, KeyTable } from '../common/key-table.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { chooseVictim, DeadlockSearch } from './deadlock.ts'
 import { keepsGap, type LockMode, supremum } from './lock-mode.ts'
@@ -36,15 +37,15 @@ import {
   findGrant,
   fitsHolders,
   type LockGrant,
-  type LockHead,
+  LockHead,
   type LockOwner,
   LockQueue,
+  type LockTable,
   LockWait,
   raiseGrant,
   unlinkFromHead,
 } from './lock-owner.ts'
 import { deadlockError, type LockReport, reportLocks, timeoutError } from './lock-report.ts'
-import { hashResource, LockTable } from './lock-table.ts'
 
 /** `held` and `waiting` are now, the others since the start. */
 export interface LockStats {
@@ -57,7 +58,7 @@ export interface LockStats {
 
 export class LockManager {
   readonly #runtime: Runtime
-  readonly #table = new LockTable()
+  readonly #table: LockTable = new KeyTable((keyCapacity) => new LockHead(keyCapacity))
   readonly #deadlockSearch = new DeadlockSearch()
   #closeError: AriesError | undefined = undefined
   /** How many locks of a space keep gaps: none, and inserts need not look at their gaps. */
@@ -92,7 +93,7 @@ export class LockManager {
   ): Promise<void> | undefined {
     assert(owner.waiting === undefined, 'a transaction waits for one lock at a time')
     if (this.#closeError !== undefined) return Promise.reject(this.#closeError)
-    const hash = hashResource(space, key, keyStart, keyEnd)
+    const hash = hashKey(space, key, keyStart, keyEnd)
     const head = this.#table.find(hash, space, key, keyStart, keyEnd)
     if (head === undefined) {
       this.#grant(owner, this.#table.insert(hash, space, key, keyStart, keyEnd), mode)
@@ -120,14 +121,14 @@ export class LockManager {
 
   /** Whether `owner` holds the resource in `mode` or a stronger one. */
   holds(owner: LockOwner, space: number, key: Uint8Array, keyStart: number, keyEnd: number, mode: LockMode): boolean {
-    const head = this.#table.find(hashResource(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
+    const head = this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
     const held = head === undefined ? undefined : findGrant(owner, head)
     return held !== undefined && supremum(held.mode, mode) === held.mode
   }
 
   /** Whether anyone holds or waits for the resource, in any mode. */
   isLocked(space: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
-    return this.#table.find(hashResource(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd) !== undefined
+    return this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd) !== undefined
   }
 
   /**

@@ -16,6 +16,7 @@
  * A `LockQueue` exists only while someone waits, so the uncontended lock does not pay for it.
  */
 import type { TxnId } from '../common/ids.ts'
+import { KeyHead, type KeyTable } from '../common/key-table.ts'
 import type { Cancel } from '../io/runtime.ts'
 import { areCompatible, conflictsWithAny, type LockMode, type LockModeSet, modeBit, NO_MODES } from './lock-mode.ts'
 
@@ -50,23 +51,15 @@ export class LockOwner {
 }
 
 /** One resource, (space, key), that is locked now. */
-export class LockHead {
-  space = 0
-  /** `key[0, keyLength)` is the key; the rest is room kept for the next user of this object. */
-  key: Uint8Array
-  keyLength = 0
-  hash = 0
-  /** Next head of the same hash bucket, or of the free list. */
-  next: LockHead | undefined = undefined
+export class LockHead extends KeyHead {
   firstGrant: LockGrant | undefined = undefined
   /** Every granted mode, and perhaps modes that were granted earlier: exact only after a walk. */
   grantedModes: LockModeSet = NO_MODES
   queue: LockQueue | undefined = undefined
-
-  constructor(keyCapacity: number) {
-    this.key = new Uint8Array(keyCapacity)
-  }
 }
+
+/** Every resource that somebody holds or waits for. */
+export type LockTable = KeyTable<LockHead>
 
 /** One owner holds one resource in one mode. Short-lived and small: the young generation's business. */
 export class LockGrant {
@@ -157,7 +150,7 @@ export function addGrant(owner: LockOwner, head: LockHead, mode: LockMode): void
   grant.nextOfHead = nextOfHead
   if (nextOfHead !== undefined) nextOfHead.previousOfHead = grant
   head.firstGrant = grant
-  head.grantedModes |= modeBit(mode)
+  head.grantedModes = nextOfHead === undefined ? modeBit(mode) : head.grantedModes | modeBit(mode)
   if (owner.lastGrant === undefined) owner.firstGrant = grant
   else owner.lastGrant.nextOfOwner = grant
   owner.lastGrant = grant

@@ -3,8 +3,7 @@ import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { TxnId } from '../common/ids.ts'
 import { type LockModeName, modeName } from './lock-mode.ts'
-import type { LockHead, LockOwner, LockWait } from './lock-owner.ts'
-import type { LockTable } from './lock-table.ts'
+import type { LockHead, LockOwner, LockTable, LockWait } from './lock-owner.ts'
 
 /** One locked resource. */
 export interface LockReport {

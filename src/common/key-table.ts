@@ -1,14 +1,12 @@
 /**
- * The hash table of locked resources: chained buckets over our own objects, because a `Map` would
- * need a string or a number per (space, key).
+ * A hash table of (space, key): chained buckets over our own objects, because a `Map` would need a
+ * string or a number for each key. Locks and versions stand in such tables.
  *
- * Heads that fall free are kept with their key's buffer, up to a bound, so that in steady work a
- * lock copies its key and allocates nothing for its resource. The table grows when it holds more
- * heads than buckets and shrinks when a bulk transaction has gone.
+ * Heads that fall free are kept with their key's buffer, up to a bound, so that in steady work an
+ * insert copies its key and allocates nothing. The table grows when it holds more heads than buckets
+ * and shrinks when a bulk transaction has gone.
  */
-import { copyBytes } from '../common/bytes.ts'
-import { NO_MODES } from './lock-mode.ts'
-import { LockHead } from './lock-owner.ts'
+import { copyBytes } from './bytes.ts'
 
 const BUCKETS_MIN = 1024
 const FREE_HEADS_MAX = 4096
@@ -16,8 +14,8 @@ const FREE_HEADS_MAX = 4096
 const FREE_KEY_BYTES_MAX = 64
 const KEY_BYTES_STEP = 16
 
-/** 32-bit hash of a resource's name, four bytes a step; signed, so that V8 keeps it unboxed. */
-export function hashResource(space: number, key: Uint8Array, keyStart: number, keyEnd: number): number {
+/** 32-bit hash of (space, key), four bytes a step; signed, so that V8 keeps it unboxed. */
+export function hashKey(space: number, key: Uint8Array, keyStart: number, keyEnd: number): number {
   let hash = Math.imul(space, 0x9e37_79b1) ^ (keyEnd - keyStart)
   let i = keyStart
   for (; i + 4 <= keyEnd; i += 4) {
@@ -32,14 +30,38 @@ export function hashResource(space: number, key: Uint8Array, keyStart: number, k
   return hash ^ (hash >>> 13)
 }
 
-export class LockTable {
-  #buckets: (LockHead | undefined)[] = emptyBuckets(BUCKETS_MIN)
+/** One (space, key) in a table. What is kept there is in a class that extends this. */
+export class KeyHead {
+  space = 0
+  /** `key[0, keyLength)` is the key; the rest is room kept for the next user of this object. */
+  key: Uint8Array
+  keyLength = 0
+  hash = 0
+  /** Next head of the same hash bucket, or of the free list. */
+  next: this | undefined = undefined
+
+  constructor(keyCapacity: number) {
+    this.key = new Uint8Array(keyCapacity)
+  }
+}
+
+export class KeyTable<Head extends KeyHead> {
+  readonly #make: (keyCapacity: number) => Head
+  #buckets: (Head | undefined)[] = emptyBuckets(BUCKETS_MIN)
   #headCount = 0
-  #freeHeads: LockHead | undefined = undefined
+  #freeHeads: Head | undefined = undefined
   #freeHeadCount = 0
 
-  /** The resource's head if it is locked. `hash` is its `hashResource`. */
-  find(hash: number, space: number, key: Uint8Array, keyStart: number, keyEnd: number): LockHead | undefined {
+  constructor(make: (keyCapacity: number) => Head) {
+    this.#make = make
+  }
+
+  get size(): number {
+    return this.#headCount
+  }
+
+  /** The head of (space, key) if it is there. `hash` is its `hashKey`. */
+  find(hash: number, space: number, key: Uint8Array, keyStart: number, keyEnd: number): Head | undefined {
     const buckets = this.#buckets
     let head = buckets[hash & (buckets.length - 1)]
     while (head !== undefined) {
@@ -49,8 +71,8 @@ export class LockTable {
     return undefined
   }
 
-  /** Adds a head without grants for a resource that has none. */
-  insert(hash: number, space: number, key: Uint8Array, keyStart: number, keyEnd: number): LockHead {
+  /** Adds a head for a key that has none. */
+  insert(hash: number, space: number, key: Uint8Array, keyStart: number, keyEnd: number): Head {
     if (this.#headCount >= this.#buckets.length) this.#resize(this.#buckets.length * 2)
     const keyLength = keyEnd - keyStart
     const head = this.#newHead(keyLength)
@@ -66,15 +88,15 @@ export class LockTable {
     return head
   }
 
-  /** Removes a head that nobody holds or waits for; it may be reused at once. */
-  remove(head: LockHead): void {
+  /** Removes a head, empty but for its key; it may be reused at once. */
+  remove(head: Head): void {
     const buckets = this.#buckets
     const index = head.hash & (buckets.length - 1)
-    let previous = buckets[index] as LockHead
+    let previous = buckets[index] as Head
     if (previous === head) {
       buckets[index] = head.next
     } else {
-      while (previous.next !== head) previous = previous.next as LockHead
+      while (previous.next !== head) previous = previous.next as Head
       previous.next = head.next
     }
     this.#headCount--
@@ -83,24 +105,23 @@ export class LockTable {
   }
 
   /** Every head, in no order that means anything. Nothing may be inserted or removed meanwhile. */
-  *heads(): Generator<LockHead> {
+  *heads(): Generator<Head> {
     for (const first of this.#buckets) {
       for (let head = first; head !== undefined; head = head.next) yield head
     }
   }
 
-  #newHead(keyLength: number): LockHead {
+  #newHead(keyLength: number): Head {
     const head = this.#freeHeads
-    if (head === undefined) return new LockHead(keyCapacity(keyLength))
+    if (head === undefined) return this.#make(keyCapacity(keyLength))
     this.#freeHeads = head.next
     this.#freeHeadCount--
     if (head.key.length < keyLength) head.key = new Uint8Array(keyCapacity(keyLength))
     return head
   }
 
-  #recycle(head: LockHead): void {
+  #recycle(head: Head): void {
     head.next = undefined
-    head.grantedModes = NO_MODES
     if (this.#freeHeadCount >= FREE_HEADS_MAX || head.key.length > FREE_KEY_BYTES_MAX) return
     head.next = this.#freeHeads
     this.#freeHeads = head
@@ -108,11 +129,11 @@ export class LockTable {
   }
 
   #resize(bucketCount: number): void {
-    const buckets = emptyBuckets(bucketCount)
+    const buckets: (Head | undefined)[] = emptyBuckets(bucketCount)
     for (const first of this.#buckets) {
       let head = first
       while (head !== undefined) {
-        const next: LockHead | undefined = head.next
+        const next: Head | undefined = head.next
         const index = head.hash & (bucketCount - 1)
         head.next = buckets[index]
         buckets[index] = head
@@ -123,15 +144,15 @@ export class LockTable {
   }
 }
 
-function emptyBuckets(count: number): (LockHead | undefined)[] {
-  return new Array<LockHead | undefined>(count).fill(undefined)
+function emptyBuckets(count: number): undefined[] {
+  return new Array<undefined>(count).fill(undefined)
 }
 
 function keyCapacity(keyLength: number): number {
   return Math.max(1, Math.ceil(keyLength / KEY_BYTES_STEP)) * KEY_BYTES_STEP
 }
 
-function isKey(head: LockHead, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+function isKey(head: KeyHead, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
   const keyLength = keyEnd - keyStart
   if (head.keyLength !== keyLength) return false
   const headKey = head.key
