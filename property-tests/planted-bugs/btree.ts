@@ -68,7 +68,7 @@ export const BTREE_BUGS: readonly PlantedBug[] = [
     invariant: 'I22',
     sentence: 'Ghosts of transactions that are still open are removed, and their rollback does not find the row.',
     file: SPLIT,
-    find: 'if (!ports.isLocked(tree, this.#keyBuffer, 0, length)) slots.push(slot)',
+    find: 'if (!ports.isNeeded(tree, this.#keyBuffer, 0, length)) slots.push(slot)',
     replace: 'slots.push(slot)',
   },
   {

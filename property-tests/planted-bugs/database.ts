@@ -79,8 +79,12 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I12',
     sentence: 'Everything below the last checkpoint is recycled, whatever undo and redo may need of it.',
     file: 'src/database/maintenance.ts',
-    find: 'recycleOne(checkpointer.lowWater.lsn)',
-    replace: 'recycleOne(checkpointer.checkpointLsn)',
+    find: `if (!log.canRecycle(checkpointer.lowWater.lsn)) return false
+      checkpointer.repeatFoundMaster()
+      return log.recycleOne(checkpointer.lowWater.lsn)`,
+    replace: `if (!log.canRecycle(checkpointer.checkpointLsn)) return false
+      checkpointer.repeatFoundMaster()
+      return log.recycleOne(checkpointer.checkpointLsn)`,
   },
   {
     name: 'close-does-not-wait-for-commits',
@@ -117,8 +121,10 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     sentence: 'Dropping a table locks it as a write does and does not wait for who uses it.',
     file: TRANSACTION,
     find: `const tree = await this.#locks.treeOf(table.name, LockMode.X)
+      this.#checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
     replace: `const tree = await this.#locks.treeOf(table.name, LockMode.IX)
+      this.#checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
     first: 'isolation.property.test.ts',
   },

@@ -129,8 +129,8 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I32',
     sentence: 'Restart ends a committed transaction without carrying out what it had left to do.',
     file: 'src/database/open.ts',
-    find: 'pending.add(entry, readPending(log, entry))',
-    replace: 'pending.add(entry, [])',
+    find: 'pending.add(entry, readPending(log, entry), 0)',
+    replace: 'pending.add(entry, [], 0)',
   },
   {
     name: 'pending-action-ended-after-first-step',

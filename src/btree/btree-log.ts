@@ -28,6 +28,7 @@ import type { LogRecordView } from '../log/log-record.ts'
 import { ResourceId } from '../log/resource-manager.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
+import type { StoredValue } from '../txn/version-store.ts'
 import { decodeImage, encodeImage, imageBytesOf, truncateNode } from './node-build.ts'
 import { insertCell, removeCell, setFlags, spliceValue } from './node-edit.ts'
 import { cellAt, flagsOf, GHOST_FLAG, type NodeMemory, type Tree } from './node-page.ts'
@@ -254,6 +255,23 @@ export function encodeRestore(record: LogRecordView, slot: number): Uint8Array {
   view.setUint16(RESTORE_REMOVE_LENGTH, record.view.getUint16(at + NEW_LENGTH, true), true)
   copyBytes(payload, RESTORE_BYTES, record.bytes, old, oldLength)
   return payload
+}
+
+/** What a key held before an INSERT, REPLACE or GHOST, given what it held after it. */
+export function valueBefore(record: LogRecordView, after: StoredValue | undefined): StoredValue | undefined {
+  if (record.operation === TreeOperation.INSERT) return undefined
+  assert(after !== undefined, 'the key of an uncommitted change is in its tree')
+  if (record.operation === TreeOperation.GHOST) return { flags: after.flags & ~GHOST_FLAG, bytes: after.bytes }
+  const { view, payloadStart: at } = record
+  const start = view.getUint16(at + REPLACE_AT, true)
+  const oldLength = view.getUint16(at + OLD_LENGTH, true)
+  const newLength = view.getUint16(at + NEW_LENGTH, true)
+  const old = at + REPLACE_KEY + view.getUint16(at + KEY_LENGTH, true)
+  const bytes = new Uint8Array(after.bytes.length - newLength + oldLength)
+  bytes.set(after.bytes.subarray(0, start))
+  bytes.set(record.bytes.subarray(old, old + oldLength), start)
+  bytes.set(after.bytes.subarray(start + newLength), start + oldLength)
+  return { flags: view.getUint8(at + OLD_FLAGS), bytes }
 }
 
 /** Applies a record to its page. */

@@ -30,6 +30,7 @@ import type { ResourceManager } from '../log/resource-manager.ts'
 import { pageIdOf } from '../page/page.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { decodeValueRef, encodeValueRef } from '../space/overflow-page.ts'
+import type { StoredValue } from '../txn/version-store.ts'
 import { TreeOperation } from './btree-log.ts'
 import { TreeResourceManager } from './btree-undo.ts'
 import { Cleaner } from './cleaner.ts'
@@ -68,6 +69,7 @@ export class BTree {
   readonly #freer: TreeFreer
   readonly #maxKeyBytes: number
   readonly #maxInlineBytes: number
+  #foundFlags = 0
   /** Registers as the resource manager of all trees. */
   readonly resourceManager: ResourceManager<TransactionEntry>
 
@@ -103,14 +105,29 @@ export class BTree {
    * @throws `PAGE_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   get(tree: Tree, key: Uint8Array, keyStart = 0, keyEnd = key.length): Uint8Array | undefined {
+    const bytes = this.#find(tree, key, keyStart, keyEnd)
+    if (bytes === undefined || (this.#foundFlags & GHOST_FLAG) !== 0) return undefined
+    return (this.#foundFlags & OVERFLOW_FLAG) === 0 ? bytes : this.#readOverflow(bytes)
+  }
+
+  /** A copy of what the leaf has for `key`, ghosts too. @throws as `get` */
+  stored(tree: Tree, key: Uint8Array): StoredValue | undefined {
+    const bytes = this.#find(tree, key, 0, key.length)
+    return bytes === undefined ? undefined : { flags: this.#foundFlags, bytes }
+  }
+
+  /** The stored bytes of a key; its flags are left in `#foundFlags`. */
+  #find(tree: Tree, key: Uint8Array, keyStart: number, keyEnd: number): Uint8Array | undefined {
     const { buffer } = this.context
-    const { view } = buffer
     const page = fixLeaf(buffer, tree, key, keyStart, keyEnd)
     const slot = findSlot(buffer, page, 0, key, keyStart, keyEnd)
-    const flags = slot < 0 ? GHOST_FLAG : flagsOf(view, cellAt(view, page, slot))
-    const value = (flags & GHOST_FLAG) === 0 ? storedValueAt(buffer, page, slot) : undefined
+    let bytes: Uint8Array | undefined
+    if (slot >= 0) {
+      this.#foundFlags = flagsOf(buffer.view, cellAt(buffer.view, page, slot))
+      bytes = storedValueAt(buffer, page, slot)
+    }
     buffer.unfix(page)
-    return value !== undefined && (flags & OVERFLOW_FLAG) !== 0 ? this.#readOverflow(value) : value
+    return bytes
   }
 
   /**

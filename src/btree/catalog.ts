@@ -45,7 +45,7 @@ export class Catalog {
   /** The tree of a table; undefined when there is no such table. */
   find(name: string): Tree | undefined {
     const value = this.#btree.get(CATALOG_TREE, Catalog.keyOf(name))
-    return value === undefined ? undefined : decodeEntry(name, value)
+    return value === undefined ? undefined : treeOfEntry(name, value)
   }
 
   /** Makes a table with an empty tree. @throws `TABLE_EXISTS`, `KEY_TOO_LARGE`, `DISK_FULL` */
@@ -76,12 +76,15 @@ export class Catalog {
     const options = { reverse: false, inclusive: true }
     for (let found = cursor.seek(undefined, options); found; found = cursor.advance()) {
       const value = cursor.value()
-      const name = decoder.decode(cursor.key())
-      if (value !== undefined) entries.push({ name, tree: decodeEntry(name, value) })
+      const name = nameOfKey(cursor.key())
+      if (value !== undefined) entries.push({ name, tree: treeOfEntry(name, value) })
     }
     return entries
   }
 }
+
+/** The table's name in a key of the catalog. */
+export const nameOfKey = (key: Uint8Array): string => decoder.decode(key)
 
 function encodeEntry(tree: Tree): Uint8Array {
   const bytes = new Uint8Array(ENTRY_BYTES)
@@ -91,7 +94,8 @@ function encodeEntry(tree: Tree): Uint8Array {
   return bytes
 }
 
-function decodeEntry(name: string, value: Uint8Array): Tree {
+/** The tree in the value of a catalog entry. @throws `FORMAT_UNSUPPORTED` */
+export function treeOfEntry(name: string, value: Uint8Array): Tree {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
   if (value.length !== ENTRY_BYTES || view.getUint8(0) !== ENTRY_VERSION) {
     throw new AriesError('FORMAT_UNSUPPORTED', `this build cannot read the catalog entry of table "${name}"`, {

@@ -94,7 +94,7 @@ export class Splitter {
         if ((flagsOf(buffer.view, cellAt(buffer.view, page, slot)) & GHOST_FLAG) === 0) continue
         const length = keyLengthOf(buffer, page, slot)
         copyKeyFrom(buffer, page, slot, 0, this.#keyBuffer, 0)
-        if (!ports.isLocked(tree, this.#keyBuffer, 0, length)) slots.push(slot)
+        if (!ports.isNeeded(tree, this.#keyBuffer, 0, length)) slots.push(slot)
       }
       if (slots.length > 0) records.remove(entry, page, slots)
       return slots.length

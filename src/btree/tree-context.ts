@@ -27,8 +27,8 @@ export interface TreePorts {
   /** Runs a structure change; `Rollback` is one. */
   readonly nestedTopActions: { nestedTopAction<T>(entry: TransactionEntry, action: (savedLsn: Lsn) => T): T }
   readonly systemTransaction: SystemTransaction
-  /** Whether any transaction holds or may yet need a lock on the key: its ghost has to stay. */
-  readonly isLocked: (tree: Tree, key: Uint8Array, keyStart: number, keyEnd: number) => boolean
+  /** Whether anybody holds or may yet need a lock on the key, or may look for its older value: its ghost has to stay. */
+  readonly isNeeded: (tree: Tree, key: Uint8Array, keyStart: number, keyEnd: number) => boolean
   /** Registers what `entry` wants done after it commits; `BTree.runPendingStep` carries it out. */
   readonly addPendingAction: (entry: TransactionEntry, payload: Uint8Array) => void
 }

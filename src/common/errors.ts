@@ -38,6 +38,12 @@ export type ErrorCode =
   | 'TX_DEADLOCK'
   /** A lock was not granted within `lockTimeoutMs`. */
   | 'TX_LOCK_TIMEOUT'
+  /** At isolation `snapshot`: somebody else has changed what this transaction would change since it began. */
+  | 'TX_CONFLICT'
+  /** A write in a transaction that was begun with `readOnly`. */
+  | 'TX_READ_ONLY'
+  /** A snapshot was open for longer, or held back more, than the options allow, and was ended. */
+  | 'SNAPSHOT_TOO_OLD'
   /** The transaction has committed, aborted or was closed with its database. */
   | 'TX_CLOSED'
   /** An operation of this transaction still waits; await it before commit. */
@@ -70,7 +76,12 @@ export interface ErrorDetails {
 const BRAND = Symbol.for('aries-db.error')
 
 /** The codes whose operation may succeed when the whole transaction is run again. */
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TX_DEADLOCK', 'TX_LOCK_TIMEOUT'])
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'TX_DEADLOCK',
+  'TX_LOCK_TIMEOUT',
+  'TX_CONFLICT',
+  'SNAPSHOT_TOO_OLD',
+])
 
 /**
  * An operating error. Recognise it by `code`, or by `AriesError.is(e)`, which also holds for an

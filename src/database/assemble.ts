@@ -8,6 +8,7 @@
  */
 import { BTree } from '../btree/btree.ts'
 import { Catalog } from '../btree/catalog.ts'
+import { uncommittedChanges } from '../btree/uncommitted.ts'
 import { BufferManager } from '../buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
 import { DoubleWrite } from '../buffer/double-write.ts'
@@ -26,8 +27,10 @@ import { type TransactionEntry, TransactionTable } from '../recovery/transaction
 import { Rollback } from '../recovery/undo.ts'
 import { OverflowStore } from '../space/overflow.ts'
 import { SpaceManager } from '../space/space-manager.ts'
+import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { PendingQueue } from '../txn/pending-actions.ts'
 import { TransactionManager } from '../txn/transaction-manager.ts'
+import { type UncommittedChange, VersionStore } from '../txn/version-store.ts'
 import { openDoubleWrite, openFile, openMaster } from './files.ts'
 import type { Settings } from './options.ts'
 
@@ -42,6 +45,7 @@ export interface Managers {
   readonly rollback: Rollback
   readonly locks: LockManager
   readonly pending: PendingQueue
+  readonly versions: VersionStore
   readonly transactions: TransactionManager
   readonly space: SpaceManager
   readonly btree: BTree
@@ -104,8 +108,14 @@ export function assemble(parts: Parts): Managers {
   const writer = new PageWriter(log, buffer, resources, table)
   const rollback = new Rollback(writer, resources, table)
   const locks = new LockManager(runtime)
-  const pending = new PendingQueue(writer, rollback, (payload) => btree.runPendingStep(payload))
-  const transactions = new TransactionManager(
+  const versions = new VersionStore(() => uncommittedOf(transactions, btree, log))
+  const pending = new PendingQueue(
+    writer,
+    rollback,
+    (payload) => btree.runPendingStep(payload),
+    (csn) => versions.isSeenByAll(csn),
+  )
+  const transactions: TransactionManager = new TransactionManager(
     writer,
     rollback,
     table,
@@ -113,6 +123,7 @@ export function assemble(parts: Parts): Managers {
     runtime,
     failStop,
     pending,
+    versions,
     parts.nextTxnId,
   )
   const systemTransaction = <T>(action: (entry: TransactionEntry) => T): T => transactions.systemTransaction(action)
@@ -125,7 +136,8 @@ export function assemble(parts: Parts): Managers {
     overflow,
     nestedTopActions: rollback,
     systemTransaction,
-    isLocked: (tree, key, start, end) => parts.isRestarting() || locks.isLocked(tree, key, start, end),
+    isNeeded: (tree, key, start, end) =>
+      parts.isRestarting() || locks.isLocked(tree, key, start, end) || versions.hasVersions(tree, key, start, end),
     addPendingAction: (entry, payload) => transactions.addPending(entry, payload),
   })
   resources.register(space)
@@ -143,10 +155,22 @@ export function assemble(parts: Parts): Managers {
     rollback,
     locks,
     pending,
+    versions,
     transactions,
     space,
     btree,
     catalog,
     master,
+  }
+}
+
+/** What the open transactions have changed, each with its changes. */
+function* uncommittedOf(
+  transactions: TransactionManager,
+  btree: BTree,
+  log: LogManager,
+): Generator<readonly [ActiveTransaction, Iterable<UncommittedChange>]> {
+  for (const transaction of transactions.active.values()) {
+    if (transaction.hasWritten) yield [transaction, uncommittedChanges(btree, log, transaction.entry)]
   }
 }

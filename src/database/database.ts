@@ -14,14 +14,14 @@ import { Maintenance } from './maintenance.ts'
 import { closeFiles, type Opened, openFiles } from './open.ts'
 import {
   type BeginOptions,
-  durabilityOf,
   invalid,
-  lockTimeoutOf,
   type OpenOptions,
   type Settings,
   settingsOf,
   type TransactionOptions,
+  transactionSettingsOf,
 } from './options.ts'
+import { Snapshot } from './snapshot.ts'
 import { type DatabaseStats, statsOf } from './stats.ts'
 import { checkTableName, Store } from './store.ts'
 import { Table } from './table.ts'
@@ -87,7 +87,13 @@ export class Database {
     this.#unlock = unlock
     const { writable } = fileSystem
     this.#maintenance = new Maintenance({ ...managers, runtime, checkpointer, settings, writable })
-    this.#store = new Store(managers, maxKeyBytes(opened.identity.pageSize), writable, () => this.#maintenance.poke())
+    this.#store = new Store(managers, {
+      keyBytesMax: maxKeyBytes(opened.identity.pageSize),
+      isWritable: writable,
+      runtime,
+      versionLimits: { maxAgeMs: settings.snapshotMaxAgeMs, maxBytes: settings.snapshotMaxBytes },
+      onEnd: () => this.#maintenance.poke(),
+    })
     this.#maintenance.poke()
   }
 
@@ -103,10 +109,25 @@ export class Database {
    */
   begin(options: BeginOptions = {}): Transaction {
     this.#checkOpen()
-    const durability = options.durability === undefined ? this.#settings.durability : durabilityOf(options.durability)
-    const lockTimeoutMs =
-      options.lockTimeoutMs === undefined ? this.#settings.lockTimeoutMs : lockTimeoutOf(options.lockTimeoutMs)
-    return new Transaction(this.#store, this.#store.transactions.begin(), durability, lockTimeoutMs)
+    const settings = transactionSettingsOf(options, this.#settings)
+    const active = this.#store.transactions.begin()
+    try {
+      return new Transaction(this.#store, active, settings)
+    } catch (error) {
+      // What is uncommitted could not be read, so there is no view; it has neither locks nor changes.
+      void this.#store.abort(active)
+      throw error
+    }
+  }
+
+  /**
+   * Opens a read-only snapshot: the state as of now, read synchronously, without locks and without waiting.
+   * Opening takes as long as the open transactions have written; with none it is immediate. Close it.
+   * @throws `DB_CLOSED`, `DB_FAILED`, `PAGE_CORRUPT`, `IO_ERROR`
+   */
+  snapshot(): Snapshot {
+    this.#checkOpen()
+    return new Snapshot(this.#store)
   }
 
   /**
@@ -192,7 +213,7 @@ export class Database {
   /** Counters and gauges. @throws `DB_CLOSED` */
   stats(): DatabaseStats {
     this.#checkOpen()
-    return statsOf(this.#opened.managers, this.#opened.checkpointer, this.#maintenance)
+    return statsOf(this.#opened.managers, this.#opened.checkpointer, this.#maintenance, this.#runtime.nowMs())
   }
 
   /**
@@ -236,6 +257,7 @@ export class Database {
     const { managers } = this.#opened
     const cause = new AriesError('DB_CLOSED', 'the database was closed')
     managers.locks.close(cause)
+    while (managers.versions.endOldest(cause));
     await managers.transactions.settled()
     for (const active of [...managers.transactions.active.values()]) {
       if (active.state !== 'active') continue

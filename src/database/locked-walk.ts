@@ -21,7 +21,8 @@ import type { TreeCursor } from '../btree/cursor.ts'
 import { assert } from '../common/assert.ts'
 import { compareBytes } from '../common/bytes.ts'
 import type { PageId } from '../common/ids.ts'
-import type { ByteRange } from './range.ts'
+import { type ByteRange, isBeforeEnd } from './range.ts'
+import type { Walk } from './view-walk.ts'
 
 /** The lock behind the last key of a tree. */
 const END_OF_TREE = new Uint8Array(0)
@@ -37,7 +38,7 @@ export interface WalkPorts {
   readonly lock: (tree: PageId, key: Uint8Array, what: WalkLock) => Promise<void> | undefined
 }
 
-export class LockedWalk {
+export class LockedWalk implements Walk {
   readonly #range: ByteRange
   readonly #ports: WalkPorts
   #tree: PageId | undefined
@@ -91,6 +92,10 @@ export class LockedWalk {
     return found
   }
 
+  close(): void {
+    this.#left = 0
+  }
+
   #nextOf(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
     for (;;) {
       if (this.#isAtEnd()) return false
@@ -109,7 +114,7 @@ export class LockedWalk {
   #stepOn(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
     const isThere = this.#seek(cursor)
     const key = isThere ? cursor.key() : END_OF_TREE
-    if (!isThere || !this.#isWithin(key)) {
+    if (!isThere || !isBeforeEnd(this.#range, key)) {
       const wait = this.#lock(tree, key, isThere ? 'both' : 'gap')
       return wait ?? false
     }
@@ -124,7 +129,7 @@ export class LockedWalk {
     if (gap !== undefined) return gap
     if (!this.#seek(cursor)) return false
     const key = cursor.key()
-    if (!this.#isWithin(key)) return false
+    if (!isBeforeEnd(this.#range, key)) return false
     const wait = this.#lock(tree, key, 'record')
     if (wait !== undefined) return wait
     this.#key = key
@@ -160,12 +165,5 @@ export class LockedWalk {
   #isStart(key: Uint8Array): boolean {
     const { start, startInclusive } = this.#range
     return startInclusive && start !== undefined && compareBytes(key, start) === 0
-  }
-
-  #isWithin(key: Uint8Array): boolean {
-    const { end, endInclusive, reverse } = this.#range
-    if (end === undefined) return true
-    const order = compareBytes(key, end) * (reverse ? -1 : 1)
-    return order < 0 || (order === 0 && endInclusive)
   }
 }

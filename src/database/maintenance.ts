@@ -15,7 +15,9 @@ import type { Cancel, Runtime } from '../io/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { Checkpointer } from '../recovery/checkpoint.ts'
 import type { PendingQueue } from '../txn/pending-actions.ts'
+import type { VersionStore } from '../txn/version-store.ts'
 import type { Settings } from './options.ts'
+import { tooOld } from './store.ts'
 
 export interface MaintenanceParts {
   readonly runtime: Runtime
@@ -24,6 +26,7 @@ export interface MaintenanceParts {
   readonly buffer: BufferManager
   readonly btree: BTree
   readonly pending: PendingQueue
+  readonly versions: VersionStore
   readonly checkpointer: Checkpointer
   readonly settings: Settings
   /** False on a read-only medium, where nothing is ever done: a crash may have left ghosts, and there they stay. */
@@ -99,6 +102,7 @@ export class Maintenance {
   /** Does one slice; whether there is more to do at once. */
   async #slice(): Promise<boolean> {
     const { pending, btree } = this.#parts
+    this.#boundHeldBackLog()
     const more = this.#quietStep(
       () => pending.step(),
       () => pending.postpone(),
@@ -108,6 +112,19 @@ export class Maintenance {
     if (this.#isCheckpointDue()) await this.checkpoint()
     const recycled = this.#recycle()
     return more || unclean || wrote || recycled
+  }
+
+  /** What a commit gave up is freed when no snapshot needs it any more; until then the log has to say so. */
+  #boundHeldBackLog(): void {
+    const { pending, versions, log, settings } = this.#parts
+    const { snapshotMaxBytes } = settings
+    for (
+      let lsn = pending.heldBackLsn;
+      lsn !== undefined && log.nextLsn - lsn > snapshotMaxBytes;
+      lsn = pending.heldBackLsn
+    ) {
+      versions.endOldest(tooOld(`it held back more than snapshotMaxBytes, ${snapshotMaxBytes}, of the log`))
+    }
   }
 
   #quietStep(step: () => boolean, onError?: () => void): boolean {

@@ -258,7 +258,7 @@ function runRestart(
 /** Carries out what committed transactions had left to do, and takes a checkpoint if anything was logged since the last. */
 async function finishRestart(managers: Managers, location: Location, analysis: Analysis): Promise<Checkpointer> {
   const { log, pending, table } = managers
-  for (const entry of table) pending.add(entry, readPending(log, entry))
+  for (const entry of table) pending.add(entry, readPending(log, entry), 0)
   finishPending(pending)
   const { checkpointLsn } = location.master
   // As long as the master names the old checkpoint, the next restart begins with its tables, not with these.

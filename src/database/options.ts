@@ -26,6 +26,10 @@ export interface OpenOptions {
   readonly maxRedoBytes?: number
   /** How long an operation waits for a lock. Default 10 s; Infinity waits for good. */
   readonly lockTimeoutMs?: number
+  /** A snapshot, or a transaction that reads one, that is open for longer is ended: `SNAPSHOT_TOO_OLD`. Default 1 h; Infinity: never. */
+  readonly snapshotMaxAgeMs?: number
+  /** When snapshots hold back more than this, of older versions in memory or of the log, the oldest is ended. Default 256 MiB. */
+  readonly snapshotMaxBytes?: number
   /** False only on a file system that writes pages atomically. Default true. */
   readonly doubleWrite?: boolean
   /** Called now and then during restart. */
@@ -36,7 +40,22 @@ export interface OpenOptions {
   readonly runtime?: Runtime
 }
 
+/**
+ * What a transaction may see of others; docs/isolation.md has all of it by the names of the anomalies.
+ *
+ * | level            | reads                                               | others' writes in between       |
+ * |------------------|-----------------------------------------------------|---------------------------------|
+ * | `serializable`   | the newest state, with locks on keys and gaps       | wait until this one has ended   |
+ * | `snapshot`       | the state at its begin, without locks               | `TX_CONFLICT` when it changes the same keys |
+ * | `read-committed` | at each operation the newest committed state, without locks | are seen by the next operation |
+ */
+export type Isolation = 'serializable' | 'snapshot' | 'read-committed'
+
 export interface BeginOptions {
+  /** Default `serializable`. */
+  readonly isolation?: Isolation
+  /** It never writes; at `serializable` it then reads a snapshot, without locks and without waiting. Default false. */
+  readonly readOnly?: boolean
   /** Level of this transaction's commit. Default: the database's. */
   readonly durability?: Durability
   /** How long its operations wait for a lock. Default: the database's. */
@@ -46,6 +65,14 @@ export interface BeginOptions {
 export interface TransactionOptions extends BeginOptions {
   /** How often `fn` is run at most, when it fails with a retryable error. Default 10. */
   readonly attempts?: number
+}
+
+/** The options of a transaction, with every default filled in. */
+export interface TransactionSettings {
+  readonly durability: Durability
+  readonly lockTimeoutMs: number
+  readonly isolation: Isolation
+  readonly readOnly: boolean
 }
 
 /** Options with every default filled in. */
@@ -61,6 +88,8 @@ export interface Settings {
   readonly checkpointIntervalMs: number
   readonly maxRedoBytes: number
   readonly lockTimeoutMs: number
+  readonly snapshotMaxAgeMs: number
+  readonly snapshotMaxBytes: number
   readonly doubleWrite: boolean
 }
 
@@ -107,6 +136,13 @@ export function settingsOf(options: OpenOptions): Settings {
     checkpointIntervalMs: inRange('checkpointIntervalMs', options.checkpointIntervalMs ?? 60_000, 1, 86_400_000),
     maxRedoBytes: inRange('maxRedoBytes', options.maxRedoBytes ?? 128 * MIB, 64 * KIB, Number.MAX_SAFE_INTEGER),
     lockTimeoutMs: lockTimeoutOf(options.lockTimeoutMs ?? 10_000),
+    snapshotMaxAgeMs: inRange('snapshotMaxAgeMs', options.snapshotMaxAgeMs ?? 3_600_000, 1, Number.POSITIVE_INFINITY),
+    snapshotMaxBytes: inRange(
+      'snapshotMaxBytes',
+      options.snapshotMaxBytes ?? 256 * MIB,
+      64 * KIB,
+      Number.MAX_SAFE_INTEGER,
+    ),
     doubleWrite: flagOf('doubleWrite', options.doubleWrite ?? true),
   }
 }
@@ -123,7 +159,24 @@ function inRange(name: string, value: number, min: number, max: number): number 
   return value
 }
 
-export function lockTimeoutOf(value: number): number {
+/** The settings of a transaction. @throws `INVALID_ARGUMENT` */
+export function transactionSettingsOf(options: BeginOptions, settings: Settings): TransactionSettings {
+  return {
+    durability: options.durability === undefined ? settings.durability : durabilityOf(options.durability),
+    lockTimeoutMs: options.lockTimeoutMs === undefined ? settings.lockTimeoutMs : lockTimeoutOf(options.lockTimeoutMs),
+    isolation: isolationOf(options.isolation ?? 'serializable'),
+    readOnly: flagOf('readOnly', options.readOnly ?? false),
+  }
+}
+
+function isolationOf(value: Isolation): Isolation {
+  if (value !== 'serializable' && value !== 'snapshot' && value !== 'read-committed') {
+    throw invalid(`isolation must be 'serializable', 'snapshot' or 'read-committed', got ${String(value)}`)
+  }
+  return value
+}
+
+function lockTimeoutOf(value: number): number {
   if (typeof value !== 'number' || !(value >= 0))
     throw invalid(`lockTimeoutMs must be a number of at least 0, got ${value}`)
   return value

@@ -1,4 +1,5 @@
-/** Ranges of keys, as their users write them and in bytes. How one is walked is in locked-walk.ts. */
+/** Ranges of keys, as their users write them and in bytes. How one is walked is in locked-walk.ts and view-walk.ts. */
+import { compareBytes } from '../common/bytes.ts'
 import { invalid } from './options.ts'
 
 /** Bounds of a range, its direction, and how many entries at most. */
@@ -57,4 +58,19 @@ export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uin
         reverse,
         limit,
       }
+}
+
+/** Whether `key`, reached from the start of the range, is not beyond its end. */
+export function isBeforeEnd({ end, endInclusive, reverse }: ByteRange, key: Uint8Array): boolean {
+  if (end === undefined) return true
+  const order = compareBytes(key, end) * (reverse ? -1 : 1)
+  return order < 0 || (order === 0 && endInclusive)
+}
+
+/** What is left of the range from `key` on, which counts itself, if one is given, and after `givenCount` entries. */
+export function restOf(range: ByteRange, key: Uint8Array | undefined, givenCount: number): ByteRange {
+  const { start, reverse } = range
+  const rest = { ...range, limit: range.limit - givenCount }
+  const isAhead = key !== undefined && (start === undefined || compareBytes(key, start) * (reverse ? -1 : 1) > 0)
+  return isAhead ? { ...rest, start: key, startInclusive: true } : rest
 }

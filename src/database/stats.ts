@@ -56,6 +56,17 @@ export interface DatabaseStats {
     readonly deadlocks: number
     readonly timeouts: number
   }
+  /** What is kept for snapshots and for transactions that read without locks. */
+  readonly versions: {
+    readonly readers: number
+    /** How long the oldest snapshot has been open; undefined without one. */
+    readonly oldestAgeMs: number | undefined
+    /** Older values kept in memory, and what they take. */
+    readonly entries: number
+    readonly bytes: number
+    /** Log bytes since the oldest commit whose freed pages a snapshot holds back. */
+    readonly heldBackLogBytes: number
+  }
   readonly background: {
     readonly checkpoints: number
     readonly pendingActions: number
@@ -72,7 +83,12 @@ export interface DatabaseStats {
   }
 }
 
-export function statsOf(managers: Managers, checkpointer: Checkpointer, maintenance: Maintenance): DatabaseStats {
+export function statsOf(
+  managers: Managers,
+  checkpointer: Checkpointer,
+  maintenance: Maintenance,
+  nowMs: number,
+): DatabaseStats {
   const { log, buffer, transactions, locks } = managers
   const minRecLsn = buffer.minRecLsn()
   const oldestEntry = transactions.oldestEntry
@@ -121,6 +137,7 @@ export function statsOf(managers: Managers, checkpointer: Checkpointer, maintena
       oldestId: oldestEntry?.id,
     },
     locks: lockStats,
+    versions: versionStats(managers, nowMs),
     background: {
       checkpoints: checkpointer.taken,
       pendingActions: managers.pending.size,
@@ -132,6 +149,18 @@ export function statsOf(managers: Managers, checkpointer: Checkpointer, maintena
       inFile: buffer.pageCount,
       damaged: buffer.quarantined,
     },
+  }
+}
+
+function versionStats({ versions, pending, log }: Managers, nowMs: number): DatabaseStats['versions'] {
+  const { readers, oldestOpenedMs, entries, bytes } = versions.stats
+  const { heldBackLsn } = pending
+  return {
+    readers,
+    oldestAgeMs: oldestOpenedMs === undefined ? undefined : nowMs - oldestOpenedMs,
+    entries,
+    bytes,
+    heldBackLogBytes: heldBackLsn === undefined ? 0 : log.nextLsn - heldBackLsn,
   }
 }
 

@@ -5,13 +5,15 @@
 import type { BTree } from '../btree/btree.ts'
 import { CATALOG_TREE, type Catalog } from '../btree/catalog.ts'
 import { TreeCursor } from '../btree/cursor.ts'
-import type { Tree } from '../btree/node-page.ts'
+import { GHOST_FLAG, type Tree } from '../btree/node-page.ts'
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { FailStop } from '../io/fail-stop.ts'
+import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkActive, type Durability, type TransactionManager } from '../txn/transaction-manager.ts'
+import type { VersionReader, VersionStore } from '../txn/version-store.ts'
 import type { Managers } from './assemble.ts'
 
 const encoder = new TextEncoder()
@@ -24,27 +26,56 @@ export function checkTableName(name: unknown): asserts name is string {
   throw new AriesError('INVALID_ARGUMENT', `a table name is a text of 1 to ${TABLE_NAME_BYTES_MAX} bytes`)
 }
 
+/** What readers without locks may hold back before they are ended. */
+export interface VersionLimits {
+  readonly maxAgeMs: number
+  readonly maxBytes: number
+}
+
+export interface StoreParts {
+  readonly keyBytesMax: number
+  readonly isWritable: boolean
+  readonly runtime: Runtime
+  readonly versionLimits: VersionLimits
+  /** Called after each end of a transaction or a snapshot: there may be work for the background. */
+  readonly onEnd: () => void
+}
+
+/** Why a snapshot was ended by others than its user. */
+export const tooOld = (why: string): AriesError =>
+  new AriesError('SNAPSHOT_TOO_OLD', `the snapshot was ended: ${why}; open a new one`)
+
 export class Store {
   readonly btree: BTree
   readonly locks: LockManager
   readonly transactions: TransactionManager
+  readonly versions: VersionStore
   readonly keyBytesMax: number
   readonly #catalog: Catalog
   readonly #failStop: FailStop
   readonly #isWritable: boolean
+  readonly #runtime: Runtime
+  readonly #limits: VersionLimits
   readonly #onEnd: () => void
   readonly #catalogKeys = new Map<string, Uint8Array>()
 
-  /** `onEnd` is called after each end of a transaction: there may be work for the background. */
-  constructor(managers: Managers, keyBytesMax: number, isWritable: boolean, onEnd: () => void) {
+  constructor(managers: Managers, parts: StoreParts) {
     this.btree = managers.btree
     this.locks = managers.locks
     this.transactions = managers.transactions
-    this.keyBytesMax = keyBytesMax
+    this.versions = managers.versions
+    this.keyBytesMax = parts.keyBytesMax
     this.#catalog = managers.catalog
     this.#failStop = managers.failStop
-    this.#isWritable = isWritable
-    this.#onEnd = onEnd
+    this.#isWritable = parts.isWritable
+    this.#runtime = parts.runtime
+    this.#limits = parts.versionLimits
+    this.#onEnd = parts.onEnd
+  }
+
+  /** @throws `DB_FAILED` */
+  checkRunning(): void {
+    this.#failStop.check()
   }
 
   /** @throws `DB_FAILED`, `DB_READ_ONLY` */
@@ -102,8 +133,47 @@ export class Store {
     return compareBytes(next, key) === 0 ? undefined : next
   }
 
+  /** Opens a reader of the state as of now, which is ended when it has been open for too long. @throws as `get` */
+  openReader(): VersionReader {
+    return this.#bounded(this.versions.open(this.#runtime.nowMs()))
+  }
+
+  /** Opens a reader of the newest committed state. @throws as `get` */
+  openNewestReader(): VersionReader {
+    return this.versions.openNewest(this.#runtime.nowMs())
+  }
+
+  #bounded(reader: VersionReader): VersionReader {
+    const { maxAgeMs } = this.#limits
+    const end = (): void =>
+      this.versions.end(reader, tooOld(`it was open for more than snapshotMaxAgeMs, ${maxAgeMs} ms`))
+    const cancel = maxAgeMs === Number.POSITIVE_INFINITY ? undefined : this.#runtime.after(maxAgeMs, end, 'background')
+    reader.onClose = () => {
+      cancel?.()
+      this.#onEnd()
+    }
+    return reader
+  }
+
+  /** Keeps what a key held for those who read without locks, before a transaction changes it. */
+  #keepVersion(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): void {
+    if (!this.versions.isKept) return
+    this.versions.note(transaction, tree, key, () => {
+      const stored = this.btree.stored(tree, key)
+      return stored === undefined || (stored.flags & GHOST_FLAG) !== 0 ? undefined : stored
+    })
+    const { maxBytes } = this.#limits
+    if (this.versions.bytes > maxBytes) {
+      this.versions.shrinkTo(
+        maxBytes,
+        tooOld(`older versions of what changed took more than snapshotMaxBytes, ${maxBytes}`),
+      )
+    }
+  }
+
   put(transaction: ActiveTransaction, tree: Tree, key: Uint8Array, value: Uint8Array): void {
     this.#checkMayWrite(transaction)
+    this.#keepVersion(transaction, tree, key)
     const mark = this.transactions.savepoint(transaction)
     try {
       this.btree.put(transaction.entry, tree, key, value)
@@ -115,6 +185,7 @@ export class Store {
 
   delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {
     this.#checkMayWrite(transaction)
+    this.#keepVersion(transaction, tree, key)
     const mark = this.transactions.savepoint(transaction)
     try {
       return this.btree.delete(transaction.entry, tree, key)
@@ -126,6 +197,7 @@ export class Store {
 
   createTree(transaction: ActiveTransaction, name: string): Tree {
     this.#checkMayWrite(transaction)
+    this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
     const mark = this.transactions.savepoint(transaction)
     try {
       return this.#catalog.create(transaction.entry, name)
@@ -137,6 +209,7 @@ export class Store {
 
   dropTree(transaction: ActiveTransaction, name: string): void {
     this.#checkMayWrite(transaction)
+    this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
     const mark = this.transactions.savepoint(transaction)
     try {
       this.#catalog.remove(transaction.entry, name)

@@ -1,5 +1,6 @@
-/** What a transaction needs to know of a table: its name and its codecs. */
+/** What a transaction needs to know of a table: its name and its codecs; and their use, with all checks. */
 
+import { AriesError } from '../common/errors.ts'
 import type { Codec } from './codecs.ts'
 import { invalid } from './options.ts'
 
@@ -18,4 +19,40 @@ export interface TableShape<K, V> extends TableCodecs<K, V> {
 export function checkTable<K, V>(table: TableShape<K, V> | undefined | null): void {
   if (typeof table?.name === 'string' && typeof table.key?.encode === 'function') return
   throw invalid('the first argument must be a table made by db.table')
+}
+
+/** Encodes a key of at most `maxBytes`. @throws `KEY_TOO_LARGE`, `INVALID_ARGUMENT` */
+export function keyOf<K, V>(table: TableShape<K, V>, key: K, maxBytes: number): Uint8Array {
+  const bytes = boundOf(table, key, maxBytes)
+  if (bytes.length === 0) throw invalid('a key must not be empty')
+  return bytes
+}
+
+/** The same for the bound of a range, which may be empty: it lies before all keys. */
+export function boundOf<K, V>(table: TableShape<K, V>, key: K, maxBytes: number): Uint8Array {
+  checkTable(table)
+  const bytes = table.key.encode(key)
+  if (!(bytes instanceof Uint8Array)) throw invalid('a key codec must encode to a Uint8Array')
+  if (bytes.length > maxBytes) {
+    throw new AriesError(
+      'KEY_TOO_LARGE',
+      `the key has ${bytes.length} bytes; at most ${maxBytes} (a quarter of a page) fit`,
+    )
+  }
+  return bytes
+}
+
+const VALUE_BYTES_MAX = 2 ** 30
+
+/** Encodes a value. @throws `VALUE_TOO_LARGE`, `INVALID_ARGUMENT` */
+export function encodedValue<K, V>(table: TableShape<K, V>, value: V): Uint8Array {
+  const bytes = table.value.encode(value)
+  if (!(bytes instanceof Uint8Array)) throw invalid('a value codec must encode to a Uint8Array')
+  if (bytes.length > VALUE_BYTES_MAX) {
+    throw new AriesError(
+      'VALUE_TOO_LARGE',
+      `the value has ${bytes.length} bytes; at most ${VALUE_BYTES_MAX} (1 GiB) fit`,
+    )
+  }
+  return bytes
 }

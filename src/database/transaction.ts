@@ -11,13 +11,16 @@ import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { checkActive, type Durability } from '../txn/transaction-manager.ts'
+import { type Entries, entriesOf } from './entries.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { OperationQueue } from './operation-queue.ts'
-import { durabilityOf, invalid } from './options.ts'
-import { byteRangeOf, type RangeOptions } from './range.ts'
+import { durabilityOf, invalid, type TransactionSettings } from './options.ts'
+import { type ByteRange, byteRangeOf, type RangeOptions, restOf } from './range.ts'
 import type { Store } from './store.ts'
-import { checkTable, type TableShape } from './table-shape.ts'
+import { boundOf, checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import { TransactionLocks } from './transaction-locks.ts'
+import { type VersionView, viewFor } from './version-view.ts'
+import { tablesOf, ViewWalk, type Walk } from './view-walk.ts'
 
 /** A point a transaction can be rolled back to. Valid until its transaction ends or is rolled back before it. */
 export class Savepoint {
@@ -31,9 +34,6 @@ export class Savepoint {
   }
 }
 
-/** An ordered, lazy sequence of entries. */
-export type Entries<K, V> = AsyncIterableIterator<[K, V]>
-
 /** What a walk locks of a key, for reading and for writing. */
 const WALK_MODES: Readonly<Record<'forRead' | 'forUpdate', Readonly<Record<WalkLock, LockMode>>>> = {
   forRead: { record: LockMode.S, gap: LockMode.gapS, both: LockMode['S+gapS'] },
@@ -42,21 +42,26 @@ const WALK_MODES: Readonly<Record<'forRead' | 'forUpdate', Readonly<Record<WalkL
 
 const DONE: Promise<void> = Promise.resolve()
 const NOTHING: Promise<undefined> = Promise.resolve(undefined)
-const END: Promise<IteratorReturnResult<undefined>> = Promise.resolve({ done: true, value: undefined })
 
 export class Transaction {
   readonly #store: Store
   readonly #active: ActiveTransaction
   readonly #durability: Durability
+  readonly #isReadOnly: boolean
+  /** How it reads without locks; undefined when it reads with them. */
+  readonly #view: VersionView | undefined
   readonly #locks: TransactionLocks
   readonly #queue = new OperationQueue()
   #savepoints: Savepoint[] = []
 
   /** @internal Made by `Database.begin`. */
-  constructor(store: Store, active: ActiveTransaction, durability: Durability, lockTimeoutMs: number) {
+  constructor(store: Store, active: ActiveTransaction, settings: TransactionSettings) {
+    const { durability, lockTimeoutMs, isolation, readOnly } = settings
     this.#store = store
     this.#active = active
     this.#durability = durability
+    this.#isReadOnly = readOnly
+    this.#view = viewFor(store, active, readOnly && isolation === 'serializable' ? 'snapshot' : isolation)
     this.#locks = new TransactionLocks(store, active, lockTimeoutMs)
   }
 
@@ -84,11 +89,15 @@ export class Transaction {
     const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
     try {
       const bytes = this.#keyOf(table, key)
-      const tree = this.#locks.treeFor(table.name, mode === LockMode.X ? LockMode.IX : LockMode.IS)
+      if (mode === LockMode.X) this.#checkMayWrite()
+      else if (this.#view !== undefined) return Promise.resolve(this.#view.read(table, bytes))
+      const isRead = mode === LockMode.S
+      const tree = isRead ? this.#locks.treeFor(table.name, LockMode.IS) : this.#treeToChange(table.name, LockMode.IX)
       if (tree === undefined) return NOTHING
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#get(table, key, options))
       const wait = this.#locks.lock(tree, bytes, mode)
       if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#get(table, key, options))
+      this.#view?.checkMayChange(tree, bytes)
       const value = this.#store.btree.get(tree, bytes, 0, bytes.length)
       return value === undefined ? NOTHING : Promise.resolve(table.value.decode(value))
     } catch (error) {
@@ -108,16 +117,23 @@ export class Transaction {
   #put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
     try {
       const bytes = this.#keyOf(table, key)
-      const content = valueBytes(table, value)
+      this.#checkMayWrite()
+      const content = encodedValue(table, value)
       const tree = this.#locks.treeForPut(table.name)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#put(table, key, value))
       const wait = this.#locks.lockForPut(tree, bytes)
       if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#put(table, key, value))
+      if (this.#view !== undefined) this.#checkMayPut(this.#view, table.name, tree, bytes)
       this.#store.put(this.#active, tree, bytes, content)
       return this.#store.transactions.giveWay() ?? DONE
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #checkMayPut(view: VersionView, name: string, tree: PageId, key: Uint8Array): void {
+    this.#checkTableUnchanged(name)
+    view.checkMayChange(tree, key)
   }
 
   /**
@@ -132,11 +148,13 @@ export class Transaction {
   #delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
     try {
       const bytes = this.#keyOf(table, key)
-      const tree = this.#locks.treeFor(table.name, LockMode.IX)
+      this.#checkMayWrite()
+      const tree = this.#treeToChange(table.name, LockMode.IX)
       if (tree === undefined) return Promise.resolve(false)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#delete(table, key))
       const wait = this.#locks.lock(tree, bytes, LockMode.X)
       if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#delete(table, key))
+      this.#view?.checkMayChange(tree, bytes)
       return Promise.resolve(this.#store.delete(this.#active, tree, bytes))
     } catch (error) {
       return Promise.reject(error)
@@ -150,31 +168,15 @@ export class Transaction {
    * @throws as `get`
    */
   range<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Entries<K, V> {
-    let walk: LockedWalk | undefined
-    let isDone = false
-    const end = (): Promise<IteratorReturnResult<undefined>> => {
-      isDone = true
-      return END
-    }
-    const step = (): Promise<IteratorResult<[K, V], undefined>> => {
-      try {
-        this.#checkActive()
-        if (isDone) return END
-        walk ??= this.#openWalk(table, options, options.forUpdate === true ? LockMode.X : LockMode.S)
-        const found = walk.next()
-        if (found === false) return end()
-        if (found !== true) return this.#queue.waitAndRepeat(found, step)
-        return Promise.resolve({ done: false, value: [table.key.decode(walk.key), table.value.decode(walk.value())] })
-      } catch (error) {
-        return Promise.reject(error)
-      }
-    }
-    const iterator: Entries<K, V> = {
-      [Symbol.asyncIterator]: () => iterator,
-      next: () => (this.#queue.isBusy ? this.#queue.enqueue(step) : step()),
-      return: end,
-    }
-    return iterator
+    const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
+    return entriesOf(table, {
+      open: (from, givenCount) => this.#openWalk(table, options, mode, from, givenCount),
+      check: () => this.#checkActive(),
+      isBusy: () => this.#queue.isBusy,
+      enqueue: (operation) => this.#queue.enqueue(operation),
+      waitAndRepeat: (wait, operation) => this.#queue.waitAndRepeat(wait, operation),
+      giveWay: () => this.#store.transactions.giveWay(),
+    })
   }
 
   /** How many keys lie in the range; they are locked like those of `range`. @throws as `get` */
@@ -196,25 +198,32 @@ export class Transaction {
   ): Promise<number> {
     return this.#inOrder(async () => {
       const walk = this.#openWalk(table, options, mode)
-      for (let count = 0; ; ) {
-        this.#checkActive()
-        const found = walk.next()
-        if (found === false) return count
-        if (found !== true) {
-          await found
-          continue
+      try {
+        for (let count = 0; ; ) {
+          this.#checkActive()
+          const found = walk.next()
+          if (found === false) return count
+          if (found !== true) {
+            await found
+            continue
+          }
+          visit(walk.tree, walk.key)
+          count++
+          const pause = this.#store.transactions.giveWay()
+          if (pause !== undefined) await pause
         }
-        visit(walk.tree, walk.key)
-        count++
-        const pause = this.#store.transactions.giveWay()
-        if (pause !== undefined) await pause
+      } finally {
+        walk.close()
       }
     })
   }
 
-  #openWalk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, mode: LockMode): LockedWalk {
+  #openWalk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, mode: LockMode, from?: K, givenCount = 0): Walk {
     checkTable(table)
-    const range = byteRangeOf(options, (key) => this.#boundOf(table, key))
+    if (mode === LockMode.X) this.#checkMayWrite()
+    const encode = (key: K): Uint8Array => boundOf(table, key, this.#store.keyBytesMax)
+    const range = restOf(byteRangeOf(options, encode), from === undefined ? undefined : encode(from), givenCount)
+    if (this.#view !== undefined) return this.#openViewWalk(this.#view, table.name, range, mode)
     const tableMode = mode === LockMode.X ? LockMode.IX : LockMode.IS
     const modes = mode === LockMode.X ? WALK_MODES.forUpdate : WALK_MODES.forRead
     return new LockedWalk(range, {
@@ -224,11 +233,30 @@ export class Transaction {
     })
   }
 
+  /** A walk without locks; what will be changed is locked when it is reached. */
+  #openViewWalk(view: VersionView, name: string, range: ByteRange, mode: LockMode): Walk {
+    const { view: fixed, close } = view.fixed()
+    this.#active.whenEnded(close)
+    if (mode === LockMode.S) return new ViewWalk(range, fixed, { findTree: () => fixed.findTree(name), onClose: close })
+    return new ViewWalk(range, fixed, {
+      findTree: () => this.#treeToChange(name, LockMode.IX),
+      claim: (tree, key) => {
+        const wait = this.#locks.lock(tree, key, LockMode.X)
+        if (wait === undefined) view.checkMayChange(tree, key)
+        return wait
+      },
+      onClose: close,
+    })
+  }
+
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
   async createTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
-      if ((await this.#locks.treeOf(table.name, LockMode.X)) !== undefined) {
+      this.#checkMayWrite()
+      const tree = await this.#locks.treeOf(table.name, LockMode.X)
+      this.#checkTableUnchanged(table.name)
+      if (tree !== undefined) {
         throw new AriesError('TABLE_EXISTS', `table ${table.name} exists`)
       }
       this.#locks.create(table.name)
@@ -243,15 +271,19 @@ export class Transaction {
   async dropTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
+      this.#checkMayWrite()
       const tree = await this.#locks.treeOf(table.name, LockMode.X)
+      this.#checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
       this.#locks.drop(table.name)
+      this.#view?.forgetTrees()
     })
   }
 
   /** The names of the tables as this transaction sees them, sorted. @throws as `get` */
   async tables(): Promise<string[]> {
     return this.#inOrder(async () => {
+      if (this.#view !== undefined) return tablesOf(this.#view)
       const names: string[] = []
       for (const name of this.#store.tableNames()) {
         if ((await this.#locks.treeOf(name, LockMode.IS)) !== undefined) names.push(name)
@@ -280,6 +312,7 @@ export class Transaction {
       if (index < 0) throw invalid('the savepoint is of another transaction, or was rolled back over')
       this.#savepoints.length = index + 1
       this.#locks.forgetTrees()
+      this.#view?.forgetTrees()
       await this.#store.transactions.rollbackTo(this.#active, savepoint.mark)
     })
   }
@@ -324,24 +357,29 @@ export class Transaction {
 
   /** Checks and encodes a key. */
   #keyOf<K, V>(table: TableShape<K, V>, key: K): Uint8Array {
-    const bytes = this.#boundOf(table, key)
-    if (bytes.length === 0) throw invalid('a key must not be empty')
-    return bytes
+    this.#checkActive()
+    return keyOf(table, key, this.#store.keyBytesMax)
   }
 
-  /** The same for the bound of a range, which may be empty: it lies before all keys. */
-  #boundOf<K, V>(table: TableShape<K, V>, key: K): Uint8Array {
+  #checkMayWrite(): void {
     this.#checkActive()
-    checkTable(table)
-    const bytes = table.key.encode(key)
-    if (!(bytes instanceof Uint8Array)) throw invalid('a key codec must encode to a Uint8Array')
-    if (bytes.length > this.#store.keyBytesMax) {
-      throw new AriesError(
-        'KEY_TOO_LARGE',
-        `the key has ${bytes.length} bytes; at most ${this.#store.keyBytesMax} (a quarter of a page) fit`,
-      )
+    if (this.#isReadOnly) {
+      throw new AriesError('TX_READ_ONLY', 'the transaction was begun with readOnly; begin another one to write')
     }
-    return bytes
+  }
+
+  /**
+   * The tree of a table that will be changed, locked in `mode`. Who reads at a fixed point may not change
+   * a table that somebody has made or dropped since.
+   */
+  #treeToChange(name: string, mode: LockMode): PageId | Promise<void> | undefined {
+    const tree = this.#locks.treeFor(name, mode)
+    if (tree === undefined || typeof tree === 'number') this.#checkTableUnchanged(name)
+    return tree
+  }
+
+  #checkTableUnchanged(name: string): void {
+    this.#view?.checkMayChange(this.#store.catalogTree, this.#store.catalogKey(name))
   }
 
   #inOrder<T>(operation: () => Promise<T>): Promise<T> {
@@ -351,17 +389,3 @@ export class Transaction {
     })
   }
 }
-
-function valueBytes<K, V>(table: TableShape<K, V>, value: V): Uint8Array {
-  const bytes = table.value.encode(value)
-  if (!(bytes instanceof Uint8Array)) throw invalid('a value codec must encode to a Uint8Array')
-  if (bytes.length > VALUE_BYTES_MAX) {
-    throw new AriesError(
-      'VALUE_TOO_LARGE',
-      `the value has ${bytes.length} bytes; at most ${VALUE_BYTES_MAX} (1 GiB) fit`,
-    )
-  }
-  return bytes
-}
-
-const VALUE_BYTES_MAX = 2 ** 30

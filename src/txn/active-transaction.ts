@@ -30,6 +30,7 @@ export class ActiveTransaction implements LockingTransaction {
   cause: AriesError | undefined
   readonly pending: PendingAction[] = []
   readonly startedMs: number
+  #endings: (() => void)[] | undefined
 
   constructor(id: TxnId, startedMs: number) {
     this.entry = new TransactionEntry(id)
@@ -51,5 +52,18 @@ export class ActiveTransaction implements LockingTransaction {
 
   get hasWritten(): boolean {
     return this.entry.lastLsn !== NULL_LSN
+  }
+
+  /** Has `action` called once, when the transaction has ended; it must not throw. */
+  whenEnded(action: () => void): void {
+    this.#endings ??= []
+    this.#endings.push(action)
+  }
+
+  /** For the transaction manager: it has ended. */
+  ended(): void {
+    const endings = this.#endings
+    this.#endings = undefined
+    for (const action of endings ?? []) action()
   }
 }

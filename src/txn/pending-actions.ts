@@ -23,7 +23,7 @@
  * | 0      | 8    | LSN of the PENDING that is carried out |
  */
 import { setU53 } from '../common/bytes.ts'
-import { type Lsn, NULL_LSN } from '../common/ids.ts'
+import { asLsn, type Lsn, NULL_LSN } from '../common/ids.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import { CLR_HEADER_BYTES, RecordType } from '../log/log-record.ts'
 import { pendingLsnOf } from '../recovery/analysis.ts'
@@ -65,6 +65,8 @@ export function readPending(log: LogManager, entry: TransactionEntry): PendingAc
 
 interface Committed {
   readonly entry: TransactionEntry
+  /** Number of its commit: readers from before it hold its actions back. */
+  readonly csn: number
   readonly actions: PendingAction[]
 }
 
@@ -73,28 +75,55 @@ export class PendingQueue {
   readonly #writer: PageWriter
   readonly #rollback: Rollback
   readonly #runStep: (payload: Uint8Array) => boolean
+  readonly #isSeenByAll: (csn: number) => boolean
+  /** Those that can go on, and in the order of their commits those that readers hold back. */
   readonly #queue: Committed[] = []
+  readonly #heldBack: Committed[] = []
 
-  /** `runStep` does one bounded step of an action and says whether the action is finished. */
-  constructor(writer: PageWriter, rollback: Rollback, runStep: (payload: Uint8Array) => boolean) {
+  /**
+   * `runStep` does one bounded step of an action and says whether the action is finished. What commit
+   * `csn` gave up is freed when `isSeenByAll(csn)`: nobody reads the state before it any more.
+   */
+  constructor(
+    writer: PageWriter,
+    rollback: Rollback,
+    runStep: (payload: Uint8Array) => boolean,
+    isSeenByAll: (csn: number) => boolean,
+  ) {
     this.#writer = writer
     this.#rollback = rollback
     this.#runStep = runStep
+    this.#isSeenByAll = isSeenByAll
   }
 
   get size(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#heldBack.length
   }
 
-  add(entry: TransactionEntry, actions: readonly PendingAction[]): void {
-    this.#queue.push({ entry, actions: [...actions] })
+  /** The first record of the oldest transaction whose actions readers hold back; all log since then is kept. */
+  get heldBackLsn(): Lsn | undefined {
+    this.#letGo()
+    if (this.#heldBack.length === 0) return undefined
+    return asLsn(Math.min(...this.#heldBack.map(({ entry }) => entry.firstLsn)))
+  }
+
+  /** `csn` is the number of the commit. */
+  add(entry: TransactionEntry, actions: readonly PendingAction[], csn: number): void {
+    this.#heldBack.push({ entry, actions: [...actions], csn })
+  }
+
+  #letGo(): void {
+    while (this.#heldBack[0] !== undefined && this.#isSeenByAll(this.#heldBack[0].csn)) {
+      this.#queue.push(this.#heldBack.shift() as Committed)
+    }
   }
 
   /**
-   * Does one step; returns whether there is more to do.
+   * Does one step; returns whether there is more to do now.
    * @throws what the step throws (`DISK_FULL`, `PAGE_CORRUPT`, ...); the action stays in the queue
    */
   step(): boolean {
+    this.#letGo()
     const committed = this.#queue[0]
     if (committed === undefined) return false
     const action = committed.actions[0]

@@ -29,6 +29,7 @@ import { TransactionEntry, type TransactionTable, TxnStatus } from '../recovery/
 import type { Rollback } from '../recovery/undo.ts'
 import { ActiveTransaction, type SavepointMark } from './active-transaction.ts'
 import { logPending, type PendingQueue } from './pending-actions.ts'
+import type { VersionStore } from './version-store.ts'
 
 /** When a commit is acknowledged; see the table above. */
 export type Durability = 'none' | 'lazy' | 'full'
@@ -49,6 +50,7 @@ export class TransactionManager {
   readonly #runtime: Runtime
   readonly #failStop: FailStop
   readonly #pending: PendingQueue
+  readonly #versions: VersionStore
   readonly #active = new Map<TxnId, ActiveTransaction>()
   readonly #underWay = new Set<Promise<void>>()
   #nextTxnId: number
@@ -62,6 +64,7 @@ export class TransactionManager {
     runtime: Runtime,
     failStop: FailStop,
     pending: PendingQueue,
+    versions: VersionStore,
     nextTxnId: number,
   ) {
     this.#writer = writer
@@ -71,6 +74,7 @@ export class TransactionManager {
     this.#runtime = runtime
     this.#failStop = failStop
     this.#pending = pending
+    this.#versions = versions
     this.#nextTxnId = nextTxnId
   }
 
@@ -154,7 +158,9 @@ export class TransactionManager {
 
   #committed(transaction: ActiveTransaction): void {
     const { entry, pending } = transaction
-    if (pending.length > 0) this.#pending.add(entry, pending)
+    transaction.ended()
+    const csn = this.#versions.commit(transaction)
+    if (pending.length > 0) this.#pending.add(entry, pending, csn)
     else this.#rollback.end(entry)
     this.statistics.committed++
     this.#finish(transaction, 'committed')
@@ -162,6 +168,7 @@ export class TransactionManager {
 
   #finish(transaction: ActiveTransaction, state: 'committed' | 'aborted'): void {
     transaction.state = state
+    transaction.ended()
     this.#locks.releaseAll(transaction.owner)
     this.#active.delete(transaction.txnId)
   }
@@ -192,6 +199,7 @@ export class TransactionManager {
       throw error
     }
     this.statistics.aborted++
+    this.#versions.rollback(transaction)
     this.#finish(transaction, 'aborted')
   }
 

@@ -71,7 +71,7 @@ export class Fixture {
       overflow: this.overflow,
       nestedTopActions: this.rollbacks,
       systemTransaction: this.systemTransaction,
-      isLocked: (_tree, key, start, end) => this.allLocked || this.locked.has(hex(key.subarray(start, end))),
+      isNeeded: (_tree, key, start, end) => this.allLocked || this.locked.has(hex(key.subarray(start, end))),
       addPendingAction: (entry, payload) => {
         const list = this.#pending.get(entry) ?? []
         list.push({ lsn: entry.lastLsn, payload })

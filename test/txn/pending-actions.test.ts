@@ -27,16 +27,22 @@ function committed(
 const nameOf = (payload: Uint8Array): string => new TextDecoder().decode(payload)
 
 /** A queue whose actions take two steps each and note them. */
-function queueOf(r: RecoveryBench, steps: string[], failing?: string): PendingQueue {
+function queueOf(
+  r: RecoveryBench,
+  steps: string[],
+  failing?: string,
+  isSeenByAll: (csn: number) => boolean = () => true,
+): PendingQueue {
   const half = new Set<string>()
-  return new PendingQueue(r.writer, r.rollback, (payload) => {
+  const runStep = (payload: Uint8Array): boolean => {
     const name = nameOf(payload)
     if (name === failing) throw new AriesError('PAGE_CORRUPT', 'as if')
     steps.push(name)
     const isDone = half.has(name)
     half.add(name)
     return isDone
-  })
+  }
+  return new PendingQueue(r.writer, r.rollback, runStep, isSeenByAll)
 }
 
 describe('pending actions', () => {
@@ -45,7 +51,7 @@ describe('pending actions', () => {
     const steps: string[] = []
     const queue = queueOf(r, steps)
     const { entry, actions } = committed(r, 'a', 'b')
-    queue.add(entry, actions)
+    queue.add(entry, actions, 1)
     expect([queue.step(), queue.step(), queue.step()]).toEqual([true, true, true])
     expect(r.table.size).toBe(1)
     expect(queue.step()).toBe(false)
@@ -65,7 +71,7 @@ describe('pending actions', () => {
       const r = new RecoveryBench()
       const queue = queueOf(r, [])
       const { entry, actions } = committed(r, 'a', 'b', 'c')
-      queue.add(entry, actions)
+      queue.add(entry, actions, 1)
       for (let i = 0; i < done; i++) queue.step()
       r.bench.log.writeOut()
       const found = analyse(r.bench.reader(), FIRST_LSN).transactions.get(entry.id)
@@ -84,8 +90,8 @@ describe('pending actions', () => {
     const queue = queueOf(r, steps, 'bad')
     const first = committed(r, 'bad')
     const second = committed(r, 'good')
-    queue.add(first.entry, first.actions)
-    queue.add(second.entry, second.actions)
+    queue.add(first.entry, first.actions, 1)
+    queue.add(second.entry, second.actions, 1)
     expect(() => queue.step()).toThrow('PAGE_CORRUPT')
     queue.postpone()
     queue.step()
@@ -99,7 +105,7 @@ describe('pending actions', () => {
     const r = new RecoveryBench()
     const queue = queueOf(r, [])
     const { entry } = committed(r, 'a')
-    queue.add(entry, [])
+    queue.add(entry, [], 1)
     expect(queue.step()).toBe(false)
     expect(r.table.size).toBe(0)
     expect(queue.step()).toBe(false)

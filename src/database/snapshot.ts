@@ -1,0 +1,91 @@
+/**
+ * A read-only snapshot: the database as it was when it was opened, read synchronously. It takes no locks,
+ * never waits and makes nobody wait. While it is open, older versions of what changes are kept in memory,
+ * and ghosts and freed pages are held back; so close it, or let `using` do it.
+ */
+import { closedError } from '../txn/transaction-manager.ts'
+import type { VersionReader } from '../txn/version-store.ts'
+import { type SnapshotEntries, snapshotEntriesOf } from './entries.ts'
+import { byteRangeOf, type RangeOptions, restOf } from './range.ts'
+import type { Store } from './store.ts'
+import { boundOf, checkTable, keyOf, type TableShape } from './table-shape.ts'
+import { VersionView } from './version-view.ts'
+import { tablesOf, ViewWalk } from './view-walk.ts'
+
+export class Snapshot {
+  readonly #store: Store
+  readonly #reader: VersionReader
+  readonly #view: VersionView
+
+  /** @internal Made by `Database.snapshot`. */
+  constructor(store: Store) {
+    this.#store = store
+    this.#reader = store.openReader()
+    this.#view = new VersionView(store, this.#reader, undefined, true)
+  }
+
+  /** Whether it can still be used. */
+  get isOpen(): boolean {
+    return this.#reader.isOpen
+  }
+
+  /**
+   * The value under `key`, or undefined.
+   * @throws `TX_CLOSED`, `SNAPSHOT_TOO_OLD`, `DB_CLOSED`, `DB_FAILED`, `KEY_TOO_LARGE`, `INVALID_ARGUMENT`, `PAGE_CORRUPT`, `IO_ERROR`
+   */
+  get<K, V>(table: TableShape<K, V>, key: K): V | undefined {
+    this.#check()
+    const bytes = keyOf(table, key, this.#store.keyBytesMax)
+    return this.#view.read(table, bytes)
+  }
+
+  /** The entries of a range in key order. @throws as `get` */
+  range<K, V>(table: TableShape<K, V>, options: Omit<RangeOptions<K>, 'forUpdate'> = {}): SnapshotEntries<K, V> {
+    checkTable(table)
+    return snapshotEntriesOf(table, (from, givenCount) => this.#walk(table, options, from, givenCount))
+  }
+
+  /** How many keys lie in the range. @throws as `get` */
+  count<K, V>(table: TableShape<K, V>, options: Omit<RangeOptions<K>, 'forUpdate'> = {}): number {
+    checkTable(table)
+    const walk = this.#walk(table, options, undefined, 0)
+    let count = 0
+    while (walk.next() === true) count++
+    return count
+  }
+
+  /** The names of the tables, sorted. @throws as `get` */
+  tables(): string[] {
+    this.#check()
+    return tablesOf(this.#view)
+  }
+
+  /** Ends it. Calling it again does nothing. */
+  close(): void {
+    this.#store.versions.close(this.#reader)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  #walk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, from: K | undefined, givenCount: number): ViewWalk {
+    this.#check()
+    const encode = (key: K): Uint8Array => boundOf(table, key, this.#store.keyBytesMax)
+    const rest = restOf(byteRangeOf(options, encode), from === undefined ? undefined : encode(from), givenCount)
+    return new ViewWalk(rest, this.#view, {
+      check: () => this.#check(),
+      findTree: () => this.#view.findTree(table.name),
+    })
+  }
+
+  #check(): void {
+    this.#store.checkRunning()
+    this.#view.check()
+    if (!this.#reader.isOpen) throw closedError('the snapshot was closed')
+  }
+}

@@ -1,0 +1,358 @@
+/**
+ * Versions for those who read without locks: what a key held before others changed it.
+ *
+ *   page         chain of a key, newest first                    a reader that began at csn 5
+ *   +-------+    +--------------+   +--------+   +--------+      takes the oldest entry above 5:
+ *   | k = D |    | uncommitted  |-->| csn 9  |-->| csn 6  |      the value was A
+ *   +-------+    | before: C    |   | bef. B |   | bef. A |
+ *                +--------------+   +--------+   +--------+
+ *
+ * The CSN (commit sequence number) counts commits in the order in which they give back their locks; that
+ * order is the serial order of strict two-phase locking. A reader sees what had committed when it was
+ * opened, and what its own transaction wrote. Pages hold the newest state always; an entry holds a
+ * BEFORE-IMAGE, noted at the first change that a transaction makes to a key.
+ *
+ * NOTHING IS KEPT UNLESS SOMEBODY READS THIS WAY. When the first reader comes, the before-images of what
+ * is uncommitted then are taken from the undo chains in the log; the last to leave ends the keeping. When
+ * the open transactions have so much uncommitted that taking it from the log again would be slow, it goes
+ * on until they have ended.
+ *
+ * WHEN AN ENTRY GOES. Entry c with the older neighbour b in its chain serves the readers in [b, c). When
+ * there is none it goes: at its commit, because none was opened in between, or when the last of them is
+ * closed. Each committed entry lies with the youngest reader below it; closing a reader hands its entries
+ * on to the reader before it, as far as that one needs them. So what is kept is bounded by the keys that
+ * changed, not by the number of changes (compare the interval garbage collection of Boettcher et al.,
+ * VLDB 2019).
+ *
+ * INVARIANTS
+ * - I34: a reader sees the state at its CSN, whatever others write, commit, roll back and clean up.
+ * - At most one entry of a chain is uncommitted, and it is the newest: its writer holds the lock.
+ */
+import { assert } from '../common/assert.ts'
+import type { AriesError } from '../common/errors.ts'
+import { hashKey, KeyHead, KeyTable } from '../common/key-table.ts'
+import type { ActiveTransaction } from './active-transaction.ts'
+
+/** What a leaf stores for a key: flags and bytes as in its cell. */
+export interface StoredValue {
+  readonly flags: number
+  readonly bytes: Uint8Array
+}
+
+/** A change that has not committed: what its key held before, undefined when it was not there. */
+export interface UncommittedChange {
+  readonly tree: number
+  readonly key: Uint8Array
+  readonly before: StoredValue | undefined
+}
+
+/** The memory of an entry beside its key and value. */
+const ENTRY_BYTES = 160
+/** More uncommitted entries than this are not taken from the log again if that can be helped. */
+const LINGERING_ENTRIES = 1000
+const UNCOMMITTED = Number.POSITIVE_INFINITY
+const NEWEST = Number.MAX_SAFE_INTEGER
+
+class VersionChain extends KeyHead {
+  newest: Version | undefined = undefined
+}
+
+/** What a key held before a change. */
+export class Version {
+  readonly before: StoredValue | undefined
+  /** @internal */
+  readonly chain: VersionChain
+  /** Who made the change, while it is uncommitted. @internal */
+  writer: ActiveTransaction | undefined
+  /** When the change committed. @internal */
+  csn = UNCOMMITTED
+  /** @internal */
+  older: Version | undefined
+  /** @internal */
+  newer: Version | undefined = undefined
+
+  constructor(chain: VersionChain, writer: ActiveTransaction, before: StoredValue | undefined) {
+    this.chain = chain
+    this.writer = writer
+    this.before = before
+    this.older = chain.newest
+  }
+
+  get bytes(): number {
+    return ENTRY_BYTES + this.chain.keyLength + (this.before?.bytes.length ?? 0)
+  }
+}
+
+/**
+ * Somebody who reads the state as it was at `csn`; or, at `NEWEST`, the newest committed state at each
+ * time, which holds back nothing. Open until it is closed, or ended for what it holds back.
+ */
+export class VersionReader {
+  readonly csn: number
+  readonly openedMs: number
+  /** Why it was ended from outside. */
+  endedBy: AriesError | undefined
+  /** Called when it is closed. */
+  onClose: (() => void) | undefined
+  /** @internal */
+  isOpen = true
+  /** The next older and the next younger reader. @internal */
+  older: VersionReader | undefined
+  /** @internal */
+  younger: VersionReader | undefined = undefined
+  /** Committed entries above this reader and not above the next younger one. @internal */
+  retained: Version[] = []
+
+  constructor(csn: number, openedMs: number, older: VersionReader | undefined) {
+    this.csn = csn
+    this.openedMs = openedMs
+    this.older = older
+  }
+}
+
+export interface VersionStats {
+  readonly readers: number
+  /** When the oldest reader was opened. */
+  readonly oldestOpenedMs: number | undefined
+  readonly entries: number
+  readonly bytes: number
+}
+
+export class VersionStore {
+  /** What the open transactions have changed, read from the log. */
+  readonly #readUncommitted: () => Iterable<readonly [ActiveTransaction, Iterable<UncommittedChange>]>
+  readonly #chains = new KeyTable((keyCapacity) => new VersionChain(keyCapacity))
+  readonly #uncommitted = new Map<ActiveTransaction, Version[]>()
+  #csn = 0
+  #isKept = false
+  readonly #newestReaders = new Set<VersionReader>()
+  #readerCount = 0
+  #oldest: VersionReader | undefined
+  #youngest: VersionReader | undefined
+  #entryCount = 0
+  #uncommittedCount = 0
+  #bytes = 0
+
+  constructor(readUncommitted: () => Iterable<readonly [ActiveTransaction, Iterable<UncommittedChange>]>) {
+    this.#readUncommitted = readUncommitted
+  }
+
+  /** The number of the last commit. */
+  get csn(): number {
+    return this.#csn
+  }
+
+  /** Whether writers have to `note` what they change. */
+  get isKept(): boolean {
+    return this.#isKept
+  }
+
+  /** The memory that entries take. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get stats(): VersionStats {
+    return {
+      readers: this.#readerCount + this.#newestReaders.size,
+      oldestOpenedMs: this.#oldest?.openedMs,
+      entries: this.#entryCount,
+      bytes: this.#bytes,
+    }
+  }
+
+  /**
+   * Opens a reader of the state as of now. The first has to take from the log what is uncommitted.
+   * @throws `PAGE_CORRUPT`, `IO_ERROR`, `POOL_EXHAUSTED`; then nothing is open
+   */
+  open(nowMs: number): VersionReader {
+    this.#startKeeping()
+    const reader = new VersionReader(this.#csn, nowMs, this.#youngest)
+    if (this.#youngest === undefined) this.#oldest = reader
+    else this.#youngest.younger = reader
+    this.#youngest = reader
+    this.#readerCount++
+    return reader
+  }
+
+  /** Opens a reader of the newest committed state. @throws as `open` */
+  openNewest(nowMs: number): VersionReader {
+    this.#startKeeping()
+    const reader = new VersionReader(NEWEST, nowMs, undefined)
+    this.#newestReaders.add(reader)
+    return reader
+  }
+
+  /** Closes a reader; closing it again does nothing. */
+  close(reader: VersionReader): void {
+    if (!reader.isOpen) return
+    reader.isOpen = false
+    reader.onClose?.()
+    if (!this.#newestReaders.delete(reader)) this.#unlink(reader)
+    this.#stopKeepingIfUnused()
+  }
+
+  #unlink(reader: VersionReader): void {
+    const { older, younger, retained } = reader
+    if (older === undefined) this.#oldest = younger
+    else older.younger = younger
+    if (younger === undefined) this.#youngest = older
+    else younger.older = older
+    this.#readerCount--
+    reader.retained = []
+    for (const version of retained) this.#retain(version, older)
+  }
+
+  /** Ends a reader from outside; whoever uses it gets `error`. */
+  end(reader: VersionReader, error: AriesError): void {
+    reader.endedBy = error
+    this.close(reader)
+  }
+
+  /** Ends the oldest reader; false when there is none. */
+  endOldest(error: AriesError): boolean {
+    const [anyone] = this.#newestReaders
+    const reader = this.#oldest ?? anyone
+    if (reader !== undefined) this.end(reader, error)
+    return reader !== undefined
+  }
+
+  /** Ends readers, the oldest first, until no more than `bytes` are kept. */
+  shrinkTo(bytes: number, error: AriesError): void {
+    while (this.#bytes > bytes && this.endOldest(error));
+    if (this.#bytes > bytes) this.#clear()
+  }
+
+  /** To be called before `writer`, who has the lock, changes a key while `isKept`. `readBefore` is asked if need be. */
+  note(writer: ActiveTransaction, tree: number, key: Uint8Array, readBefore: () => StoredValue | undefined): void {
+    const hash = hashKey(tree, key, 0, key.length)
+    const chain = this.#chains.find(hash, tree, key, 0, key.length)
+    if (chain?.newest?.writer === writer) return
+    assert(chain?.newest?.writer === undefined, 'one transaction at a time changes a key')
+    this.#add(writer, tree, key, readBefore())
+  }
+
+  /** What the reader at `csn` of transaction `self` has to take instead of what the page holds, if anything. */
+  find(
+    csn: number,
+    self: ActiveTransaction | undefined,
+    tree: number,
+    key: Uint8Array,
+    keyStart = 0,
+    keyEnd = key.length,
+  ): Version | undefined {
+    if (this.#entryCount === 0) return undefined
+    let version = this.#chains.find(hashKey(tree, key, keyStart, keyEnd), tree, key, keyStart, keyEnd)?.newest
+    if (version === undefined || (self !== undefined && version.writer === self)) return undefined
+    let found: Version | undefined
+    for (; version !== undefined && version.csn > csn; version = version.older) found = version
+    return found
+  }
+
+  /** Whether a change of the key has committed after `csn`; uncommitted ones do not count. */
+  hasChangedSince(csn: number, tree: number, key: Uint8Array): boolean {
+    let version = this.#chains.find(hashKey(tree, key, 0, key.length), tree, key, 0, key.length)?.newest
+    if (version?.csn === UNCOMMITTED) version = version.older
+    return version !== undefined && version.csn > csn
+  }
+
+  /** Whether somebody may yet look for an older value of the key: its ghost has to stay. */
+  hasVersions(tree: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    return (
+      this.#entryCount > 0 &&
+      this.#chains.find(hashKey(tree, key, keyStart, keyEnd), tree, key, keyStart, keyEnd) !== undefined
+    )
+  }
+
+  /** Whether no reader is left from before commit `csn`: what that commit gave up can be freed. */
+  isSeenByAll(csn: number): boolean {
+    return this.#oldest === undefined || this.#oldest.csn >= csn
+  }
+
+  /** Counts a commit, from here on visible to new readers; returns its number. */
+  commit(writer: ActiveTransaction): number {
+    const csn = ++this.#csn
+    const versions = this.#uncommitted.get(writer)
+    if (versions === undefined) return csn
+    this.#forget(writer, versions)
+    for (const version of versions) {
+      version.csn = csn
+      version.writer = undefined
+      this.#retain(version, this.#youngest)
+    }
+    this.#stopKeepingIfUnused()
+    return csn
+  }
+
+  /** A transaction has undone all its changes. */
+  rollback(writer: ActiveTransaction): void {
+    const versions = this.#uncommitted.get(writer)
+    if (versions === undefined) return
+    this.#forget(writer, versions)
+    for (const version of versions) this.#remove(version)
+    this.#stopKeepingIfUnused()
+  }
+
+  #startKeeping(): void {
+    if (this.#isKept) return
+    try {
+      for (const [writer, changes] of this.#readUncommitted()) {
+        for (const { tree, key, before } of changes) this.#add(writer, tree, key, before)
+      }
+    } catch (error) {
+      this.#clear()
+      throw error
+    }
+    this.#isKept = true
+  }
+
+  #stopKeepingIfUnused(): void {
+    if (!this.#isKept || this.#readerCount > 0 || this.#newestReaders.size > 0) return
+    if (this.#uncommittedCount <= LINGERING_ENTRIES) this.#clear()
+  }
+
+  #clear(): void {
+    for (const versions of this.#uncommitted.values()) for (const version of versions) this.#remove(version)
+    this.#uncommitted.clear()
+    this.#uncommittedCount = 0
+    this.#isKept = false
+    assert(this.#entryCount === 0 && this.#chains.size === 0, 'committed entries go with the last reader')
+  }
+
+  #add(writer: ActiveTransaction, tree: number, key: Uint8Array, before: StoredValue | undefined): void {
+    const hash = hashKey(tree, key, 0, key.length)
+    const chain =
+      this.#chains.find(hash, tree, key, 0, key.length) ?? this.#chains.insert(hash, tree, key, 0, key.length)
+    const version = new Version(chain, writer, before)
+    if (chain.newest !== undefined) chain.newest.newer = version
+    chain.newest = version
+    const versions = this.#uncommitted.get(writer)
+    if (versions === undefined) this.#uncommitted.set(writer, [version])
+    else versions.push(version)
+    this.#uncommittedCount++
+    this.#entryCount++
+    this.#bytes += version.bytes
+  }
+
+  #forget(writer: ActiveTransaction, versions: readonly Version[]): void {
+    this.#uncommitted.delete(writer)
+    this.#uncommittedCount -= versions.length
+  }
+
+  /** Leaves a committed entry with `reader`, the youngest that could need it, or removes it. */
+  #retain(version: Version, reader: VersionReader | undefined): void {
+    const since = version.older?.csn ?? 0
+    if (reader !== undefined && reader.csn >= since) reader.retained.push(version)
+    else this.#remove(version)
+  }
+
+  #remove(version: Version): void {
+    const { chain, older, newer } = version
+    if (older !== undefined) older.newer = newer
+    if (newer !== undefined) newer.older = older
+    else chain.newest = older
+    this.#entryCount--
+    this.#bytes -= version.bytes
+    if (chain.newest === undefined) this.#chains.remove(chain)
+  }
+}
