@@ -1,8 +1,9 @@
 /**
  * Many clients on few rows, without crashes: strict two-phase locking seen from outside (I21). Whoever
  * reads sees what is committed and his own changes, and what he has read stays so until he ends, whatever
- * others commit, roll back, or roll back to a savepoint meanwhile; into what he has read all of nothing comes. Locks belong to open transactions only
- * (I17). Rollbacks may be so long that they take several turns, and syncs may take time.
+ * others commit, roll back, or roll back to a savepoint meanwhile; into what he has read all of nothing
+ * comes. Locks belong to open transactions only (I17). Rollbacks may be so long that they take several
+ * turns, and syncs may take time. In many runs a few locks on keys are enough to ask for the whole table.
  *
  * In the end the database is closed while all this is under way: everything comes to its end, what was
  * acknowledged is there, and the next open has nothing to recover.
@@ -26,6 +27,17 @@ const ROWS = 5
 /** More changes than one turn of a rollback undoes. */
 const MANY = 600
 const SYNC_MS = 3
+
+interface Setting {
+  /** After how many locks a table is locked as a whole. */
+  readonly escalateAt: number
+  /** Whether the tables are there at the beginning. */
+  readonly isMade: boolean
+}
+const setting: fc.Arbitrary<Setting> = fc.record({
+  escalateAt: fc.constantFrom(1, 2, 3, 10_000),
+  isMade: fc.boolean(),
+})
 
 /** `hasty`: the next step follows before anything that this one has set off can go on. */
 type Step = { readonly by: number; readonly hasty?: boolean } & (
@@ -67,6 +79,26 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.tuple(step, hasty).map(([each, isHasty]) => (isHasty ? { ...each, hasty: true } : each)),
   { minLength: 3, maxLength: 60, size: 'max' },
 )
+
+/** Makes both tables: who would make one in a transaction keeps others off. */
+const MAKING: readonly Step[] = [
+  { do: 'put', by: 0, table: 0, row: 0 },
+  { do: 'put', by: 0, table: 1, row: 0 },
+  { do: 'commit', by: 0, durability: 'none' },
+]
+
+/** Steps that chance seldom finds. */
+const EXAMPLES: readonly Step[][] = [
+  // The making of a table is undone, and the table is used again.
+  [
+    { do: 'savepoint', by: 0 },
+    { do: 'put', by: 0, table: 0, row: 0 },
+    { do: 'rollbackTo', by: 0 },
+    { do: 'put', by: 0, table: 0, row: 1 },
+    { do: 'commit', by: 0, durability: 'full' },
+    { do: 'get', by: 1, table: 0, row: 1 },
+  ],
+]
 
 /** Errors that have ended the transaction, and those it gets over. */
 const ENDING = new Set(['TX_DEADLOCK', 'TX_CLOSED', 'DB_CLOSED'])
@@ -305,8 +337,8 @@ class Run {
     this.#open.delete(tx.id)
   }
 
-  /** Closes in the middle of it all. */
-  async finish(): Promise<void> {
+  /** Closes in the middle of it all; returns how often a table was locked as a whole. */
+  async finish(): Promise<number> {
     const { db, runtime, managers } = this.#lab
     await drive(runtime, db.close())
     await drive(runtime, Promise.all(this.#underWay))
@@ -317,6 +349,7 @@ class Run {
     const { length } = this.#model.commits
     expect(this.#model.problemOf(await readAll(lab.db), length)).toBeUndefined()
     expect(lab.db.check()).toEqual([])
+    return managers.locks.stats.escalations
   }
 }
 
@@ -324,15 +357,24 @@ describe('many clients on few rows', () => {
   test(
     'see what is committed, and what they have seen stays so',
     async () => {
-      const property = fc.asyncProperty(steps, fc.boolean(), async (list, isSlow) => {
+      let escalations = 0
+      const property = fc.asyncProperty(steps, fc.boolean(), setting, async (list, isSlow, { escalateAt, isMade }) => {
         const disk = await newDisk()
-        const run = new Run(disk, await openLab(disk, { frames: 64 }), isSlow)
-        for (const each of list) await run.take(each)
-        await run.finish()
+        const run = new Run(disk, await openLab(disk, { frames: 64, escalateLocksAt: escalateAt }), isSlow)
+        for (const each of [...(isMade ? MAKING : []), ...list]) await run.take(each)
+        escalations += await run.finish()
       })
-      const printed = ([list, isSlow]: [Step[], boolean]): string =>
-        [`slow: ${isSlow}`, ...list.map((each) => JSON.stringify(each))].join('\n')
-      await checkProperty(property, { numRuns: runsOf(RUNS) }, printed)
+      const printed = ([list, isSlow, { escalateAt, isMade }]: [Step[], boolean, Setting]): string => {
+        const first = `slow: ${isSlow}, tables locked from ${escalateAt} locks on, there before: ${isMade}`
+        return [first, ...list.map((each) => JSON.stringify(each))].join('\n')
+      }
+      const examples = EXAMPLES.map((list): [Step[], boolean, Setting] => [
+        list,
+        false,
+        { escalateAt: 10_000, isMade: false },
+      ])
+      await checkProperty(property, { numRuns: runsOf(RUNS), examples }, printed)
+      expect(escalations, 'tables locked as a whole').toBeGreaterThan(runsOf(RUNS) / 8)
     },
     TIMEOUT_MS,
   )

@@ -24,7 +24,9 @@ export const PAGE_SIZE = 4096
 export const SEGMENT_BYTES = 65_536
 export const LOCK_TIMEOUT_MS = 20
 
-export type Options = Pick<OpenOptions, 'checkpointBytes' | 'doubleWrite'> & { readonly frames?: number }
+export type Options = Pick<OpenOptions, 'checkpointBytes' | 'doubleWrite' | 'escalateLocksAt'> & {
+  readonly frames?: number
+}
 
 /** An open database, what it stands on, and the clock it goes by. */
 export interface Lab {
@@ -50,6 +52,7 @@ function optionsFor(options: Options, runtime: SimulatedRuntime, trace: Trace): 
     maxRedoBytes: 131_072,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
     doubleWrite: options.doubleWrite ?? true,
+    ...(options.escalateLocksAt === undefined ? {} : { escalateLocksAt: options.escalateLocksAt }),
   }
 }
 

@@ -4,8 +4,8 @@
  * only from the answers, and for each key the requests that wait, in order.
  *
  * After every step: no two owners hold conflicting modes (I21); nobody overtakes who waits; whoever
- * waits has a reason to; there is no cycle of waits; the victim of a deadlock was the cheapest. In the
- * end all give back, and nobody waits.
+ * waits has a reason to; there is no cycle of waits; the victim of a deadlock was the cheapest. Who gets a
+ * table as a whole has given back just what that covers. In the end all give back, and nobody waits.
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -23,6 +23,9 @@ const MODES: Readonly<Record<'table' | 'key', readonly LockModeName[]>> = {
   key: ['S', 'X', 'gapS', 'gapI', 'gapSI', 'S+gapS', 'S+gapI', 'S+gapSI', 'X+gapS', 'X+gapI', 'X+gapSI'],
 }
 const NAMES = [...new Set([...MODES.table, ...MODES.key])]
+/** Two tables, and of each the key of which locks are taken, in the space of its tree. */
+const SPACE_OF: Readonly<Record<string, number>> = { a: 1, b: 1, c: 2, d: 3 }
+const KEY_OF_TABLE: Readonly<Record<string, string>> = { a: 'c', b: 'd' }
 /** What a mode grants: of the record in small letters, of the gap before it in capitals. */
 const RIGHTS_OF: Partial<Record<LockModeName, string>> = { IS: 'i', IX: 'ij', S: 'ir', SIX: 'ijr', X: 'ijrw' }
 const GAP_RIGHTS: Readonly<Record<string, string>> = { gapS: 'K', gapI: 'N', gapSI: 'KN' }
@@ -46,6 +49,7 @@ const join = (a: LockModeName, b: LockModeName) => NAMES.find((mode) => rightsOf
 
 type Step =
   | { readonly kind: 'acquire'; readonly owner: number; readonly key: string; readonly mode: LockModeName }
+  | { readonly kind: 'escalate'; readonly owner: number; readonly key: string; readonly mode: 'S' | 'X' }
   | { readonly kind: 'release' | 'cancel'; readonly owner: number }
 
 interface Wait {
@@ -62,6 +66,9 @@ class Shadow {
   /** Key to its waits: upgrades first, then by age. */
   readonly waits = new Map<string, Wait[]>()
   readonly deadlocked: number[] = []
+  /** The keys whose table an owner has had to itself since it last gave everything back. */
+  readonly covered = new Map<number, Set<string>>()
+  escalations = 0
   /** What was wrong with the end of a wait: nobody would see an error thrown there. */
   readonly #problems: string[] = []
 
@@ -89,6 +96,7 @@ class Shadow {
     const index = this.#actorOf(step)
     const owner = this.owners[index] as LockOwner
     if (step.kind === 'acquire') this.#acquire(owner, index, step)
+    if (step.kind === 'escalate') this.#escalate(owner, index, step)
     if (step.kind === 'release') this.release(index)
     if (step.kind === 'cancel') this.bench.locks.cancelWait(owner, new AriesError('TX_CLOSED', 'cancelled'))
     await settle()
@@ -99,7 +107,8 @@ class Shadow {
     const held = this.held.get(key)?.get(index)
     const target = held === undefined ? mode : join(held, mode)
     const bytes = new TextEncoder().encode(key)
-    const promise = this.bench.locks.acquire(owner, 1, bytes, 0, bytes.length, LockMode[mode], Number.POSITIVE_INFINITY)
+    const space = SPACE_OF[key] as number
+    const promise = this.bench.locks.acquire(owner, space, bytes, 0, 1, LockMode[mode], Number.POSITIVE_INFINITY)
     if (promise === undefined) {
       if (held === undefined) expect(this.waits.get(key) ?? [], `${key}: granted although others wait`).toEqual([])
       this.#grant(key, index, target)
@@ -123,6 +132,23 @@ class Shadow {
     )
   }
 
+  #escalate(owner: LockOwner, index: number, { key: table, mode }: Step & { kind: 'escalate' }): void {
+    const held = this.held.get(table)?.get(index)
+    if (held === undefined) return
+    const target = join(held, mode)
+    const key = KEY_OF_TABLE[table] as string
+    const others = [...(this.held.get(table) ?? [])].filter(([other]) => other !== index)
+    const name = new TextEncoder().encode(table)
+    const isGranted = this.bench.locks.escalate(owner, name, SPACE_OF[key] as number, LockMode[mode])
+    expect(isGranted, `${table} in ${target}`).toBe(others.every(([, other]) => fits(target, other)))
+    if (!isGranted) return
+    this.escalations++
+    this.#grant(table, index, target)
+    if (target === 'X') this.covered.set(index, (this.covered.get(index) ?? new Set()).add(key))
+    const below = this.held.get(key)?.get(index)
+    if (below !== undefined && (target === 'X' || !/[wN]/.test(rights(below)))) this.held.get(key)?.delete(index)
+  }
+
   #grant(key: string, owner: number, mode: LockModeName): void {
     const holders = this.held.get(key) ?? new Map<number, LockModeName>()
     holders.set(owner, mode)
@@ -136,6 +162,7 @@ class Shadow {
 
   release(index: number): void {
     for (const holders of this.held.values()) holders.delete(index)
+    this.covered.delete(index)
     this.bench.locks.releaseAll(this.owners[index] as LockOwner)
   }
 
@@ -155,6 +182,18 @@ class Shadow {
     for (const [key, waits] of this.waits) this.#checkWaits(key, waits)
     this.#checkNoCycle()
     this.#checkReport()
+    this.#checkLocked()
+  }
+
+  /** A key is locked when somebody has it or waits for it, or has had its table alone. */
+  #checkLocked(): void {
+    for (const key of Object.values(KEY_OF_TABLE)) {
+      const isUsed = (this.held.get(key)?.size ?? 0) + (this.waits.get(key)?.length ?? 0) > 0
+      const isCovered = [...this.covered.values()].some((keys) => keys.has(key))
+      const bytes = new TextEncoder().encode(key)
+      const isLocked = this.bench.locks.isLocked(SPACE_OF[key] as number, bytes, 0, 1)
+      expect(isLocked, `${key} is locked`).toBe(isUsed || isCovered)
+    }
   }
 
   #checkGrants(key: string, holders: [number, LockModeName][]): void {
@@ -247,6 +286,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       mode: fc.constantFrom<LockModeName>('gapS', 'gapS', 'gapI', 'gapI', 'S', 'X', ...MODES.key),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('escalate' as const),
+      owner,
+      key: fc.constantFrom('a', 'b'),
+      mode: fc.constantFrom('S', 'X'),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const), owner }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), owner }) },
 )
@@ -255,15 +303,18 @@ test(
   'grants never conflict, waits have a reason, no cycle stays, nobody is forgotten',
   async () => {
     let deadlocks = 0
+    let escalations = 0
     const property = fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 100, size: 'max' }), async (steps) => {
       const shadow = new Shadow()
       for (const each of steps) await shadow.run(each)
       await shadow.finish()
       deadlocks += shadow.deadlocked.length
+      escalations += shadow.escalations
     })
     await checkProperty(property, { numRuns: runsOf(RUN_COUNT) }, ([steps]) => JSON.stringify(steps))
     // The runs are worth nothing if they do not collide.
     expect(deadlocks).toBeGreaterThan(RUN_COUNT / 4)
+    expect(escalations).toBeGreaterThan(RUN_COUNT / 4)
   },
   TIMEOUT_MS,
 )

@@ -133,7 +133,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I18',
     sentence: 'After a drop the transaction still knows the table, and writes into pages that are about to be freed.',
     file: LOCKS,
-    find: 'this.#trees.delete(name)',
+    find: 'this.#forget(this.#tables.get(name))',
     replace: '',
     first: 'isolation.property.test.ts',
   },
@@ -235,6 +235,18 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     find: 'if (!locks.keepsGapsIn(tree)) return',
     replace: 'if (locks !== undefined) return',
     first: 'phantoms.property.test.ts',
+  },
+  {
+    name: 'reader-passes-by-the-table',
+    invariant: 'I21',
+    sentence: 'A reader locks the keys it reads and not their table, which another has locked as a whole.',
+    file: LOCKS,
+    find: `    const wait = this.#acquire(this.#store.catalogTree, this.#store.catalogKey(name), mode)
+    if (wait`,
+    replace: `    const isReader = mode === LockMode.IS
+    const wait = isReader ? undefined : this.#acquire(this.#store.catalogTree, this.#store.catalogKey(name), mode)
+    if (wait`,
+    first: 'isolation.property.test.ts',
   },
   {
     name: 'split-gap-kept-in-one-part',

@@ -139,4 +139,54 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     replace: '',
     first: 'phantoms.property.test.ts',
   },
+  {
+    name: 'escalated-past-another-holder',
+    invariant: 'I21',
+    sentence: 'A transaction with many locks in a table gets the table as a whole although others use it.',
+    file: LOCK_MANAGER,
+    find: 'if (!fitsHolders(held.head, target, held)) return false',
+    replace: '',
+    first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'keys-given-back-without-the-table',
+    invariant: 'I21',
+    sentence: 'A transaction that did not get the table as a whole has given its locks on keys back all the same.',
+    file: LOCK_MANAGER,
+    find: 'if (!fitsHolders(held.head, target, held)) return false',
+    replace: `if (!fitsHolders(held.head, target, held)) {
+        this.cover(owner, space, target)
+        return false
+      }`,
+    first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'ghost-removed-under-a-locked-table',
+    invariant: 'I22',
+    sentence:
+      'Whether a ghost is needed is asked of its own lock only, not of the lock on the whole table, and a rollback does not find the row.',
+    file: LOCK_MANAGER,
+    find: 'if (this.#covered.size > 0 && this.#covered.has(space)) return true',
+    replace: '',
+    first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'shared-table-covers-writes',
+    invariant: 'I21',
+    sentence: 'Who holds a table shared, and with it SIX, writes keys in it without locking them.',
+    file: LOCK_MODE,
+    find: '((tableMode === S || tableMode === SIX) && onlyReads(mode))',
+    replace: 'tableMode === S || tableMode === SIX',
+    first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'locks-lost-behind-what-was-given-back',
+    invariant: 'I17',
+    sentence:
+      'After locks were given back because the table is held, the end of the list of locks is wrong, and the next ones are never given back.',
+    file: 'src/lock/lock-owner.ts',
+    find: '  owner.lastGrant = lastKept\n',
+    replace: '',
+    first: 'isolation.property.test.ts',
+  },
 ]

@@ -7,7 +7,7 @@
  * ```
  */
 import { BTree } from '../btree/btree.ts'
-import { Catalog } from '../btree/catalog.ts'
+import { CATALOG_TREE, Catalog } from '../btree/catalog.ts'
 import { uncommittedChanges } from '../btree/uncommitted.ts'
 import { BufferManager } from '../buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
@@ -107,7 +107,7 @@ export function assemble(parts: Parts): Managers {
   const table = new TransactionTable()
   const writer = new PageWriter(log, buffer, resources, table)
   const rollback = new Rollback(writer, resources, table)
-  const locks = new LockManager(runtime)
+  const locks = new LockManager(runtime, { tableSpace: CATALOG_TREE, escalateAt: settings.escalateLocksAt })
   const versions = new VersionStore(() => uncommittedOf(transactions, btree, log))
   const pending = new PendingQueue(
     writer,

@@ -30,6 +30,12 @@ export interface OpenOptions {
   readonly snapshotMaxAgeMs?: number
   /** When snapshots hold back more than this, of older versions in memory or of the log, the oldest is ended. Default 256 MiB. */
   readonly snapshotMaxBytes?: number
+  /**
+   * After so many locks on keys of one table a transaction tries to lock the table as a whole instead, which
+   * bounds its memory (400 bytes a lock) and makes others wait; while others use the table it goes on with
+   * keys, up to 16 times as many. Default 10,000; Infinity: never.
+   */
+  readonly escalateLocksAt?: number
   /** False only on a file system that writes pages atomically. Default true. */
   readonly doubleWrite?: boolean
   /** Called now and then during restart. */
@@ -90,6 +96,7 @@ export interface Settings {
   readonly lockTimeoutMs: number
   readonly snapshotMaxAgeMs: number
   readonly snapshotMaxBytes: number
+  readonly escalateLocksAt: number
   readonly doubleWrite: boolean
 }
 
@@ -143,6 +150,7 @@ export function settingsOf(options: OpenOptions): Settings {
       64 * KIB,
       Number.MAX_SAFE_INTEGER,
     ),
+    escalateLocksAt: inRange('escalateLocksAt', options.escalateLocksAt ?? 10_000, 1, Number.POSITIVE_INFINITY),
     doubleWrite: flagOf('doubleWrite', options.doubleWrite ?? true),
   }
 }

@@ -55,6 +55,8 @@ export interface DatabaseStats {
     readonly waits: number
     readonly deadlocks: number
     readonly timeouts: number
+    /** How often a transaction with many locks in one table locked the table as a whole instead. */
+    readonly escalations: number
   }
   /** What is kept for snapshots and for transactions that read without locks. */
   readonly versions: {

@@ -1,6 +1,9 @@
 /**
  * The locks of one transaction, as its operations need them: a table by its name in the catalog, a
- * record by its key, a new key with the gap it comes into.
+ * record by its key, a new key with the gap it comes into; and the table as a whole in place of too many
+ * keys of it (`table-lock.ts` says when).
+ *
+ * Whoever reads or writes a key locks its table first, also where the key itself needs no lock any more.
  *
  * Where a lock has to be waited for these return a promise; when it has resolved, the operation begins
  * again and asks again. So the usual case, in which nobody is in the way, needs no promise at all.
@@ -11,12 +14,16 @@ import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkActive } from '../txn/transaction-manager.ts'
 import type { Store } from './store.ts'
+import { TableLock } from './table-lock.ts'
 
 export class TransactionLocks {
   readonly #store: Store
   readonly #active: ActiveTransaction
   readonly #timeoutMs: number
-  readonly #trees = new Map<string, { tree: PageId; mode: LockMode }>()
+  readonly #tables = new Map<string, TableLock>()
+  readonly #byTree = new Map<PageId, TableLock>()
+  /** The table of the last lock on a key: most often the next one's too. */
+  #latest: TableLock | undefined
 
   constructor(store: Store, active: ActiveTransaction, timeoutMs: number) {
     this.#store = store
@@ -24,11 +31,25 @@ export class TransactionLocks {
     this.#timeoutMs = timeoutMs
   }
 
-  /** An operation that had to wait may find its transaction ended: a lock it took now, nobody would give back. */
+  /**
+   * Locks a key of a table, unless the table's lock covers that. An operation that had to wait may find
+   * its transaction ended: a lock it took now, nobody would give back.
+   */
   lock(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {
     checkActive(this.#active)
-    const wait = this.#store.locks.acquire(this.#active.owner, tree, key, 0, key.length, mode, this.#timeoutMs)
-    return wait === undefined ? undefined : this.#orRolledBack(wait)
+    const table = this.#tableAt(tree)
+    if (table === undefined) return this.#acquire(tree, key, mode)
+    if (table.covers(mode)) return undefined
+    const escalation = table.escalation(mode)
+    if (escalation !== undefined) {
+      const wait = this.#escalate(table, tree, mode, escalation)
+      if (wait !== undefined || table.covers(mode)) return wait
+    }
+    const { owner } = this.#active
+    const { lockCount } = owner
+    const wait = this.#acquire(tree, key, mode)
+    if (wait !== undefined || owner.lockCount > lockCount) table.count(mode)
+    return wait
   }
 
   /**
@@ -52,12 +73,13 @@ export class TransactionLocks {
    * there is no such table; a promise when the lock must be waited for, after which it is called again.
    */
   treeFor(name: string, mode: LockMode): PageId | Promise<void> | undefined {
-    const known = this.#trees.get(name)
-    if (known !== undefined && known.mode >= mode) return known.tree
-    const wait = this.lock(this.#store.catalogTree, this.#store.catalogKey(name), mode)
+    const known = this.#tables.get(name)
+    if (known?.tree !== undefined && known.holds(mode)) return known.tree
+    checkActive(this.#active)
+    const wait = this.#acquire(this.#store.catalogTree, this.#store.catalogKey(name), mode)
     if (wait !== undefined) return wait
     const tree = this.#store.findTree(name)
-    if (tree !== undefined) this.#trees.set(name, { tree, mode })
+    if (tree !== undefined) this.#know(name, tree)
     return tree
   }
 
@@ -75,8 +97,8 @@ export class TransactionLocks {
    * at once: if two took the weaker lock first, neither could get the stronger one.
    */
   treeForPut(name: string): PageId | Promise<void> {
-    const known = this.#trees.get(name)
-    if (known !== undefined && known.mode >= LockMode.IX) return known.tree
+    const known = this.#tables.get(name)
+    if (known?.tree !== undefined && known.holds(LockMode.IX)) return known.tree
     const isThere = this.#store.findTree(name) !== undefined
     return (
       (isThere ? this.treeFor(name, LockMode.IX) : undefined) ?? this.treeFor(name, LockMode.X) ?? this.create(name)
@@ -86,19 +108,62 @@ export class TransactionLocks {
   /** Makes the table, whose name is locked exclusively. */
   create(name: string): PageId {
     const tree = this.#store.createTree(this.#active, name)
-    this.#trees.set(name, { tree, mode: LockMode.X })
+    this.#know(name, tree)
     return tree
   }
 
   /** Removes the table, whose name is locked exclusively. */
   drop(name: string): void {
     this.#store.dropTree(this.#active, name)
-    this.#trees.delete(name)
+    this.#forget(this.#tables.get(name))
   }
 
   /** A rollback may have undone the making of a table; the locks stay, only the lookups are repeated. */
   forgetTrees(): void {
-    this.#trees.clear()
+    for (const table of this.#tables.values()) this.#forget(table)
+  }
+
+  #forget(table: TableLock | undefined): void {
+    if (table?.tree === undefined) return
+    this.#byTree.delete(table.tree)
+    table.tree = undefined
+  }
+
+  /** Notes where a table is and how it is locked: perhaps as a whole, if this transaction made it, say. */
+  #know(name: string, tree: PageId): void {
+    const { locks } = this.#store
+    const { owner } = this.#active
+    const mode = locks.tableModeOf(owner, this.#store.catalogKey(name)) ?? LockMode.IS
+    const table = this.#tables.get(name) ?? new TableLock(name, mode, locks.settings.escalateAt)
+    this.#tables.set(name, table)
+    this.#byTree.set(tree, table)
+    table.tree = tree
+    table.mode = mode
+    this.#latest = table
+    if (!table.covers(LockMode.S)) return
+    locks.cover(owner, tree, mode)
+    table.escalated(mode)
+  }
+
+  #tableAt(tree: PageId): TableLock | undefined {
+    if (this.#latest?.tree !== tree) this.#latest = this.#byTree.get(tree)
+    return this.#latest
+  }
+
+  /** Tries for the table as a whole; a promise when it is worth waiting for. */
+  #escalate(table: TableLock, tree: PageId, mode: LockMode, tableMode: LockMode): Promise<void> | undefined {
+    const { locks } = this.#store
+    const name = this.#store.catalogKey(table.name)
+    if (locks.escalate(this.#active.owner, name, tree, tableMode)) {
+      table.escalated(locks.tableModeOf(this.#active.owner, name) ?? tableMode)
+      return undefined
+    }
+    return table.refused(mode) ? this.#acquire(this.#store.catalogTree, name, tableMode) : undefined
+  }
+
+  #acquire(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {
+    const wait = this.#store.locks.acquire(this.#active.owner, tree, key, 0, key.length, mode, this.#timeoutMs)
+    return wait === undefined ? undefined : this.#orRolledBack(wait)
   }
 
   /** A deadlock's victim is rolled back before its caller hears of it. */

@@ -17,6 +17,9 @@
  * DEADLOCK. Each wait begins with a search (`deadlock.ts`). The victim's wait is rejected; what it
  * holds stays locked until its rollback has ended and gives it back with `releaseAll` (I21).
  *
+ * ESCALATION. A transaction with many locks in one table tries for the table as a whole, and gives back
+ * what it need not lock any more. Whoever locks a key has locked the table first, so that lets nobody in.
+ *
  * Everything runs to completion: a grant only resolves a promise, so the code that waited runs after
  * the caller is done, in the order of the grants.
  *
@@ -25,13 +28,14 @@
  * - After `acquire` returns there is no cycle of waits (I21).
  * - Whoever waits, waits for someone: there is no lost wake-up.
  * - A transaction that rolls back is no deadlock's victim (I20).
+ * - Locks on keys are given back early only by who holds their table in a mode that covers them.
  */
 import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
 import { hashKey, KeyTable } from '../common/key-table.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { chooseVictim, DeadlockSearch } from './deadlock.ts'
-import { keepsGap, type LockMode, supremum } from './lock-mode.ts'
+import { coversKeys, keepsGap, LockMode, supremum } from './lock-mode.ts'
 import {
   addGrant,
   findGrant,
@@ -43,9 +47,18 @@ import {
   type LockTable,
   LockWait,
   raiseGrant,
+  takeGrants,
   unlinkFromHead,
 } from './lock-owner.ts'
 import { deadlockError, type LockReport, reportLocks, timeoutError } from './lock-report.ts'
+
+/** What the lock manager has to know of what it locks. */
+export interface LockSettings {
+  /** The space of the tables' names. A table is locked there, its keys in the space of its tree. */
+  readonly tableSpace: number
+  /** So many locks of one transaction in one table, and it shall try to lock the table as a whole. */
+  readonly escalateAt: number
+}
 
 /** `held` and `waiting` are now, the others since the start. */
 export interface LockStats {
@@ -54,23 +67,30 @@ export interface LockStats {
   readonly waits: number
   readonly deadlocks: number
   readonly timeouts: number
+  /** How often a transaction went over from locks on keys to one on their table. */
+  readonly escalations: number
 }
 
 export class LockManager {
+  readonly settings: LockSettings
   readonly #runtime: Runtime
   readonly #table: LockTable = new KeyTable((keyCapacity) => new LockHead(keyCapacity))
   readonly #deadlockSearch = new DeadlockSearch()
   #closeError: AriesError | undefined = undefined
   /** How many locks of a space keep gaps: none, and inserts need not look at their gaps. */
   readonly #gapsKept = new Map<number, number>()
+  /** The spaces that are locked as a whole, and by how many: a tree's page may serve another tree later. */
+  readonly #covered = new Map<number, number>()
   #held = 0
   #waiting = 0
   #waits = 0
   #deadlocks = 0
   #timeouts = 0
+  #escalations = 0
 
-  constructor(runtime: Runtime) {
+  constructor(runtime: Runtime, settings: LockSettings) {
     this.#runtime = runtime
+    this.settings = settings
   }
 
   /**
@@ -121,14 +141,51 @@ export class LockManager {
 
   /** Whether `owner` holds the resource in `mode` or a stronger one. */
   holds(owner: LockOwner, space: number, key: Uint8Array, keyStart: number, keyEnd: number, mode: LockMode): boolean {
-    const head = this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
-    const held = head === undefined ? undefined : findGrant(owner, head)
+    const held = this.#grantOf(owner, space, key, keyStart, keyEnd)
     return held !== undefined && supremum(held.mode, mode) === held.mode
   }
 
-  /** Whether anyone holds or waits for the resource, in any mode. */
+  /** The mode in which `owner` holds a table, undefined when it does not. */
+  tableModeOf(owner: LockOwner, name: Uint8Array): LockMode | undefined {
+    return this.#grantOf(owner, this.settings.tableSpace, name, 0, name.length)?.mode
+  }
+
+  /** Whether anyone holds or waits for the resource, in any mode, or holds all of its space exclusively. */
   isLocked(space: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    if (this.#covered.size > 0 && this.#covered.has(space)) return true
     return this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd) !== undefined
+  }
+
+  /**
+   * Locks the table `name`, whose keys are locked in `space`, as a whole, if nobody is in the way, and
+   * gives back what the owner need not lock any more. `mode` is S or X; the owner holds the table in
+   * some mode already. Never waits; returns whether the table is locked now.
+   */
+  escalate(owner: LockOwner, name: Uint8Array, space: number, mode: LockMode): boolean {
+    const held = this.#grantOf(owner, this.settings.tableSpace, name, 0, name.length)
+    assert(held !== undefined, 'who locks keys holds their table')
+    const target = supremum(held.mode, mode)
+    if (target !== held.mode) {
+      if (!fitsHolders(held.head, target, held)) return false
+      this.#raise(held, target)
+    }
+    this.cover(owner, space, target)
+    this.#escalations++
+    return true
+  }
+
+  /**
+   * Gives back the locks of `owner` in `space` that it need not hold because it holds the table in
+   * `tableMode`. With X all keys of the space count as locked until the owner gives everything back.
+   */
+  cover(owner: LockOwner, space: number, tableMode: LockMode): void {
+    if (tableMode === LockMode.X) this.#countCovered(owner, space)
+    let grant = takeGrants(owner, space, (mode) => coversKeys(tableMode, mode))
+    while (grant !== undefined) {
+      const { nextOfOwner } = grant
+      this.#giveBack(grant)
+      grant = nextOfOwner
+    }
   }
 
   /**
@@ -140,13 +197,12 @@ export class LockManager {
     let grant = owner.firstGrant
     owner.firstGrant = undefined
     owner.lastGrant = undefined
+    owner.lockCount = 0
+    if (owner.coveredSpaces !== undefined) this.#uncover(owner.coveredSpaces)
+    owner.coveredSpaces = undefined
     while (grant !== undefined) {
-      const { head, nextOfOwner } = grant
-      unlinkFromHead(grant)
-      if (keepsGap(grant.mode)) this.#countGap(head.space, -1)
-      this.#held--
-      if (head.queue !== undefined) this.#grantWaits(head, head.queue)
-      else if (head.firstGrant === undefined) this.#table.remove(head)
+      const { nextOfOwner } = grant
+      this.#giveBack(grant)
       grant = nextOfOwner
     }
   }
@@ -179,12 +235,43 @@ export class LockManager {
       waits: this.#waits,
       deadlocks: this.#deadlocks,
       timeouts: this.#timeouts,
+      escalations: this.#escalations,
     }
   }
 
   /** Who holds and who waits for what, by space and key. */
   snapshot(): LockReport[] {
     return reportLocks(this.#table)
+  }
+
+  #grantOf(owner: LockOwner, space: number, key: Uint8Array, keyStart: number, keyEnd: number): LockGrant | undefined {
+    const head = this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
+    return head === undefined ? undefined : findGrant(owner, head)
+  }
+
+  /** Ends a grant that its owner's list has no more. */
+  #giveBack(grant: LockGrant): void {
+    const { head } = grant
+    unlinkFromHead(grant)
+    if (keepsGap(grant.mode)) this.#countGap(head.space, -1)
+    this.#held--
+    if (head.queue !== undefined) this.#grantWaits(head, head.queue)
+    else if (head.firstGrant === undefined) this.#table.remove(head)
+  }
+
+  #countCovered(owner: LockOwner, space: number): void {
+    owner.coveredSpaces ??= new Set()
+    if (owner.coveredSpaces.has(space)) return
+    owner.coveredSpaces.add(space)
+    this.#covered.set(space, (this.#covered.get(space) ?? 0) + 1)
+  }
+
+  #uncover(spaces: ReadonlySet<number>): void {
+    for (const space of spaces) {
+      const count = (this.#covered.get(space) ?? 0) - 1
+      if (count === 0) this.#covered.delete(space)
+      else this.#covered.set(space, count)
+    }
   }
 
   #grant(owner: LockOwner, head: LockHead, mode: LockMode): void {

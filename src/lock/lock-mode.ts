@@ -141,6 +141,22 @@ const SUPREMUM: readonly (readonly LockMode[])[] = [0, ...MODES].map((a) =>
   }),
 )
 
+/** The modes of a key that only read: the record, the gap, or both. */
+const READS: LockModeSet = modeBit(S) | modeBit(LockMode.gapS) | modeBit(LockMode['S+gapS'])
+
+/** Whether a lock of this mode on a key only reads. */
+export function onlyReads(mode: LockMode): boolean {
+  return (READS & modeBit(mode)) !== 0
+}
+
+/**
+ * Whether who holds a table in `tableMode` needs no lock of `mode` on a key in it: with `X` nobody else
+ * comes near the table, with `S` or `SIX` nobody else changes anything in it.
+ */
+export function coversKeys(tableMode: LockMode, mode: LockMode): boolean {
+  return tableMode === X || ((tableMode === S || tableMode === SIX) && onlyReads(mode))
+}
+
 /** Whether the mode keeps others from inserting into the gap. */
 export function keepsGap(mode: LockMode): boolean {
   return (gapPart(mode) & GAP_S) !== 0

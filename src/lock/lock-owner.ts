@@ -40,6 +40,10 @@ export class LockOwner {
   /** Its locks in the order it took them. Intention locks come first and are found again at once. */
   firstGrant: LockGrant | undefined = undefined
   lastGrant: LockGrant | undefined = undefined
+  /** How many they are. */
+  lockCount = 0
+  /** The spaces whose tables it holds exclusively, so that it has no locks in them. */
+  coveredSpaces: Set<number> | undefined = undefined
   /** The request it waits for. */
   waiting: LockWait | undefined = undefined
   /** The last deadlock search that reached it. */
@@ -154,6 +158,7 @@ export function addGrant(owner: LockOwner, head: LockHead, mode: LockMode): void
   if (owner.lastGrant === undefined) owner.firstGrant = grant
   else owner.lastGrant.nextOfOwner = grant
   owner.lastGrant = grant
+  owner.lockCount++
 }
 
 /** Makes a holder hold a stronger mode. */
@@ -162,7 +167,36 @@ export function raiseGrant(grant: LockGrant, mode: LockMode): void {
   grant.head.grantedModes |= modeBit(mode)
 }
 
-/** Takes a grant out of its head's list. The owner's list is walked and dropped as a whole. */
+/**
+ * Takes the owner's grants of `space` that `isSuperfluous` names out of its own list, and returns them as
+ * a list of that kind. Their heads' lists stay as they are.
+ */
+export function takeGrants(
+  owner: LockOwner,
+  space: number,
+  isSuperfluous: (mode: LockMode) => boolean,
+): LockGrant | undefined {
+  let firstTaken: LockGrant | undefined
+  let lastKept: LockGrant | undefined
+  let grant = owner.firstGrant
+  while (grant !== undefined) {
+    const { nextOfOwner } = grant
+    if (grant.head.space !== space || !isSuperfluous(grant.mode)) {
+      lastKept = grant
+    } else {
+      if (lastKept === undefined) owner.firstGrant = nextOfOwner
+      else lastKept.nextOfOwner = nextOfOwner
+      grant.nextOfOwner = firstTaken
+      firstTaken = grant
+      owner.lockCount--
+    }
+    grant = nextOfOwner
+  }
+  owner.lastGrant = lastKept
+  return firstTaken
+}
+
+/** Takes a grant out of its head's list. */
 export function unlinkFromHead(grant: LockGrant): void {
   const { head, previousOfHead, nextOfHead } = grant
   if (previousOfHead === undefined) head.firstGrant = nextOfHead

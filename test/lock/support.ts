@@ -67,7 +67,7 @@ export function settle(): Promise<void> {
  */
 export class LockBench {
   readonly runtime = new FakeRuntime()
-  readonly locks = new LockManager(this.runtime)
+  readonly locks = new LockManager(this.runtime, { tableSpace: 1, escalateAt: 1 })
   readonly events: string[] = []
   readonly errors = new Map<string, unknown>()
 
