@@ -110,6 +110,8 @@ export class TransactionManager {
     assert(transaction.state === 'active', 'an active transaction commits')
     if (!transaction.hasWritten) {
       this.statistics.readOnly++
+      // Who has deleted what was not there has noted it all the same.
+      this.#versions.rollback(transaction)
       this.#finish(transaction, 'committed')
       return DONE
     }
