@@ -69,6 +69,16 @@ export const GOOD: readonly Case[] = [
     allowedAt: ALL,
   },
   {
+    title: 'nothing, which may be of a deletion that was under way at the crash',
+    history: `T1 @0-1 $: d(p,1) commit
+      T2 @2-3 $: w(p,2) commit
+      T3 @4-5 $: d(p,3) unknown
+      T4 @6-7 $: r(p)=- commit
+      order p: 1 2 3`,
+    has: [],
+    allowedAt: ALL,
+  },
+  {
     title: 'nothing, which may be before the first write or after the deletion',
     history: `T1 @0-9 $: w(p,1) commit
       T2 @0-9 $: d(p,2) commit

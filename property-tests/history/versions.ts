@@ -217,10 +217,8 @@ export class Versions {
   #versionOf(reading: Reading, versions: ReadonlyMap<number, Version>, unborn: Version): Version | undefined {
     const last = valuesOf(reading.seen).at(-1)
     if (last !== undefined) return versions.get(last)
-    const standing = this.#candidatesOf(reading).filter((each) => each === undefined || this.#stands(each))
-    if (standing.length === 0) return unborn
-    if (standing.length > 1) return undefined
-    const [only] = standing
+    const [only, ...others] = this.#candidatesOf(reading)
+    if (others.length > 0) return undefined
     return only === undefined ? unborn : versions.get(only.change.value)
   }
 
