@@ -8,6 +8,7 @@ import type { PlantedBug } from './planted-bug.ts'
 import { RECOVERY_BUGS } from './recovery.ts'
 import { SPACE_BUGS } from './space.ts'
 import { TXN_BUGS } from './txn.ts'
+import { VERSION_BUGS } from './versions.ts'
 
 export const BUGS_BY_MANAGER: Readonly<Record<string, readonly PlantedBug[]>> = {
   log: LOG_BUGS,
@@ -18,6 +19,7 @@ export const BUGS_BY_MANAGER: Readonly<Record<string, readonly PlantedBug[]>> = 
   btree: BTREE_BUGS,
   space: SPACE_BUGS,
   database: DATABASE_BUGS,
+  versions: VERSION_BUGS,
 }
 
 /** A bug and the manager it is in. */

@@ -24,8 +24,11 @@ export class TransactionLocks {
   readonly #byTree = new Map<PageId, TableLock>()
   /** The table of the last lock on a key: most often the next one's too. */
   #latest: TableLock | undefined
+  readonly #checkMayCreate: (name: string) => void
 
-  constructor(store: Store, active: ActiveTransaction, timeoutMs: number) {
+  /** `checkMayCreate` is asked before a table is made for a first row, with its name locked, and may throw. */
+  constructor(store: Store, active: ActiveTransaction, timeoutMs: number, checkMayCreate: (name: string) => void) {
+    this.#checkMayCreate = checkMayCreate
     this.#store = store
     this.#active = active
     this.#timeoutMs = timeoutMs
@@ -100,9 +103,10 @@ export class TransactionLocks {
     const known = this.#tables.get(name)
     if (known?.tree !== undefined && known.holds(LockMode.IX)) return known.tree
     const isThere = this.#store.findTree(name) !== undefined
-    return (
-      (isThere ? this.treeFor(name, LockMode.IX) : undefined) ?? this.treeFor(name, LockMode.X) ?? this.create(name)
-    )
+    const found = (isThere ? this.treeFor(name, LockMode.IX) : undefined) ?? this.treeFor(name, LockMode.X)
+    if (found !== undefined) return found
+    this.#checkMayCreate(name)
+    return this.create(name)
   }
 
   /** Makes the table, whose name is locked exclusively. */

@@ -62,7 +62,7 @@ export class Transaction {
     this.#durability = durability
     this.#isReadOnly = readOnly
     this.#view = viewFor(store, active, readOnly && isolation === 'serializable' ? 'snapshot' : isolation)
-    this.#locks = new TransactionLocks(store, active, lockTimeoutMs)
+    this.#locks = new TransactionLocks(store, active, lockTimeoutMs, (name) => this.#checkTableUnchanged(name))
   }
 
   /** Its number, as it appears in errors and in the log. */

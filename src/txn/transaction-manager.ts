@@ -110,8 +110,6 @@ export class TransactionManager {
     assert(transaction.state === 'active', 'an active transaction commits')
     if (!transaction.hasWritten) {
       this.statistics.readOnly++
-      // Who has deleted what was not there has noted it all the same.
-      this.#versions.rollback(transaction)
       this.#finish(transaction, 'committed')
       return DONE
     }
@@ -171,6 +169,8 @@ export class TransactionManager {
   #finish(transaction: ActiveTransaction, state: 'committed' | 'aborted'): void {
     transaction.state = state
     transaction.ended()
+    // After a commit none are left. Who has deleted what was not there has noted it all the same.
+    this.#versions.rollback(transaction)
     this.#locks.releaseAll(transaction.owner)
     this.#active.delete(transaction.txnId)
   }
@@ -201,7 +201,6 @@ export class TransactionManager {
       throw error
     }
     this.statistics.aborted++
-    this.#versions.rollback(transaction)
     this.#finish(transaction, 'aborted')
   }
 

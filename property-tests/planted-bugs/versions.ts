@@ -1,0 +1,141 @@
+/** Planted bugs of versions and of those who read them. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const SNAPSHOTS = 'snapshots.property.test.ts'
+const VERSIONS = 'src/txn/version-store.ts'
+
+export const VERSION_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'ghost-removed-under-a-snapshot',
+    invariant: 'I34',
+    sentence: 'A ghost that no lock needs is removed although a snapshot still shows its key.',
+    file: 'src/database/assemble.ts',
+    find: ' || versions.hasVersions(tree, key, start, end)',
+    replace: '',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'pages-freed-under-a-snapshot',
+    invariant: 'I34',
+    sentence: 'What a commit gave up is freed at once, and a snapshot reads pages that serve something else by now.',
+    file: VERSIONS,
+    find: 'return this.#oldest === undefined || this.#oldest.csn >= csn',
+    replace: 'return csn >= 0',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'snapshot-takes-uncommitted-for-old',
+    invariant: 'I34',
+    sentence: 'The first snapshot does not ask what open transactions have changed already, and shows it.',
+    file: VERSIONS,
+    find: 'for (const { tree, key, before } of changes) this.#add(writer, tree, key, before)',
+    replace: `void writer
+        void changes`,
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'version-dropped-too-early',
+    invariant: 'I34',
+    sentence: 'A version whose reader was opened right after the commit before it is not kept.',
+    file: VERSIONS,
+    find: 'reader.csn >= since',
+    replace: 'reader.csn > since',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'version-dropped-with-younger-reader',
+    invariant: 'I34',
+    sentence: 'When a reader is closed, the versions that lie with it go, although an older reader needs them.',
+    file: VERSIONS,
+    find: 'for (const version of retained) this.#retain(version, older)',
+    replace: 'for (const version of retained) this.#remove(version)',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'newest-version-taken',
+    invariant: 'I34',
+    sentence: 'A reader takes the newest older value of a key instead of the one of its time.',
+    file: VERSIONS,
+    find: 'for (; version !== undefined && version.csn > csn; version = version.older) found = version',
+    replace: 'if (version.csn > csn) found = version',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'own-writes-not-visible',
+    invariant: 'I34',
+    sentence: 'A transaction that reads a snapshot does not see what it has written itself.',
+    file: VERSIONS,
+    find: ' || (self !== undefined && version.writer === self)',
+    replace: ' || self === null',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'second-updater-wins',
+    invariant: 'I34',
+    sentence: 'A transaction that reads a snapshot overwrites what others have committed since it began.',
+    file: 'src/database/version-view.ts',
+    find: 'if (!this.#isFixed || !this.store',
+    replace: 'if (this.#isFixed || !this.store',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'rolled-back-version-stays',
+    invariant: 'I34',
+    sentence: 'A rollback leaves its versions behind, and they are taken for those of whoever writes next.',
+    file: VERSIONS,
+    find: `for (const version of versions) this.#remove(version)
+    this.#stopKeepingIfUnused()`,
+    replace: 'this.#stopKeepingIfUnused()',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'version-noted-after-the-change',
+    invariant: 'I34',
+    sentence: 'The older value of a key is read only after it was changed.',
+    file: 'src/database/store.ts',
+    find: `    this.#keepVersion(transaction, tree, key)
+    const mark = this.transactions.savepoint(transaction)
+    try {
+      this.btree.put(transaction.entry, tree, key, value)
+`,
+    replace: `    const mark = this.transactions.savepoint(transaction)
+    try {
+      this.btree.put(transaction.entry, tree, key, value)
+      this.#keepVersion(transaction, tree, key)
+`,
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'undone-on-copy-with-new-flags',
+    invariant: 'I34',
+    sentence:
+      'When what is uncommitted is undone on a copy, the flags of the new value stay, and a ghost comes to life.',
+    file: 'src/btree/btree-log.ts',
+    find: 'return { flags: view.getUint8(at + OLD_FLAGS), bytes }',
+    replace: 'return { flags: view.getUint8(at + FLAGS), bytes }',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'uncommitted-table-shown',
+    invariant: 'I34',
+    sentence: 'The making of a table is not kept as a change of the catalog, so snapshots show it before it commits.',
+    file: 'src/database/store.ts',
+    find: `    this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
+    const mark = this.transactions.savepoint(transaction)
+    try {
+      return this.#catalog.create`,
+    replace: `    const mark = this.transactions.savepoint(transaction)
+    try {
+      return this.#catalog.create`,
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'read-committed-reads-uncommitted',
+    invariant: 'I34',
+    sentence: 'At read-committed the newest value is taken from the page, whoever wrote it.',
+    file: 'src/database/version-view.ts',
+    find: 'return version === undefined ? this.store.btree.get(tree, key) : this.valueOf(version)',
+    replace: 'return version === undefined || !this.#isFixed ? this.store.btree.get(tree, key) : this.valueOf(version)',
+    first: SNAPSHOTS,
+  },
+]
