@@ -9,6 +9,7 @@ export type { SkipReason, Trace, TracedDirtyPage, TracedTransaction, TraceEvent 
 export { buffer, type Codec, json, utf8 } from './database/codecs.ts'
 export { type Database, open } from './database/database.ts'
 export type { Entries, SnapshotEntries } from './database/entries.ts'
+export type { InDoubtTransaction } from './database/in-doubt.ts'
 export type { BeginOptions, Isolation, OpenOptions, TransactionOptions } from './database/options.ts'
 export type { RangeOptions } from './database/range.ts'
 export type { Snapshot } from './database/snapshot.ts'

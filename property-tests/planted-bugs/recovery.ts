@@ -131,8 +131,8 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     invariant: 'I18',
     sentence: 'A transaction with COMMIT but without END is taken for a loser.',
     file: ANALYSIS,
-    find: 'entry.status = TxnStatus.COMMITTING',
-    replace: '',
+    find: 'entry.status = record.type === RecordType.COMMIT ? TxnStatus.COMMITTING : TxnStatus.PREPARED',
+    replace: 'if (record.type === RecordType.PREPARE) entry.status = TxnStatus.PREPARED',
   },
   {
     name: 'analysis-ignores-checkpoint-pages',

@@ -10,8 +10,12 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I2',
     sentence: 'A commit at full durability asks for the flush and does not wait for it.',
     file: TRANSACTION_MANAGER,
-    find: 'await this.#writer.log.waitDurable(lsn)',
-    replace: 'void this.#writer.log.waitDurable(lsn)',
+    find: `await this.#writer.log.waitDurable(lsn)
+    } catch (error) {
+      throw outcomeUnknown('commit'`,
+    replace: `void this.#writer.log.waitDurable(lsn)
+    } catch (error) {
+      throw outcomeUnknown('commit'`,
     first: 'durability.property.test.ts',
   },
   {

@@ -94,6 +94,12 @@ export function keyOfRecord(record: LogRecordView): Uint8Array {
   return record.bytes.slice(payloadStart + offset, payloadStart + offset + length)
 }
 
+/** Whether an UPDATE record is what a user did to a key, and not a change of the structure. */
+export function isChangeOfKey({ resource, operation }: LogRecordView): boolean {
+  if (resource !== ResourceId.BTREE) return false
+  return operation === TreeOperation.INSERT || operation === TreeOperation.REPLACE || operation === TreeOperation.GHOST
+}
+
 /** Writes and applies the records. Each method leaves the page as the record says. */
 export class TreeRecords {
   readonly #writer: PageWriter

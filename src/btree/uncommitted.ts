@@ -6,15 +6,14 @@
  *   leaf: k = C      undo chain:  REPLACE k: B -> C,  REPLACE k: A -> B      before: A
  */
 
-import { NULL_LSN } from '../common/ids.ts'
 import { hashKey, KeyHead, KeyTable } from '../common/key-table.ts'
 import type { LogManager } from '../log/log-manager.ts'
-import { type LogRecordView, RecordType } from '../log/log-record.ts'
-import { ResourceId } from '../log/resource-manager.ts'
+import type { LogRecordView } from '../log/log-record.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
+import { changesOf } from '../recovery/undo.ts'
 import type { StoredValue, UncommittedChange } from '../txn/version-store.ts'
 import type { BTree } from './btree.ts'
-import { keyOfRecord, TreeOperation, treeOfRecord, valueBefore } from './btree-log.ts'
+import { isChangeOfKey, keyOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
 import { GHOST_FLAG } from './node-page.ts'
 
 class ChangedKey extends KeyHead {
@@ -28,21 +27,12 @@ class ChangedKey extends KeyHead {
  */
 export function uncommittedChanges(btree: BTree, log: LogManager, entry: TransactionEntry): UncommittedChange[] {
   const changed = new KeyTable((keyCapacity) => new ChangedKey(keyCapacity))
-  for (let lsn = entry.undoNextLsn; lsn !== NULL_LSN; ) {
-    const record = log.read(lsn)
-    if (isChangeOfKey(record)) undoOnCopy(btree, changed, record)
-    lsn = record.type === RecordType.CLR ? record.undoNextLsn : record.prevLsn
-  }
+  for (const record of changesOf(log, entry)) if (isChangeOfKey(record)) undoOnCopy(btree, changed, record)
   return Array.from(changed.heads(), ({ space, key, keyLength, value }) => ({
     tree: space,
     key: key.slice(0, keyLength),
     before: value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value,
   }))
-}
-
-function isChangeOfKey({ type, isRedoOnly, resource, operation }: LogRecordView): boolean {
-  if (type !== RecordType.UPDATE || isRedoOnly || resource !== ResourceId.BTREE) return false
-  return operation === TreeOperation.INSERT || operation === TreeOperation.REPLACE || operation === TreeOperation.GHOST
 }
 
 function undoOnCopy(btree: BTree, changed: KeyTable<ChangedKey>, record: LogRecordView): void {

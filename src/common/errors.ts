@@ -48,7 +48,11 @@ export type ErrorCode =
   | 'TX_CLOSED'
   /** An operation of this transaction still waits; await it before commit. */
   | 'TX_BUSY'
-  /** The commit was in flight when the engine stopped: a reopen decides it. */
+  /** The transaction has been prepared: it can only be committed or aborted. */
+  | 'TX_PREPARED'
+  /** Another prepared transaction, whose outcome is still open, has this name. */
+  | 'TX_NAME_TAKEN'
+  /** The commit or prepare was in flight when the engine stopped: a reopen decides it. */
   | 'TX_OUTCOME_UNKNOWN'
   /** A named table does not exist. */
   | 'TABLE_NOT_FOUND'

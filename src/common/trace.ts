@@ -45,6 +45,8 @@ export type TraceEvent =
   | { readonly kind: 'redo-end'; readonly dirtyPages: readonly TracedDirtyPage[] }
   | { readonly kind: 'undone'; readonly lsn: Lsn; readonly txnId: TxnId; readonly clrLsn: Lsn }
   | { readonly kind: 'rolled-back'; readonly txnId: TxnId; readonly endLsn: Lsn }
+  /** A prepared transaction holds its locks again; its PREPARE is at `lsn`. */
+  | { readonly kind: 'in-doubt'; readonly txnId: TxnId; readonly lsn: Lsn; readonly name: string }
 
 /** Receives events; undefined when nobody listens. */
 export type Trace = ((event: TraceEvent) => void) | undefined

@@ -10,6 +10,7 @@ import { nodeRuntime } from '../io/node-runtime.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
 import { checkDatabase } from './check.ts'
+import { areAllPrepared, InDoubtTransaction } from './in-doubt.ts'
 import { Maintenance } from './maintenance.ts'
 import { closeFiles, type Opened, openFiles } from './open.ts'
 import {
@@ -197,6 +198,16 @@ export class Database {
     return this.transaction((transaction) => transaction.dropTable(table))
   }
 
+  /**
+   * The prepared transactions whose outcome is open, whichever process prepared them, the oldest first. Each
+   * keeps its locks, and the log since its first record, until `commit` or `abort` is called on it.
+   * @throws `DB_CLOSED`, `DB_FAILED`
+   */
+  inDoubt(): InDoubtTransaction[] {
+    this.#checkOpen()
+    return this.#store.transactions.inDoubt.map((active) => new InDoubtTransaction(this.#store, active))
+  }
+
   /** Takes a checkpoint now: a restart begins there. Nobody waits for it. @throws `DB_CLOSED`, `DB_FAILED`, `DB_READ_ONLY`, `DISK_FULL` */
   async checkpoint(): Promise<void> {
     this.#checkOpen()
@@ -229,7 +240,7 @@ export class Database {
 
   /**
    * Closes: rolls back open transactions, whose handles then throw `DB_CLOSED`, writes everything back,
-   * takes a clean checkpoint and gives the directory free. Calling it again waits for the same.
+   * takes a clean checkpoint and gives the directory free. Prepared transactions stay in doubt. Calling it again waits for the same.
    * After `DB_FAILED` it only lets go of the files.
    * @throws `DB_FAILED`, `DISK_FULL`, `IO_ERROR`: the files are closed all the same, and the next open recovers
    */
@@ -260,8 +271,9 @@ export class Database {
     while (managers.versions.endOldest(cause));
     await managers.transactions.settled()
     for (const active of [...managers.transactions.active.values()]) {
-      if (active.state !== 'active') continue
+      if (active.state !== 'active' && active.state !== 'prepared') continue
       active.cause = cause
+      if (active.state === 'prepared') continue
       // What cannot be rolled back now is rolled back by the next restart.
       await managers.transactions.abort(active).catch(() => undefined)
     }
@@ -272,10 +284,12 @@ export class Database {
     const { managers, checkpointer } = this.#opened
     this.#maintenance.finish()
     await managers.buffer.writeAll()
-    const isClean = managers.table.size === 0 && managers.buffer.quarantined.length === 0
+    const isClean = areAllPrepared(managers.table) && managers.buffer.quarantined.length === 0
     if (checkpointer.logBytesSince === 0 && this.#isCleanAlready) return
     await this.#maintenance.checkpoint(isClean)
     managers.log.wipeBehindEnd()
+    // For what is in doubt the next open holds back the same room again; it shall find it made.
+    if (managers.log.reservedBytes > 0) managers.log.reserve(0, 0)
   }
 
   /** Opened after a clean shutdown and not written since: the files are as they should be. */

@@ -15,6 +15,9 @@
  *   3. torn pages come back from the double-write file
  *   4. restart: redo, undo
  *   5. a checkpoint
+ *
+ * Whether clean or not, transactions that were prepared are in doubt now as they were then (`in-doubt.ts`):
+ * clean means that nobody else is left.
  */
 import { CATALOG_TREE } from '../btree/catalog.ts'
 import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
@@ -31,9 +34,11 @@ import { type Analysis, analyse, checkLogEnd } from '../recovery/analysis.ts'
 import { Checkpointer, lowWaterMark } from '../recovery/checkpoint.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
 import { restart } from '../recovery/restart.ts'
+import { TxnStatus } from '../recovery/transaction-table.ts'
 import { type PendingQueue, readPending } from '../txn/pending-actions.ts'
 import { assemble, type Managers } from './assemble.ts'
 import { createFiles, finishCreation, makeDurable, stateOf, writeEndsAgain } from './files.ts'
+import { areAllPrepared, resumeInDoubt } from './in-doubt.ts'
 import { type Location, locate } from './locate.ts'
 import { type OpenOptions, PAGE_SIZE_DEFAULT, SEGMENT_BYTES_DEFAULT, type Settings } from './options.ts'
 
@@ -187,6 +192,8 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     const restored = isClean ? [] : (managers.doubleWrite?.restore(managers.dataFile) ?? [])
     reader.reset()
     const passes = isClean ? undefined : runRestart(context, location, managers, analysis)
+    if (isClean) keepPrepared(managers, analysis)
+    resumeInDoubt(managers, fileSystem.writable, context.options.trace)
     isRestarting = false
     const checkpointer = await finishRestart(managers, location, analysis)
     const report = reportOf(context, startedMs, analysis, location.notices, restored, managers, passes, analysisMs)
@@ -255,14 +262,23 @@ function runRestart(
   )
 }
 
+/** A clean shutdown leaves no transaction but prepared ones. */
+function keepPrepared({ table }: Managers, { transactions }: Analysis): void {
+  assert(areAllPrepared(transactions.values()), 'a clean shutdown has ended all transactions that were not prepared')
+  for (const entry of transactions.values()) table.add(entry)
+}
+
 /** Carries out what committed transactions had left to do, and takes a checkpoint if anything was logged since the last. */
 async function finishRestart(managers: Managers, location: Location, analysis: Analysis): Promise<Checkpointer> {
   const { log, pending, table } = managers
-  for (const entry of table) pending.add(entry, readPending(log, entry), 0)
+  for (const entry of table) {
+    if (entry.status === TxnStatus.COMMITTING) pending.add(entry, readPending(log, entry), 0)
+  }
   finishPending(pending)
   const { checkpointLsn } = location.master
   // As long as the master names the old checkpoint, the next restart begins with its tables, not with these.
-  const lowWater = lowWaterMark(checkpointLsn, analysis.dirtyPages.values(), [])
+  const firstLsns = [...analysis.transactions.values()].map(({ firstLsn }) => firstLsn)
+  const lowWater = lowWaterMark(checkpointLsn, analysis.dirtyPages.values(), firstLsns)
   const checkpointer = makeCheckpointer(managers, checkpointLsn, analysis.checkpointEndLsn, lowWater.lsn)
   if (checkpointer.logBytesSince > 0 || location.notices.length > 0) await checkpointer.take()
   return checkpointer
@@ -310,7 +326,9 @@ function reportOf(
   passes: ReturnType<typeof restart> | undefined,
   analysisMs = 0,
 ): RecoveryReport {
-  const winners = [...analysis.transactions.values()].filter((entry) => entry.status === 2).length
+  const entries = [...analysis.transactions.values()]
+  const winners = entries.filter(({ status }) => status === TxnStatus.COMMITTING).length
+  const inDoubt = entries.filter(({ status }) => status === TxnStatus.PREPARED).length
   return {
     wasNeeded: passes !== undefined,
     notices,
@@ -321,8 +339,9 @@ function reportOf(
       endLsn: analysis.endLsn,
       records: analysis.records,
       bytes: analysis.endLsn - analysis.startLsn,
-      losers: analysis.transactions.size - winners,
+      losers: entries.length - winners - inDoubt,
       winnersWithoutEnd: winners,
+      inDoubt,
       dirtyPages: analysis.dirtyPages.size,
       ms: analysisMs,
     },

@@ -42,7 +42,10 @@ export interface DatabaseStats {
     readonly deferredBatches: number
   }
   readonly transactions: {
+    /** Begun and not ended, those in doubt included. */
     readonly active: number
+    /** Prepared, and waiting for their outcome. */
+    readonly inDoubt: number
     readonly committed: number
     readonly aborted: number
     readonly readOnly: number
@@ -133,6 +136,7 @@ export function statsOf(
     },
     transactions: {
       active: transactions.active.size,
+      inDoubt: transactions.inDoubt.length,
       committed,
       aborted,
       readOnly,

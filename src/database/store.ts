@@ -11,6 +11,7 @@ import { AriesError } from '../common/errors.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
+import { isTransactionName } from '../recovery/prepare-record.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkActive, type Durability, type TransactionManager } from '../txn/transaction-manager.ts'
 import type { VersionReader, VersionStore } from '../txn/version-store.ts'
@@ -44,6 +45,12 @@ export interface StoreParts {
 /** Why a snapshot was ended by others than its user. */
 export const tooOld = (why: string): AriesError =>
   new AriesError('SNAPSHOT_TOO_OLD', `the snapshot was ended: ${why}; open a new one`)
+
+/** Checks the name of a transaction that is to be prepared. @throws `INVALID_ARGUMENT` */
+function checkTransactionName(name: unknown): asserts name is string {
+  if (typeof name === 'string' && isTransactionName(name)) return
+  throw new AriesError('INVALID_ARGUMENT', 'the name of a prepared transaction is a text of 1 to 255 bytes')
+}
 
 export class Store {
   readonly btree: BTree
@@ -91,6 +98,11 @@ export class Store {
   #checkMayWrite(transaction: ActiveTransaction): void {
     this.checkWritable()
     checkActive(transaction)
+  }
+
+  /** The end of a prepared transaction is written to the log, even of one that changed nothing. */
+  #checkMayEnd(transaction: ActiveTransaction): void {
+    if (transaction.preparedAs !== undefined) this.checkWritable()
   }
 
   /** The lock space of table names: a table is locked by its catalog record. */
@@ -219,13 +231,21 @@ export class Store {
     }
   }
 
+  prepare(transaction: ActiveTransaction, name: unknown): Promise<void> {
+    this.checkWritable()
+    checkTransactionName(name)
+    return this.transactions.prepare(transaction, name)
+  }
+
   commit(transaction: ActiveTransaction, durability: Durability): Promise<void> {
+    this.#checkMayEnd(transaction)
     const committed = this.transactions.commit(transaction, durability)
     this.#onEnd()
     return committed
   }
 
   async abort(transaction: ActiveTransaction): Promise<void> {
+    this.#checkMayEnd(transaction)
     await this.transactions.abort(transaction)
     this.#onEnd()
   }

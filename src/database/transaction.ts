@@ -10,7 +10,7 @@ import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
-import { checkActive, type Durability } from '../txn/transaction-manager.ts'
+import { checkActive, checkMayEnd, type Durability } from '../txn/transaction-manager.ts'
 import { type Entries, entriesOf } from './entries.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { OperationQueue } from './operation-queue.ts'
@@ -70,7 +70,7 @@ export class Transaction {
     return this.#active.txnId
   }
 
-  /** Whether it can still be used. */
+  /** Whether it can still be used: it has neither ended nor been prepared. */
   get isActive(): boolean {
     return this.#active.state === 'active'
   }
@@ -318,35 +318,57 @@ export class Transaction {
   }
 
   /**
-   * Commits. When it resolves, the transaction survives what its durability level promises.
-   * @throws `TX_CLOSED`, `TX_BUSY` when an operation still waits, `TX_OUTCOME_UNKNOWN`, `DB_FAILED`
+   * Prepares, for a commit that another decides (two-phase commit). When it resolves, the transaction is in
+   * doubt: it reads and writes no more, keeps its locks, and waits for `commit` or `abort`, here or through
+   * `db.inDoubt()`, in this process or, after a close or a crash, in a later one. A transaction that has
+   * written nothing is no exception. Leaving the scope of `await using` or `db.transaction` does not end it.
+   * @throws `TX_NAME_TAKEN` when another one in doubt has this name; `INVALID_ARGUMENT` for a name that is not
+   *   a text of 1 to 255 bytes; `TX_CLOSED`, `TX_PREPARED`, `TX_BUSY` when an operation still waits, `DISK_FULL`:
+   *   then it is as it was. `TX_OUTCOME_UNKNOWN`: after a reopen it is in doubt, or rolled back. `DB_FAILED`
    */
-  commit(options?: { readonly durability?: Durability }): Promise<void> {
+  prepare(name: string): Promise<void> {
     try {
       this.#checkActive()
-      if (this.#queue.waitingCount > 0) {
-        throw new AriesError(
-          'TX_BUSY',
-          'an operation of this transaction still waits for a lock; await it before commit',
-        )
-      }
-      const durability = options?.durability === undefined ? this.#durability : durabilityOf(options.durability)
-      return this.#store.commit(this.#active, durability)
+      this.#checkIdle()
+      return this.#store.prepare(this.#active, name)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /**
-   * Rolls everything back. Operations that still wait are rejected with `TX_CLOSED`.
+   * Commits. When it resolves, the transaction survives what its durability level promises; a prepared one
+   * commits at `full` unless the call says otherwise.
+   * @throws `TX_CLOSED`, `TX_BUSY` when an operation still waits, `TX_OUTCOME_UNKNOWN`, `DB_FAILED`
+   */
+  commit(options?: { readonly durability?: Durability }): Promise<void> {
+    try {
+      checkMayEnd(this.#active)
+      this.#checkIdle()
+      const byDefault = this.isActive ? this.#durability : 'full'
+      const durability = options?.durability === undefined ? byDefault : durabilityOf(options.durability)
+      return this.#store.commit(this.#active, durability)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #checkIdle(): void {
+    if (this.#queue.waitingCount === 0) return
+    throw new AriesError('TX_BUSY', 'an operation of this transaction still waits for a lock; await it before commit')
+  }
+
+  /**
+   * Rolls everything back; of a prepared transaction, durably. Operations that still wait are rejected with
+   * `TX_CLOSED`.
    * @throws `TX_CLOSED`, `PAGE_CORRUPT`, `DISK_FULL`, `IO_ERROR`, `DB_FAILED`: then what could not be undone stays locked, and `abort` may be called again
    */
   async abort(): Promise<void> {
-    if (this.#active.state !== 'stuck') this.#checkActive()
+    if (this.#active.state !== 'stuck') checkMayEnd(this.#active)
     await this.#store.abort(this.#active)
   }
 
-  /** Rolls back unless the transaction has ended: `await using tx = db.begin()`. */
+  /** Rolls back unless the transaction has ended or been prepared: `await using tx = db.begin()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isActive) await this.abort()
   }

@@ -24,6 +24,7 @@
  * | CLR              | y or none (dummy) | y | y | y       | y, unless dummy |  | the resource manager's         |
  * | PENDING          |      | y   | y       |             |        |        | an action to carry out after commit, and the LSN of the PENDING before it |
  * | PENDING_DONE     |      | y   | y       |             |        |        | LSN of the PENDING carried out |
+ * | PREPARE          |      | y   | y       |             |        |        | as COMMIT, then what an in-doubt transaction is known by, see `prepare-record.ts` |
  * | COMMIT           |      | y   | y       |             |        |        | LSN of the last PENDING, 0 = none |
  * | ABORT            |      | y   | y       |             |        |        | none; rollback has started     |
  * | END              |      | y   | y       |             |        |        | none; nothing of it is left to do |
@@ -51,9 +52,10 @@ export const RecordType = {
   END_CHECKPOINT: 10,
   FLUSH_MARKER: 11,
   PADDING: 12,
+  PREPARE: 13,
 } as const
 
-export const RECORD_TYPE_MAX = 12
+export const RECORD_TYPE_MAX = 13
 
 /** Names by number, for messages and tools. */
 export const RECORD_TYPE_NAMES: readonly string[] = [
@@ -70,6 +72,7 @@ export const RECORD_TYPE_NAMES: readonly string[] = [
   'end-checkpoint',
   'flush-marker',
   'padding',
+  'prepare',
 ]
 
 export const RECORD_HEADER_BYTES = 32

@@ -4,7 +4,7 @@
  *
  *   - a record of a transaction: it is in the transaction table, with this as its lastLsn
  *   - a record of a page: the page is in the dirty page table; the first such LSN is its recLsn
- *   - COMMIT, ABORT: the status advances; END: the transaction leaves the table
+ *   - PREPARE, COMMIT, ABORT: the status advances; END: the transaction leaves the table
  *   - END_CHECKPOINT: the checkpoint's tables are merged in. Its recLsn of a page is the older one and
  *     wins; of a transaction the larger lastLsn and the more advanced status win; a transaction that
  *     ended in between stays out.
@@ -20,7 +20,7 @@ import { flushedLsnOf, type LogReader } from '../log/log-reader.ts'
 import { type LogRecordView, RecordType } from '../log/log-record.ts'
 import { segmentName } from '../log/segment.ts'
 import { type CheckpointPart, decodeCheckpointPart } from './checkpoint-record.ts'
-import { TransactionEntry, TxnStatus } from './transaction-table.ts'
+import { isFurther, TransactionEntry, TxnStatus } from './transaction-table.ts'
 
 /** What the analysis pass found. */
 export interface Analysis {
@@ -110,8 +110,8 @@ class Tables {
     }
     entry.lastLsn = lsn
     entry.undoNextLsn = record.type === RecordType.CLR ? record.undoNextLsn : lsn
-    if (record.type === RecordType.COMMIT) {
-      entry.status = TxnStatus.COMMITTING
+    if (record.type === RecordType.COMMIT || record.type === RecordType.PREPARE) {
+      entry.status = record.type === RecordType.COMMIT ? TxnStatus.COMMITTING : TxnStatus.PREPARED
       entry.lastPendingLsn = pendingLsnOf(record)
     } else if (record.type === RecordType.ABORT) {
       entry.status = TxnStatus.ABORTING
@@ -138,12 +138,12 @@ class Tables {
       entry.lastLsn = saved.lastLsn
       entry.undoNextLsn = saved.undoNextLsn
     }
-    if (saved.status > entry.status) entry.status = saved.status
+    if (isFurther(saved.status, entry.status)) entry.status = saved.status
     if (entry.lastPendingLsn === NULL_LSN) entry.lastPendingLsn = saved.lastPendingLsn
   }
 }
 
-/** The LSN of the PENDING record that a COMMIT or a PENDING record links to, 0 = none. */
+/** The LSN of the PENDING record that a COMMIT, a PREPARE or a PENDING record links to, 0 = none. */
 export function pendingLsnOf(record: LogRecordView): Lsn {
   return asLsn(getU53(record.view, record.payloadStart))
 }

@@ -32,7 +32,7 @@ import type { TransactionEntry, TransactionTable } from './transaction-table.ts'
 /** Reserved beside each CLR for alignment and the filling of segments. */
 const RESERVE_SLACK_BYTES = 24
 /** Reserved once a transaction: ABORT, END, and a batch marker or two. */
-const RESERVE_TRANSACTION_BYTES = 256
+export const RESERVE_TRANSACTION_BYTES = 256
 
 export class PageWriter {
   readonly log: LogManager
@@ -118,7 +118,7 @@ export class PageWriter {
   }
 
   /**
-   * Starts a record without a page (BEGIN, COMMIT, ABORT, END, PENDING, dummy CLR); returns where its
+   * Starts a record without a page (BEGIN, PREPARE, COMMIT, ABORT, END, PENDING, dummy CLR); returns where its
    * payload belongs; call `finish` next.
    */
   append(entry: TransactionEntry, type: number, undoNextLsn: Lsn, payloadBytes: number): number {

@@ -31,6 +31,8 @@ export interface RecoveryReport {
     readonly bytes: number
     readonly losers: number
     readonly winnersWithoutEnd: number
+    /** Prepared transactions that wait for their outcome: see `db.inDoubt()`. */
+    readonly inDoubt: number
     readonly dirtyPages: number
     readonly ms: number
   }

@@ -7,7 +7,8 @@
  *
  * Analysis has run before this is called, because it finds where the log ends and so where new
  * records go. Winners without END get one here, between the passes; those with pending actions are
- * left in the table, and the transaction manager carries the actions out.
+ * left in the table, and the transaction manager carries the actions out. Undo passes over what is
+ * prepared: it stays in the table too, and whoever opens the database takes its locks again (I36).
  *
  * INVARIANTS: I15, I16 (a crash at any point of it, any number of times, ends in the same state).
  */
@@ -76,7 +77,7 @@ export function restart(context: RestartContext, analysis: Analysis): Pick<Recov
   }
 }
 
-/** Losers, and winners that only lack their END. Winners with pending actions stay in the table. */
+/** Losers, and winners that only lack their END. Winners with pending actions stay in the table, and so do prepared ones. */
 function sortTransactions(
   analysis: Analysis,
   table: TransactionTable,
@@ -85,6 +86,7 @@ function sortTransactions(
   const endless: TransactionEntry[] = []
   for (const entry of analysis.transactions.values()) {
     table.add(entry)
+    if (entry.status === TxnStatus.PREPARED) continue
     if (entry.status !== TxnStatus.COMMITTING) losers.push(entry)
     else if (entry.lastPendingLsn === NULL_LSN) endless.push(entry)
   }

@@ -5,11 +5,19 @@
 import { type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
 
 /** Numbers are on disk, in the checkpoint's tables. */
-export const TxnStatus = { RUNNING: 1, COMMITTING: 2, ABORTING: 3 } as const
+export const TxnStatus = { RUNNING: 1, COMMITTING: 2, ABORTING: 3, PREPARED: 4 } as const
 export type TxnStatus = (typeof TxnStatus)[keyof typeof TxnStatus]
 
 /** Names by number, for messages, reports and tools. */
-export const TXN_STATUS_NAMES: readonly string[] = ['none', 'running', 'committing', 'aborting']
+export const TXN_STATUS_NAMES: readonly string[] = ['none', 'running', 'committing', 'aborting', 'prepared']
+
+/** How far a transaction with each status has come: from running over prepared to its outcome. */
+const STAGES: readonly number[] = [0, 1, 3, 3, 2]
+
+/** Whether a transaction with status `a` has come further than one with status `b`. */
+export function isFurther(a: TxnStatus, b: TxnStatus): boolean {
+  return (STAGES[a] as number) > (STAGES[b] as number)
+}
 
 /** One transaction as the log sees it. */
 export class TransactionEntry {

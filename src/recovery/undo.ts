@@ -15,6 +15,7 @@
 import { assert } from '../common/assert.ts'
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import type { Trace } from '../common/trace.ts'
+import type { LogManager } from '../log/log-manager.ts'
 import { CLR_HEADER_BYTES, type LogRecordView, RecordType } from '../log/log-record.ts'
 import type { ResourceManagers } from '../log/resource-manager.ts'
 import type { PageWriter } from './page-writer.ts'
@@ -141,6 +142,18 @@ export class Rollback {
       if (entry.lastLsn !== before) undone++
     }
     return undone
+  }
+}
+
+/**
+ * The changes of a transaction that are not undone, the last one first. Each record holds until the next.
+ * @throws `LOG_CORRUPT`, `IO_ERROR`
+ */
+export function* changesOf(log: LogManager, entry: TransactionEntry): Generator<LogRecordView> {
+  for (let lsn = entry.undoNextLsn; lsn !== NULL_LSN; ) {
+    const record = log.read(lsn)
+    lsn = record.type === RecordType.CLR ? record.undoNextLsn : record.prevLsn
+    if (record.type === RecordType.UPDATE && !record.isRedoOnly) yield record
   }
 }
 

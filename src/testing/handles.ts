@@ -29,6 +29,11 @@ export function databaseHandle(database: Database, owner: HandleOwner): Database
       const table = database.table(...(args as Parameters<Database['table']>))
       return handle(table, owner, told(table, owner, ['put', 'delete', 'clear'], `table ${table.name}`))
     },
+    inDoubt: () =>
+      database.inDoubt().map((inDoubt) => {
+        const who = `in-doubt transaction ${inDoubt.id} (${inDoubt.name})`
+        return handle(inDoubt, owner, told(inDoubt, owner, ['commit', 'abort'], who))
+      }),
     ...told(database, owner, ['checkpoint', 'flush', 'dropTable', 'close'], 'database'),
   })
 }
@@ -60,7 +65,18 @@ async function transactionOf(
 }
 
 function transactionHandle(transaction: Transaction, owner: HandleOwner): Transaction {
-  const verbs = ['put', 'delete', 'clear', 'commit', 'abort', 'savepoint', 'rollbackTo', 'createTable', 'dropTable']
+  const verbs = [
+    'put',
+    'delete',
+    'clear',
+    'prepare',
+    'commit',
+    'abort',
+    'savepoint',
+    'rollbackTo',
+    'createTable',
+    'dropTable',
+  ]
   return handle(transaction, owner, told(transaction, owner, verbs, `transaction ${transaction.id}`))
 }
 
@@ -82,7 +98,7 @@ function told(target: object, owner: HandleOwner, names: readonly string[], who:
   return methods
 }
 
-const WAITS = new Set(['commit', 'abort', 'checkpoint', 'flush', 'close'])
+const WAITS = new Set(['prepare', 'commit', 'abort', 'checkpoint', 'flush', 'close'])
 
 /** `target` with some methods replaced, and every promise that a method returns guarded. */
 function handle<T extends object>(target: T, owner: HandleOwner, replaced: Methods): T {

@@ -5,10 +5,28 @@
 import type { AriesError } from '../common/errors.ts'
 import { type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
 import { type LockingTransaction, LockOwner } from '../lock/lock-owner.ts'
-import { TransactionEntry, TxnStatus } from '../recovery/transaction-table.ts'
+import { type TransactionEntry, TxnStatus } from '../recovery/transaction-table.ts'
 
-/** `stuck`: a rollback met an error; its locks stay, and `abort` may be called again. */
-export type TransactionState = 'active' | 'committing' | 'rolling-back' | 'stuck' | 'committed' | 'aborted'
+/**
+ * `preparing`: its PREPARE is not durable yet. `stuck`: a rollback met an error; its locks stay, and
+ * `abort` may be called again.
+ */
+export type TransactionState =
+  | 'active'
+  | 'preparing'
+  | 'prepared'
+  | 'committing'
+  | 'rolling-back'
+  | 'stuck'
+  | 'committed'
+  | 'aborted'
+
+/** What a prepared transaction is known by, also to a later process. */
+export interface PreparedAs {
+  readonly name: string
+  /** Where its PREPARE is in the log. */
+  readonly lsn: Lsn
+}
 
 /** An action to carry out after commit, and the PENDING record that holds it. */
 export interface PendingAction {
@@ -28,12 +46,15 @@ export class ActiveTransaction implements LockingTransaction {
   state: TransactionState = 'active'
   /** Why it ended without being asked to: it was a deadlock's victim, or its database was closed. */
   cause: AriesError | undefined
+  /** Set once it is prepared, or being prepared. */
+  preparedAs: PreparedAs | undefined
   readonly pending: PendingAction[] = []
   readonly startedMs: number
   #endings: (() => void)[] | undefined
 
-  constructor(id: TxnId, startedMs: number) {
-    this.entry = new TransactionEntry(id)
+  /** `entry` is new, or that of a prepared transaction that restart has found. */
+  constructor(entry: TransactionEntry, startedMs: number) {
+    this.entry = entry
     this.owner = new LockOwner(this)
     this.startedMs = startedMs
   }
@@ -54,13 +75,13 @@ export class ActiveTransaction implements LockingTransaction {
     return this.entry.lastLsn !== NULL_LSN
   }
 
-  /** Has `action` called once, when the transaction has ended; it must not throw. */
+  /** Has `action` called once, when the transaction has ended or is prepared; it must not throw. */
   whenEnded(action: () => void): void {
     this.#endings ??= []
     this.#endings.push(action)
   }
 
-  /** For the transaction manager: it has ended. */
+  /** For the transaction manager: it has ended, or is prepared. */
   ended(): void {
     const endings = this.#endings
     this.#endings = undefined

@@ -28,7 +28,7 @@ import type { LogManager } from '../log/log-manager.ts'
 import { CLR_HEADER_BYTES, RecordType } from '../log/log-record.ts'
 import { pendingLsnOf } from '../recovery/analysis.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
-import type { TransactionEntry } from '../recovery/transaction-table.ts'
+import { type TransactionEntry, TxnStatus } from '../recovery/transaction-table.ts'
 import type { Rollback } from '../recovery/undo.ts'
 import type { PendingAction } from './active-transaction.ts'
 
@@ -45,22 +45,28 @@ export function logPending(writer: PageWriter, entry: TransactionEntry, payload:
   return { lsn, payload }
 }
 
-/** The actions of a committed transaction that are not done yet, oldest first, read from the log. */
+/** The actions of a committed or prepared transaction that are not done yet, oldest first, read from the log. */
 export function readPending(log: LogManager, entry: TransactionEntry): PendingAction[] {
-  const done = new Set<Lsn>()
-  let lsn = entry.lastLsn
-  for (let record = log.read(lsn); record.type !== RecordType.COMMIT; record = log.read(lsn)) {
-    if (record.type === RecordType.PENDING_DONE) done.add(pendingLsnOf(record))
-    lsn = record.prevLsn
-  }
+  const done = entry.status === TxnStatus.PREPARED ? new Set<Lsn>() : readDone(log, entry)
   const actions: PendingAction[] = []
-  for (lsn = entry.lastPendingLsn; lsn !== NULL_LSN; ) {
+  for (let lsn = entry.lastPendingLsn; lsn !== NULL_LSN; ) {
     const record = log.read(lsn)
     if (!done.has(lsn))
       actions.unshift({ lsn, payload: record.bytes.slice(record.payloadStart + LINK_BYTES, record.payloadEnd) })
     lsn = pendingLsnOf(record)
   }
   return actions
+}
+
+/** What of a committed transaction's actions has been carried out: it says so behind its COMMIT. */
+function readDone(log: LogManager, entry: TransactionEntry): Set<Lsn> {
+  const done = new Set<Lsn>()
+  let lsn = entry.lastLsn
+  for (let record = log.read(lsn); record.type !== RecordType.COMMIT; record = log.read(lsn)) {
+    if (record.type === RecordType.PENDING_DONE) done.add(pendingLsnOf(record))
+    lsn = record.prevLsn
+  }
+  return done
 }
 
 interface Committed {

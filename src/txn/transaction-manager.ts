@@ -12,6 +12,12 @@
  * Locks are held until then (strict two-phase locking, I21). At every level what survives a crash is a
  * prefix of the commit order, because there is one log.
  *
+ * PREPARE makes a transaction in doubt: it has done its work and can be committed or rolled back, but which
+ * of the two another decides (two-phase commit). It keeps its locks, over restarts too (I36), until
+ * `commit` or `abort`. Its rollback is acknowledged only once it is durable: whoever decides may forget it then.
+ * It keeps its read locks as well while this process lives; a restart does not take them again, and need
+ * not: who will do nothing more has had all locks at one moment, and that is where its place in the order is.
+ *
  * SYSTEM TRANSACTIONS do work that belongs to no user, such as removing ghosts. They run to completion
  * in one synchronous step, take no locks, and their commit is not flushed: it becomes durable before
  * anything that depends on it does, being earlier in the log.
@@ -25,9 +31,10 @@ import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
 import { RECORD_HEADER_BYTES, RecordType } from '../log/log-record.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
+import { logPrepare } from '../recovery/prepare-record.ts'
 import { TransactionEntry, type TransactionTable, TxnStatus } from '../recovery/transaction-table.ts'
 import type { Rollback } from '../recovery/undo.ts'
-import { ActiveTransaction, type SavepointMark } from './active-transaction.ts'
+import { ActiveTransaction, type PendingAction, type PreparedAs, type SavepointMark } from './active-transaction.ts'
 import { logPending, type PendingQueue } from './pending-actions.ts'
 import type { VersionStore } from './version-store.ts'
 
@@ -53,6 +60,8 @@ export class TransactionManager {
   readonly #versions: VersionStore
   readonly #active = new Map<TxnId, ActiveTransaction>()
   readonly #underWay = new Set<Promise<void>>()
+  /** Those that are prepared, or being so, by name, until they have ended. */
+  readonly #named = new Map<string, ActiveTransaction>()
   #nextTxnId: number
   #operations = 0
 
@@ -88,9 +97,26 @@ export class TransactionManager {
   }
 
   begin(): ActiveTransaction {
-    const transaction = new ActiveTransaction(asTxnId(this.#nextTxnId++), this.#runtime.nowMs())
+    const entry = new TransactionEntry(asTxnId(this.#nextTxnId++))
+    const transaction = new ActiveTransaction(entry, this.#runtime.nowMs())
     this.#active.set(transaction.txnId, transaction)
     return transaction
+  }
+
+  /** Takes over a prepared transaction that restart has found. Its locks are the caller's to take. */
+  adopt(entry: TransactionEntry, preparedAs: PreparedAs, pending: readonly PendingAction[]): ActiveTransaction {
+    const transaction = new ActiveTransaction(entry, this.#runtime.nowMs())
+    transaction.pending.push(...pending)
+    transaction.preparedAs = preparedAs
+    transaction.state = 'prepared'
+    this.#active.set(transaction.txnId, transaction)
+    this.#named.set(preparedAs.name, transaction)
+    return transaction
+  }
+
+  /** The prepared transactions whose outcome is open, in the order in which they were prepared. */
+  get inDoubt(): ActiveTransaction[] {
+    return [...this.#named.values()].filter(({ state }) => state === 'prepared')
   }
 
   /**
@@ -103,11 +129,38 @@ export class TransactionManager {
   }
 
   /**
+   * Prepares. Resolves when no crash can take it back: the transaction is in doubt.
+   * Rejects with `TX_OUTCOME_UNKNOWN` when the log could not be written: after a reopen it is in doubt, or
+   * rolled back. @throws `TX_NAME_TAKEN`, `DISK_FULL`, `DB_FAILED`; the transaction is as it was then
+   */
+  prepare(transaction: ActiveTransaction, name: string): Promise<void> {
+    assert(transaction.state === 'active', 'an active transaction is prepared')
+    if (this.#named.has(name)) throw nameTaken(name)
+    this.#failStop.check()
+    const lsn = logPrepare(this.#writer, transaction.entry, name)
+    transaction.preparedAs = { name, lsn }
+    transaction.state = 'preparing'
+    this.#named.set(name, transaction)
+    // It reads no more, and holds nothing back for that.
+    transaction.ended()
+    return this.#track(this.#awaitPrepared(transaction, lsn))
+  }
+
+  async #awaitPrepared(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
+    try {
+      await this.#writer.log.waitDurable(lsn)
+    } catch (error) {
+      throw outcomeUnknown('prepare', error)
+    }
+    transaction.state = 'prepared'
+  }
+
+  /**
    * Commits. Resolves when the transaction is as durable as `durability` asks.
    * Rejects with `TX_OUTCOME_UNKNOWN` when the log could not be written: a reopen decides.
    */
   commit(transaction: ActiveTransaction, durability: Durability): Promise<void> {
-    assert(transaction.state === 'active', 'an active transaction commits')
+    assert(transaction.state === 'active' || transaction.state === 'prepared', 'an open transaction commits')
     if (!transaction.hasWritten) {
       this.statistics.readOnly++
       this.#finish(transaction, 'committed')
@@ -120,7 +173,7 @@ export class TransactionManager {
     try {
       if (durability === 'lazy') this.#writer.log.writeOut()
     } catch (error) {
-      return Promise.reject(outcomeUnknown(error))
+      return Promise.reject(outcomeUnknown('commit', error))
     }
     this.#committed(transaction)
     return this.giveWay() ?? DONE
@@ -146,7 +199,7 @@ export class TransactionManager {
     try {
       await this.#writer.log.waitDurable(lsn)
     } catch (error) {
-      throw outcomeUnknown(error)
+      throw outcomeUnknown('commit', error)
     }
     this.#committed(transaction)
   }
@@ -173,6 +226,7 @@ export class TransactionManager {
     this.#versions.rollback(transaction)
     this.#locks.releaseAll(transaction.owner)
     this.#active.delete(transaction.txnId)
+    if (transaction.preparedAs !== undefined) this.#named.delete(transaction.preparedAs.name)
   }
 
   /**
@@ -185,8 +239,8 @@ export class TransactionManager {
   }
 
   async #abort(transaction: ActiveTransaction): Promise<void> {
-    assert(transaction.state === 'active' || transaction.state === 'stuck', 'an active transaction aborts')
-    const { entry, owner } = transaction
+    const { entry, owner, state } = transaction
+    assert(state === 'active' || state === 'prepared' || state === 'stuck', 'an open transaction aborts')
     this.#locks.cancelWait(owner, transaction.cause ?? closedError('it was aborted'))
     transaction.state = 'rolling-back'
     try {
@@ -194,7 +248,8 @@ export class TransactionManager {
       if (transaction.hasWritten) {
         if (entry.status !== TxnStatus.ABORTING) this.#rollback.begin(entry)
         await this.#undoSliced(entry, NULL_LSN)
-        this.#rollback.end(entry)
+        const endLsn = this.#rollback.end(entry)
+        if (transaction.preparedAs !== undefined) await this.#writer.log.waitDurable(endLsn)
       }
     } catch (error) {
       transaction.state = 'stuck'
@@ -296,12 +351,20 @@ export class TransactionManager {
   }
 }
 
-function outcomeUnknown(cause: unknown): AriesError {
+function outcomeUnknown(what: 'commit' | 'prepare', cause: unknown): AriesError {
   return new AriesError(
     'TX_OUTCOME_UNKNOWN',
-    'the log could not be written while this commit was in flight; reopen the database and look: restart has decided',
+    `the log could not be written while this ${what} was in flight; reopen the database and look: restart has decided`,
     {},
     cause,
+  )
+}
+
+function nameTaken(name: string): AriesError {
+  return new AriesError(
+    'TX_NAME_TAKEN',
+    `there is a prepared transaction "${name}"; choose another name, or commit or abort that one (db.inDoubt() lists it)`,
+    { name },
   )
 }
 
@@ -309,9 +372,25 @@ function outcomeUnknown(cause: unknown): AriesError {
 export function checkActive(transaction: ActiveTransaction): void {
   const { cause, state } = transaction
   if (state === 'active') return
+  if (cause?.code === 'DB_CLOSED') throw cause
+  if (state === 'preparing' || state === 'prepared') {
+    throw new AriesError('TX_PREPARED', 'the transaction has been prepared: it can only be committed or aborted')
+  }
   if (cause === undefined) throw closedError(`its state is ${state}`)
-  if (cause.code === 'DB_CLOSED') throw cause
   throw new AriesError('TX_CLOSED', `the transaction has ended: ${cause.message}`, {}, cause)
+}
+
+/**
+ * @throws why `transaction` cannot be committed or aborted: as `checkActive` when it has ended, and
+ *   `TX_BUSY` while it is being prepared
+ */
+export function checkMayEnd(transaction: ActiveTransaction): void {
+  const { cause, state } = transaction
+  if (state === 'prepared' && cause === undefined) return
+  if (state === 'preparing' && cause === undefined) {
+    throw new AriesError('TX_BUSY', 'the transaction is being prepared; await that before it is committed or aborted')
+  }
+  checkActive(transaction)
 }
 
 /** The error for using a transaction after its end. */

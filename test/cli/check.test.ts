@@ -110,6 +110,27 @@ describe('info', () => {
     expect(fingerprint(directory)).toEqual(before)
   })
 
+  test('names what is in doubt, and shows the tables as they were before it', async () => {
+    const directory = await makeDatabase('closed')
+    const database = await open(directory)
+    const table = database.table('rows', { key: utf8, value: utf8 })
+    const tx = database.begin()
+    await tx.delete(table, 'row 0')
+    await tx.put(database.table('new', { key: utf8, value: utf8 }), 'a', 'A')
+    await tx.prepare('transfer 1')
+    await database.close()
+    const before = fingerprint(directory)
+    const { stdout } = await runCli('info', directory, '--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      wasClosedCleanly: true,
+      inDoubt: ['transfer 1'],
+      tables: [{ name: 'rows', rows: ROWS }],
+    })
+    expect((await runCli('info', directory)).stdout).toContain('in doubt        "transfer 1"')
+    expect((await runCli('check', directory)).code).toBe(0)
+    expect(fingerprint(directory)).toEqual(before)
+  })
+
   test('without a terminal the text has no colours', async () => {
     const { stdout } = await runCli('info', await makeDatabase('closed'))
     expect(stdout).toMatch(/rows\s+│\s+2,000/)

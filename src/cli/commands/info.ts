@@ -20,7 +20,7 @@ Examples:
     )
     .action(async (directory: string, options: { json?: boolean }) => {
       await using database = await openToInspect(directory)
-      const info = await infoOf(database)
+      const info = infoOf(database)
       if (options.json) printJson(info)
       else printInfo(info)
     })
@@ -29,32 +29,37 @@ Examples:
 interface Info {
   readonly directory: string
   readonly wasClosedCleanly: boolean
+  /** Names of prepared transactions whose outcome is open. */
+  readonly inDoubt: readonly string[]
   readonly tables: readonly { readonly name: string; readonly rows: number }[]
   readonly pages: DatabaseStats['pages']
   readonly log: { readonly endLsn: number; readonly oldestRequiredLsn: number; readonly fileBytes: number }
 }
 
-async function infoOf(database: Database): Promise<Info> {
+function infoOf(database: Database): Info {
   const { pages, log } = database.stats()
-  const tables: Info['tables'][number][] = []
-  for (const name of await database.tables()) {
-    tables.push({ name, rows: await database.table(name, { key: buffer, value: buffer }).count() })
-  }
+  // What is in doubt has locked rows and tables; a snapshot shows them as they were before.
+  using snapshot = database.snapshot()
+  const tables = snapshot.tables().map((name) => {
+    return { name, rows: snapshot.count(database.table(name, { key: buffer, value: buffer })) }
+  })
   return {
     directory: database.location,
     wasClosedCleanly: !database.recovery.wasNeeded,
+    inDoubt: database.inDoubt().map(({ name }) => name),
     tables,
     pages,
     log: { endLsn: log.endLsn, oldestRequiredLsn: log.oldestRequiredLsn, fileBytes: log.fileBytes },
   }
 }
 
-function printInfo({ directory, wasClosedCleanly, tables, pages, log }: Info): void {
+function printInfo({ directory, wasClosedCleanly, inDoubt, tables, pages, log }: Info): void {
   printLine(directory)
   printLine(`  closed cleanly  ${wasClosedCleanly ? 'yes' : 'no; the next open runs recovery'}`)
   printLine(
     `  pages           ${pages.allocated === undefined ? 'unknown' : grouped(pages.allocated)} allocated, ${grouped(pages.inFile)} in the file`,
   )
+  if (inDoubt.length > 0) printLine(`  in doubt        ${inDoubt.map((name) => JSON.stringify(name)).join(', ')}`)
   if (pages.damaged.length > 0) printLine(`  damaged pages   ${pages.damaged.join(', ')}`)
   printLine(`  log             ends at LSN ${log.endLsn}; needed from LSN ${log.oldestRequiredLsn}`)
   printLine(`  log files       ${kibibytes(log.fileBytes)}`)
