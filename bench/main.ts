@@ -10,13 +10,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isolationCosts } from './isolation.ts'
 import { bulkLoad, durableCommits, randomGets, restartAfterKill, scan } from './workloads.ts'
 
 const MIB = 1 << 20
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'load,get,scan,commit,restart' },
+    only: { type: 'string', default: 'load,get,scan,commit,restart,isolation' },
     rows: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '3' },
   },
@@ -55,4 +56,8 @@ if (wanted.has('commit')) {
 if (wanted.has('restart')) {
   const result = await inDirectory((directory) => restartAfterKill(directory, 200 * MIB))
   figure(`restart with ${Math.round(result.logBytes / MIB)} MiB of log to redo`, result.ms, 'ms')
+}
+if (wanted.has('isolation')) {
+  for (const { name, ns } of await isolationCosts())
+    figure(name, ns[0], `ns of CPU (${ns[1].toFixed(0)}-${ns[2].toFixed(0)})`)
 }
