@@ -12,6 +12,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareBytes } from '../src/common/bytes.ts'
 import { AriesError } from '../src/common/errors.ts'
+import { asTxnId } from '../src/common/ids.ts'
+import type { Database } from '../src/database/database.ts'
 import type { Savepoint, Transaction } from '../src/database/transaction.ts'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
 import type { Durability } from '../src/txn/transaction-manager.ts'
@@ -44,7 +46,7 @@ type Step = { readonly by: number; readonly hasty?: boolean } & (
   | { readonly do: 'get' | 'put' | 'delete'; readonly table: number; readonly row: number }
   | { readonly do: 'range'; readonly table: number; readonly reverse: boolean; readonly forUpdate: boolean }
   | { readonly do: 'fill' | 'clear' | 'create' | 'drop'; readonly table: number }
-  | { readonly do: 'savepoint' | 'rollbackTo' | 'abort' | 'time' }
+  | { readonly do: 'savepoint' | 'rollbackTo' | 'abort' | 'cancel' | 'time' }
   | { readonly do: 'commit'; readonly durability: Durability }
 )
 
@@ -65,6 +67,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('fill', 'clear', 'create', 'drop', 'drop'), by, table }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('savepoint', 'rollbackTo', 'abort', 'time'), by }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), by }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -98,10 +101,17 @@ const EXAMPLES: readonly Step[][] = [
     { do: 'commit', by: 0, durability: 'full' },
     { do: 'get', by: 1, table: 0, row: 1 },
   ],
+  // What is rolled back takes several turns, and somebody waits in it.
+  [
+    { do: 'put', by: 1, table: 1, row: 0 },
+    { do: 'fill', by: 0, table: 0 },
+    { do: 'get', by: 0, table: 1, row: 0 },
+    { do: 'cancel', by: 0 },
+  ],
 ]
 
 /** Errors that have ended the transaction, and those it gets over. */
-const ENDING = new Set(['TX_DEADLOCK', 'TX_CLOSED', 'DB_CLOSED'])
+const ENDING = new Set(['TX_DEADLOCK', 'TX_CANCELLED', 'TX_CLOSED', 'DB_CLOSED'])
 const PASSING = new Set(['TX_LOCK_TIMEOUT', 'TABLE_EXISTS', 'TABLE_NOT_FOUND', 'TX_BUSY'])
 
 type Seen = Uint8Array | undefined
@@ -111,14 +121,16 @@ const shown = (value: Seen): string => (value === undefined ? 'nothing' : `the b
 /** An open transaction: what it has done, and what it has read that others must leave alone. */
 class Session {
   readonly tx: Transaction
+  readonly controller: AbortController
   readonly effects: Effect[] = []
   readonly savepoints: { readonly savepoint: Savepoint; readonly length: number }[] = []
   readonly read = new Map<string, { readonly table: string; readonly key: string; readonly value: Seen }>()
   /** Tables that it has read from end to end. */
   readonly scanned = new Set<string>()
 
-  constructor(tx: Transaction) {
-    this.tx = tx
+  constructor(db: Database) {
+    this.controller = new AbortController()
+    this.tx = db.begin({ signal: this.controller.signal })
   }
 }
 
@@ -156,14 +168,14 @@ class Run {
   }
 
   #start(client: Client, each: Step): void {
-    if (client.busy && each.do !== 'abort') return
+    if (client.busy && each.do !== 'abort' && each.do !== 'cancel') return
     client.busy = true
     const session = client.session ?? this.#begin(client)
-    if (each.do === 'commit' || each.do === 'abort') client.session = undefined
+    if (each.do === 'commit' || each.do === 'abort' || each.do === 'cancel') client.session = undefined
     const running = this.#operate(session, each)
       .catch((error: unknown) => {
         if (!AriesError.is(error)) this.#failure ??= error
-        else if (ENDING.has(error.code)) this.#ended(client, session)
+        else if (ENDING.has(error.code)) this.#ended(client, session, error)
         else if (error.code === 'TX_BUSY') client.session ??= session
         else if (!PASSING.has(error.code)) this.#failure ??= error
       })
@@ -175,13 +187,17 @@ class Run {
   }
 
   #begin(client: Client): Session {
-    const session = new Session(this.#lab.db.begin())
+    const session = new Session(this.#lab.db)
     this.#open.add(session.tx.id)
     client.session = session
     return session
   }
 
-  #ended(client: Client, session: Session): void {
+  #ended(client: Client, session: Session, { code }: AriesError): void {
+    const isOpen = this.#lab.managers.transactions.active.has(asTxnId(session.tx.id))
+    if (isOpen && (code === 'TX_DEADLOCK' || code === 'TX_CANCELLED')) {
+      this.#failure ??= new Error(`transaction ${session.tx.id} hears ${code} and is not rolled back yet`)
+    }
     if (client.session === session) client.session = undefined
     this.#open.delete(session.tx.id)
   }
@@ -223,6 +239,11 @@ class Run {
         return this.#commit(session, each.durability)
       case 'abort':
         await tx.abort()
+        this.#open.delete(tx.id)
+        return
+      case 'cancel':
+        session.controller.abort()
+        while (this.#lab.managers.transactions.active.has(asTxnId(tx.id))) await idle()
         this.#open.delete(tx.id)
     }
   }

@@ -74,8 +74,9 @@ class Shadow {
 
   constructor() {
     for (let index = 0; index < OWNER_COUNT; index++) {
-      // Few distinct sizes, so that ties happen; one owner rolls back all the time.
-      this.owners.push(makeOwner(index + 1, { logBytes: index % 3, isRollingBack: index === 5 }))
+      // Few distinct sizes, so that ties happen; one owner tries again; one rolls back all the time.
+      const attempt = index === 1 ? 2 : 1
+      this.owners.push(makeOwner(index + 1, { logBytes: (index % 3) * 2000, attempt, isRollingBack: index === 5 }))
     }
   }
 
@@ -171,7 +172,8 @@ class Shadow {
     const cycle = error.details['cycle'] as { txnId: number }[]
     const members = cycle.map(({ txnId }) => (this.owners[txnId - 1] as LockOwner).transaction)
     const candidates = members.filter((member) => !member.isRollingBack)
-    candidates.sort((a, b) => a.logBytes - b.logBytes || b.txnId - a.txnId)
+    const costOf = ({ logBytes, attempt }: LockOwner['transaction']): number => (1024 + logBytes) * 4 ** (attempt - 1)
+    candidates.sort((a, b) => costOf(a) - costOf(b) || b.txnId - a.txnId)
     const cheapest = candidates[0]?.txnId
     if (cheapest !== index + 1) this.#problems.push(`T${index + 1} is the victim, T${cheapest} would have been cheaper`)
   }

@@ -148,6 +148,24 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     first: 'isolation.property.test.ts',
   },
   {
+    name: 'cancelled-but-not-rolled-back',
+    invariant: 'I17',
+    sentence: 'An aborted signal ends the wait for a lock and not the transaction, which keeps its locks.',
+    file: 'src/database/cancellation.ts',
+    find: "if (active.state === 'active') void rollBackBecause(cancelledError(signal), store, active)",
+    replace: 'store.locks.cancelWait(active.owner, cancelledError(signal))',
+    first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'victim-heard-of-before-its-rollback',
+    invariant: 'I17',
+    sentence: "A deadlock's victim hears of it while it is still being rolled back and has all its locks.",
+    file: LOCKS,
+    find: 'if (error === this.#active.cause) await this.#active.forcedRollback',
+    replace: '',
+    first: 'isolation.property.test.ts',
+  },
+  {
     name: 'abort-leaves-its-wait',
     invariant: 'I17',
     sentence:

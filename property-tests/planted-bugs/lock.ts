@@ -94,8 +94,16 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'The victim is the member that has written the most.',
     file: DEADLOCK,
-    find: 'difference !== 0 ? difference < 0',
-    replace: 'difference !== 0 ? difference > 0',
+    find: 'costOfA !== costOfB ? costOfA < costOfB',
+    replace: 'costOfA !== costOfB ? costOfA > costOfB',
+  },
+  {
+    name: 'victim-again-and-again',
+    invariant: 'I21',
+    sentence: 'That a transaction has been the victim before counts for nothing, and a small one never gets through.',
+    file: DEADLOCK,
+    find: 'COST_PER_ATTEMPT ** (attempt - 1)',
+    replace: 'COST_PER_ATTEMPT ** (attempt - attempt)',
   },
   {
     name: 'six-beside-ix',

@@ -38,6 +38,8 @@ export type ErrorCode =
   | 'TX_DEADLOCK'
   /** A lock was not granted within `lockTimeoutMs`. */
   | 'TX_LOCK_TIMEOUT'
+  /** The transaction's `AbortSignal` was aborted; `cause` is the signal's reason. It has been rolled back. */
+  | 'TX_CANCELLED'
   /** At isolation `snapshot`: somebody else has changed what this transaction would change since it began. */
   | 'TX_CONFLICT'
   /** A write in a transaction that was begun with `readOnly`. */

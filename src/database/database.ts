@@ -9,6 +9,8 @@ import { NodeFileSystem } from '../io/node-file-system.ts'
 import { nodeRuntime } from '../io/node-runtime.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
+import type { ActiveTransaction } from '../txn/active-transaction.ts'
+import { checkNotAborted, endOnAbort, rollBackBecause, throwCauseOf } from './cancellation.ts'
 import { checkDatabase } from './check.ts'
 import { areAllPrepared, InDoubtTransaction } from './in-doubt.ts'
 import { Maintenance } from './maintenance.ts'
@@ -22,16 +24,13 @@ import {
   type TransactionOptions,
   transactionSettingsOf,
 } from './options.ts'
+import { Retries } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
 import { type DatabaseStats, statsOf } from './stats.ts'
 import { checkTableName, Store } from './store.ts'
 import { Table } from './table.ts'
 import type { TableCodecs } from './table-shape.ts'
 import { Transaction } from './transaction.ts'
-
-const ATTEMPTS_DEFAULT = 10
-const BACKOFF_MS = 2
-const BACKOFF_MS_MAX = 100
 
 /**
  * Opens the database in a directory, or on a `FileSystem`. After a crash this runs restart first:
@@ -75,6 +74,7 @@ export class Database {
   readonly #unlock: () => void
   readonly #store: Store
   readonly #maintenance: Maintenance
+  readonly #retries: Retries
   #closing: Promise<void> | undefined
 
   /** @internal Made by `open`. */
@@ -87,6 +87,7 @@ export class Database {
     this.#fileSystem = fileSystem
     this.#unlock = unlock
     const { writable } = fileSystem
+    this.#retries = new Retries(runtime)
     this.#maintenance = new Maintenance({ ...managers, runtime, checkpointer, settings, writable })
     this.#store = new Store(managers, {
       keyBytesMax: maxKeyBytes(opened.identity.pageSize),
@@ -106,14 +107,21 @@ export class Database {
   /**
    * Begins a transaction. Many may be open at once; each must be committed or aborted, or held by
    * `await using`.
-   * @throws `DB_CLOSED`, `DB_FAILED`, `INVALID_ARGUMENT`
+   * @throws `DB_CLOSED`, `DB_FAILED`, `INVALID_ARGUMENT`, `TX_CANCELLED`
    */
   begin(options: BeginOptions = {}): Transaction {
+    return this.#begin(options).transaction
+  }
+
+  #begin(options: BeginOptions): { transaction: Transaction; active: ActiveTransaction } {
     this.#checkOpen()
     const settings = transactionSettingsOf(options, this.#settings)
+    checkNotAborted(settings.signal)
     const active = this.#store.transactions.begin()
     try {
-      return new Transaction(this.#store, active, settings)
+      const transaction = new Transaction(this.#store, active, settings)
+      if (settings.signal !== undefined) endOnAbort(settings.signal, this.#store, active)
+      return { transaction, active }
     } catch (error) {
       // What is uncommitted could not be read, so there is no view; it has neither locks nor changes.
       void this.#store.abort(active)
@@ -133,25 +141,18 @@ export class Database {
 
   /**
    * Runs `fn` in a transaction and commits it; aborts it when `fn` throws. When the error is retryable
-   * (a deadlock, a lock timeout), runs it again from the start, after a short wait that grows, up to
-   * `attempts` times. `fn` must have no lasting effect outside the transaction.
-   * @throws what `fn` and `commit` throw
+   * (a deadlock, a lock timeout, a conflict), runs it again from the start, after a short random pause,
+   * up to `attempts` times; `fn` gets the number of the attempt, from 1. `fn` must have no lasting effect
+   * outside the transaction. When `signal` is aborted there is no further attempt, but `fn` runs to its
+   * end: give it the signal too.
+   * @throws what `fn` and `commit` throw; why the transaction was rolled back, if `fn` has not noticed
    */
   async transaction<T>(
     fn: (transaction: Transaction, attempt: number) => Promise<T> | T,
     options: TransactionOptions = {},
   ): Promise<T> {
     if (typeof fn !== 'function') throw invalid('transaction takes a function')
-    const attempts = options.attempts ?? ATTEMPTS_DEFAULT
-    if (!(attempts >= 1)) throw invalid(`attempts must be at least 1, got ${attempts}`)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#attempt(fn, attempt, options)
-      } catch (error) {
-        if (!AriesError.is(error) || !error.retryable || attempt >= attempts) throw error
-        await this.#backOff(attempt)
-      }
-    }
+    return this.#retries.run(options, (attempt) => this.#attempt(fn, attempt, options))
   }
 
   async #attempt<T>(
@@ -159,20 +160,19 @@ export class Database {
     attempt: number,
     options: BeginOptions,
   ): Promise<T> {
-    const transaction = this.begin(options)
+    const { transaction, active } = this.#begin(options)
+    active.attempt = attempt
     try {
       const result = await fn(transaction, attempt)
       if (transaction.isActive) await transaction.commit()
+      else await throwCauseOf(active)
       return result
     } catch (error) {
       if (transaction.isActive) await transaction.abort()
+      // What a late operation heard is that the transaction had ended; why is what counts.
+      else if (AriesError.is(error) && error.cause === active.cause) await throwCauseOf(active)
       throw error
     }
-  }
-
-  #backOff(attempt: number): Promise<void> {
-    const limitMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** attempt)
-    return new Promise((resolve) => void this.#runtime.after(limitMs * this.#runtime.random(), resolve))
   }
 
   /**
@@ -267,15 +267,15 @@ export class Database {
   async #endTransactions(): Promise<void> {
     const { managers } = this.#opened
     const cause = new AriesError('DB_CLOSED', 'the database was closed')
+    this.#retries.close()
     managers.locks.close(cause)
     while (managers.versions.endOldest(cause));
     await managers.transactions.settled()
     for (const active of [...managers.transactions.active.values()]) {
-      if (active.state !== 'active' && active.state !== 'prepared') continue
-      active.cause = cause
-      if (active.state === 'prepared') continue
+      if (active.state === 'prepared') active.cause = cause
       // What cannot be rolled back now is rolled back by the next restart.
-      await managers.transactions.abort(active).catch(() => undefined)
+      if (active.state === 'active') await rollBackBecause(cause, this.#store, active).catch(() => undefined)
+      active.ended()
     }
   }
 

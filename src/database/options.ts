@@ -66,6 +66,11 @@ export interface BeginOptions {
   readonly durability?: Durability
   /** How long its operations wait for a lock. Default: the database's. */
   readonly lockTimeoutMs?: number
+  /**
+   * Ends the transaction when it is aborted: a wait for a lock ends at once, everything is rolled back, and
+   * who waits gets `TX_CANCELLED`. A commit or prepare that has begun goes on.
+   */
+  readonly signal?: AbortSignal
 }
 
 export interface TransactionOptions extends BeginOptions {
@@ -79,6 +84,7 @@ export interface TransactionSettings {
   readonly lockTimeoutMs: number
   readonly isolation: Isolation
   readonly readOnly: boolean
+  readonly signal: AbortSignal | undefined
 }
 
 /** Options with every default filled in. */
@@ -174,7 +180,16 @@ export function transactionSettingsOf(options: BeginOptions, settings: Settings)
     lockTimeoutMs: options.lockTimeoutMs === undefined ? settings.lockTimeoutMs : lockTimeoutOf(options.lockTimeoutMs),
     isolation: isolationOf(options.isolation ?? 'serializable'),
     readOnly: flagOf('readOnly', options.readOnly ?? false),
+    signal: signalOf(options.signal),
   }
+}
+
+function signalOf(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined) return undefined
+  if (typeof signal?.addEventListener !== 'function' || typeof signal.aborted !== 'boolean') {
+    throw invalid('signal must be an AbortSignal, such as that of new AbortController()')
+  }
+  return signal
 }
 
 function isolationOf(value: Isolation): Isolation {

@@ -13,6 +13,7 @@ import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkActive } from '../txn/transaction-manager.ts'
+import { rollBackBecause } from './cancellation.ts'
 import type { Store } from './store.ts'
 import { TableLock } from './table-lock.ts'
 
@@ -170,15 +171,14 @@ export class TransactionLocks {
     return wait === undefined ? undefined : this.#orRolledBack(wait)
   }
 
-  /** A deadlock's victim is rolled back before its caller hears of it. */
+  /** A deadlock's victim, and who is cancelled, is rolled back before its caller hears of it. */
   async #orRolledBack(wait: Promise<void>): Promise<void> {
     try {
       await wait
     } catch (error) {
-      if (AriesError.is(error) && error.code === 'TX_DEADLOCK' && this.#active.state === 'active') {
-        this.#active.cause = error
-        await this.#store.abort(this.#active)
-      }
+      const isVictim = AriesError.is(error) && error.code === 'TX_DEADLOCK' && this.#active.state === 'active'
+      if (isVictim) void rollBackBecause(error, this.#store, this.#active)
+      if (error === this.#active.cause) await this.#active.forcedRollback
       throw error
     }
   }

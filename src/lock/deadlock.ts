@@ -95,9 +95,16 @@ export class DeadlockSearch {
   }
 }
 
+/** What a rollback takes to cost beside the log: the transaction's work is begun again. */
+const COST_BYTES_MIN = 1024
+/** So many times as much each further attempt weighs. */
+const COST_PER_ATTEMPT = 4
+
 /**
- * The member whose rollback costs least: the fewest log bytes, and among equals the youngest. One
- * that is rolling back is never taken (I20).
+ * The member whose rollback costs least, and among equals the youngest. The cost is what it has logged,
+ * four times as much with each attempt: a small transaction that has been the victim again and again wins
+ * against one of a megabyte at the sixth attempt, so nobody is the victim for ever. One that is rolling
+ * back is never taken (I20).
  */
 export function chooseVictim(cycle: readonly LockOwner[]): LockOwner {
   let victim: LockOwner | undefined
@@ -110,6 +117,11 @@ export function chooseVictim(cycle: readonly LockOwner[]): LockOwner {
 }
 
 function isCheaper(a: LockOwner, b: LockOwner): boolean {
-  const difference = a.transaction.logBytes - b.transaction.logBytes
-  return difference !== 0 ? difference < 0 : a.transaction.txnId > b.transaction.txnId
+  const costOfA = rollbackCost(a)
+  const costOfB = rollbackCost(b)
+  return costOfA !== costOfB ? costOfA < costOfB : a.transaction.txnId > b.transaction.txnId
+}
+
+function rollbackCost({ transaction: { logBytes, attempt } }: LockOwner): number {
+  return (COST_BYTES_MIN + logBytes) * COST_PER_ATTEMPT ** (attempt - 1)
 }

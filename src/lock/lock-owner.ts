@@ -25,6 +25,8 @@ export interface LockingTransaction {
   readonly txnId: TxnId
   /** Log written so far: what its rollback would have to undo. */
   readonly logBytes: number
+  /** How often its work has been begun, from 1. */
+  readonly attempt: number
   /** A transaction rolling back is never a victim (I20): it could only be rolled back again. */
   readonly isRollingBack: boolean
 }

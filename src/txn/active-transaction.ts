@@ -44,10 +44,14 @@ export class ActiveTransaction implements LockingTransaction {
   readonly entry: TransactionEntry
   readonly owner: LockOwner
   state: TransactionState = 'active'
-  /** Why it ended without being asked to: it was a deadlock's victim, or its database was closed. */
+  /** Why it ended without having asked: it was a deadlock's victim or cancelled, or its database was closed. */
   cause: AriesError | undefined
   /** Set once it is prepared, or being prepared. */
   preparedAs: PreparedAs | undefined
+  /** The rollback that it has not asked for. */
+  forcedRollback: Promise<void> | undefined
+  /** How often its work has been begun. */
+  attempt = 1
   readonly pending: PendingAction[] = []
   readonly startedMs: number
   #endings: (() => void)[] | undefined

@@ -147,6 +147,20 @@ describe('the victim', () => {
     expect(await bench.drain()).toEqual(['T9 TX_DEADLOCK k2'])
   })
 
+  test('is a larger one sooner than one that tries again, which weighs four times as much each time', async () => {
+    ring([makeOwner(1, { logBytes: 1024 }), makeOwner(2, { attempt: 2 })])
+    expect(await bench.drain()).toEqual(['T1 TX_DEADLOCK k1'])
+    bench = new LockBench()
+    ring([makeOwner(1, { logBytes: 1 << 20 }), makeOwner(2, { attempt: 5 })])
+    expect(await bench.drain()).toEqual(['T2 TX_DEADLOCK k0'])
+    bench = new LockBench()
+    ring([makeOwner(1, { logBytes: 1 << 20 }), makeOwner(2, { logBytes: 100, attempt: 6 })])
+    expect(await bench.drain()).toEqual(['T1 TX_DEADLOCK k1'])
+    bench = new LockBench()
+    ring([makeOwner(1, { attempt: 2000 }), makeOwner(2, { attempt: 3000 })])
+    expect(await bench.drain()).toEqual(['T2 TX_DEADLOCK k0'])
+  })
+
   test('is never one that is rolling back', async () => {
     ring([makeOwner(1, { logBytes: 500 }), makeOwner(2, { isRollingBack: true })])
     expect(await bench.drain()).toEqual(['T1 TX_DEADLOCK k1'])

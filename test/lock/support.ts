@@ -45,6 +45,7 @@ export function bytesOf(text: string): Uint8Array {
 
 export interface OwnerFacts {
   logBytes?: number
+  attempt?: number
   isRollingBack?: boolean
 }
 
@@ -52,6 +53,7 @@ export function makeOwner(txnId: number, facts: OwnerFacts = {}): LockOwner {
   return new LockOwner({
     txnId: asTxnId(txnId),
     logBytes: facts.logBytes ?? 0,
+    attempt: facts.attempt ?? 1,
     isRollingBack: facts.isRollingBack ?? false,
   })
 }
