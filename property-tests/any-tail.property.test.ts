@@ -146,7 +146,23 @@ const longSteps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 10, maxLength: 30, size: 'max' },
 )
 
+/** A chain of so many pages is given up that giving it back takes several steps, with other work before and behind. */
+const longChainGivenUp: fc.Arbitrary<Step[]> = fc
+  .tuple(by, fc.boolean(), fc.array(step, { maxLength: 4 }))
+  .map(([by, isDeleted, more]): Step[] => {
+    const put = { do: 'put', own: true, from: 0, count: 1 } as const
+    const givenUp = isDeleted ? ({ do: 'delete', own: true, from: 0, count: 1 } as const) : { ...put, bytes: 8 }
+    return [
+      { by, do: 'write', writes: [{ ...put, bytes: CHAIN_OF_STEPS_BYTES }] },
+      { by, do: 'commit' },
+      { by, do: 'write', writes: [givenUp] },
+      { by, do: 'commit' },
+      ...more,
+    ]
+  })
+
 const steps: fc.Arbitrary<Step[]> = fc.oneof(
+  { weight: 1, arbitrary: longChainGivenUp },
   { weight: 3, arbitrary: anySteps },
   { weight: 3, arbitrary: longSteps },
   { weight: 1, arbitrary: undoNeedsPages },
