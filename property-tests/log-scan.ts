@@ -61,7 +61,7 @@ interface Followed {
   lsns: Set<number>
   /** Its beginning is in the log. */
   whole: boolean
-  state: 'running' | 'committed' | 'aborting' | 'ended'
+  state: 'running' | 'prepared' | 'committed' | 'aborting' | 'ended'
 }
 
 /** What one reading of the log shows. */
@@ -120,6 +120,8 @@ function checkOrder(record: LogRecordView, txn: Followed, say: (what: string) =>
   if (txn.state === 'ended') say('after END (I9)')
   if (txn.state === 'committed' && type !== RecordType.PENDING_DONE && type !== RecordType.END) say('after COMMIT (I9)')
   if (txn.state === 'aborting' && type === RecordType.COMMIT) say('after ABORT (I9)')
+  if (txn.state === 'prepared' && type !== RecordType.COMMIT && type !== RecordType.ABORT) say('after PREPARE (I9)')
+  if (type === RecordType.PREPARE) txn.state = 'prepared'
   if (type === RecordType.COMMIT) txn.state = 'committed'
   if (type === RecordType.ABORT) txn.state = 'aborting'
   if (type === RecordType.END) txn.state = 'ended'

@@ -9,6 +9,10 @@
  *
  * The floor is the last commit that has to survive: the last one acknowledged at `full` or followed by
  * a successful flush, and, when only the process died, the last one acknowledged at `lazy` (I18).
+ *
+ * A transaction that is prepared is a row of a table that no database has, and its name is the key; so the
+ * prepare is a commit that makes the row, and the outcome one that takes it away. What is in doubt after a
+ * crash is thereby tied to the same place in the order as everything else (I36).
  */
 import { compareBytes } from '../src/common/bytes.ts'
 import type { Durability } from '../src/txn/transaction-manager.ts'
@@ -32,6 +36,10 @@ export interface Commit {
   flushed: boolean
 }
 
+/** The table of the names of what is in doubt; it is there while it has rows. */
+export const IN_DOUBT = '(in doubt)'
+const NOTHING = new Uint8Array(0)
+
 /** Whether the machine lost power, or only the process died, since the commits were asked for. */
 export type CrashKind = 'power' | 'kill'
 
@@ -39,6 +47,7 @@ export class Model {
   #base: Content = new Map()
   #head: Content = new Map()
   #commits: Commit[] = []
+  readonly #prepared = new Map<string, readonly Effect[]>()
 
   /** Commits that were asked for since the last restart, in the order in which they were. */
   get commits(): readonly Commit[] {
@@ -51,6 +60,33 @@ export class Model {
     this.#commits.push(commit)
     applyTo(this.#head, effects)
     return commit
+  }
+
+  /** A transaction with these effects is being prepared; from here on only `decide` decides of it. */
+  prepare(name: string, effects: readonly Effect[]): Commit {
+    this.#prepared.set(name, [...effects])
+    return this.commit([{ kind: 'put', table: IN_DOUBT, key: name, value: NOTHING }], 'full')
+  }
+
+  /** The outcome of a prepared transaction was asked for. */
+  decide(name: string, outcome: 'commit' | 'abort', durability: Durability): Commit {
+    const effects = outcome === 'commit' ? this.effectsOf(name) : []
+    return this.commit([{ kind: 'delete', table: IN_DOUBT, key: name }, ...effects], durability)
+  }
+
+  /** What the transaction prepared under this name had done. */
+  effectsOf(name: string): readonly Effect[] {
+    return this.#prepared.get(name) ?? []
+  }
+
+  /** What is committed, had all that is in doubt this outcome. */
+  contentAfter(outcome: 'commit' | 'abort'): Content {
+    const content = copyOf(this.#head)
+    for (const name of this.#head.get(IN_DOUBT)?.keys() ?? []) {
+      applyTo(content, [{ kind: 'delete', table: IN_DOUBT, key: name }])
+      if (outcome === 'commit') applyTo(content, this.effectsOf(name))
+    }
+    return content
   }
 
   /** Runs a flush; when it succeeds, the commits asked for before it began are durable. */
@@ -136,6 +172,7 @@ function applyTo(content: Content, effects: readonly Effect[]): void {
     else if (effect.kind === 'delete') table?.delete(effect.key)
     else if (table === undefined) content.set(effect.table, new Map([[effect.key, effect.value]]))
     else table.set(effect.key, effect.value)
+    if (effect.table === IN_DOUBT && content.get(IN_DOUBT)?.size === 0) content.delete(IN_DOUBT)
   }
 }
 

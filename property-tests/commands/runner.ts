@@ -5,7 +5,6 @@
 import { compareBytes } from '../../src/common/bytes.ts'
 import { AriesError } from '../../src/common/errors.ts'
 import type { TraceEvent } from '../../src/common/trace.ts'
-import type { Savepoint, Transaction } from '../../src/database/transaction.ts'
 import type { CrashChoice, SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import {
   drive,
@@ -21,42 +20,28 @@ import {
   tableOf,
 } from '../lab.ts'
 import { type Commit, type Effect, Model } from '../model.ts'
+import { problemsOfInDoubt } from './in-doubt.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, contentOf, keyOf, type Script, type Step, TABLES } from './script.ts'
-
-/** An open transaction and what it has done. An operation that outlives it writes here, and nobody reads it. */
-class Session {
-  readonly tx: Transaction
-  readonly effects: Effect[] = []
-  readonly savepoints: { readonly savepoint: Savepoint; readonly length: number }[] = []
-  /** An operation is under way. */
-  isBusy = false
-
-  constructor(tx: Transaction) {
-    this.tx = tx
-  }
-}
-
-interface Client {
-  session: Session | undefined
-}
-
-type ClientStep = Extract<Step, { by: number }>
+import { type Client, type ClientStep, ENDING, EXPECTED, LOOKS_AFTER, Session } from './session.ts'
 
 export const choiceOf = (how: CrashHow): CrashChoice =>
   typeof how === 'number' ? { mode: 'random', seed: how } : { mode: how }
 
-/** Errors of an operation that a transaction gets over. */
-const EXPECTED = new Set(['TX_LOCK_TIMEOUT', 'TABLE_EXISTS', 'TABLE_NOT_FOUND', 'TX_BUSY'])
-/** Errors that have ended the transaction. */
-const ENDING = new Set(['TX_DEADLOCK', 'TX_CLOSED', 'DB_CLOSED'])
-
-/** Steps that may leave background work under way. */
-const LOOKS_AFTER = new Set<Step['do']>(['turns', 'commit', 'checkpoint'])
-
 export class Runner {
   readonly model = new Model()
   /** What was done how often, to see that the scripts reach what they are for. */
-  readonly counts = { commits: 0, restarts: 0, nestedCrashes: 0, timeouts: 0, deadlocks: 0, losers: 0, evictions: 0 }
+  readonly counts = {
+    commits: 0,
+    restarts: 0,
+    nestedCrashes: 0,
+    timeouts: 0,
+    deadlocks: 0,
+    losers: 0,
+    evictions: 0,
+    prepared: 0,
+    decided: 0,
+    inDoubtAfterRestart: 0,
+  }
   disk: SimulatedFileSystem
   #lab: Lab
   readonly #script: Script
@@ -119,6 +104,8 @@ export class Runner {
         return this.#start(() => this.#lab.db.checkpoint(), step.wait)
       case 'flush':
         return this.#start(() => this.model.flushing(() => this.#lab.db.flush()), step.wait)
+      case 'decide':
+        return this.#start(() => this.#decide(step), step.wait)
       case 'reopen':
         return this.#reopen()
       case 'crash':
@@ -167,7 +154,7 @@ export class Runner {
   async #operate(client: Client, step: ClientStep): Promise<void> {
     client.session ??= new Session(this.#lab.db.begin())
     const { session } = client
-    if (step.do === 'commit' || step.do === 'abort') client.session = undefined
+    if (step.do === 'commit' || step.do === 'abort' || step.do === 'prepare') client.session = undefined
     session.isBusy = true
     try {
       await this.#operateIn(session, step)
@@ -208,6 +195,8 @@ export class Runner {
       case 'abort':
         await tx.abort()
         return
+      case 'prepare':
+        return this.#prepare(session)
       default:
         return this.#commit(session, step)
     }
@@ -302,6 +291,28 @@ export class Runner {
     this.counts.commits++
   }
 
+  async #prepare(session: Session): Promise<void> {
+    const name = `transaction ${++this.#serial}`
+    const prepared = session.tx.prepare(name)
+    const entry = this.model.prepare(name, session.effects)
+    await prepared
+    entry.acknowledged = true
+    this.counts.prepared++
+  }
+
+  /** Ends what this life or an earlier one has prepared. */
+  async #decide({ which, outcome, durability }: Extract<Step, { do: 'decide' }>): Promise<void> {
+    const all = this.#lab.db.inDoubt()
+    const inDoubt = all[which % Math.max(1, all.length)]
+    if (inDoubt === undefined) return
+    const decided = outcome === 'commit' ? inDoubt.commit({ durability }) : inDoubt.abort()
+    const entry = this.model.decide(inDoubt.name, outcome, outcome === 'commit' ? durability : 'full')
+    this.#endLsns.set(entry, this.#lab.managers.log.nextLsn)
+    await decided
+    entry.acknowledged = true
+    this.counts.decided++
+  }
+
   /** Ends what is under way, closes, and opens again: everything committed is there, and nothing is written. */
   async #reopen(): Promise<void> {
     if (!(await this.#close())) return
@@ -315,6 +326,7 @@ export class Runner {
     this.model.recovered(found, this.model.commits.length)
     this.#lab = await openLab(this.disk, this.#script)
     this.#newClients()
+    await this.#verifyInDoubt()
   }
 
   /** False when a crash struck on the way. */
@@ -403,6 +415,13 @@ export class Runner {
     if (wrong !== undefined) problems.push(wrong)
     if (problems.length > 0) throw new Error(problems.join('\n'))
     this.model.recovered(found, floor)
+    await this.#verifyInDoubt()
+  }
+
+  async #verifyInDoubt(): Promise<void> {
+    this.counts.inDoubtAfterRestart += this.#lab.db.inDoubt().length
+    const problems = await problemsOfInDoubt(this.#lab, this.disk, this.#script, this.model)
+    if (problems.length > 0) throw new Error(problems.join('\n'))
   }
 }
 

@@ -51,7 +51,15 @@ export type Step =
     }
   | { readonly do: 'clear'; readonly by: number; readonly table: number; readonly from: number; readonly to: number }
   | { readonly do: 'create' | 'drop'; readonly by: number; readonly table: number }
-  | { readonly do: 'savepoint' | 'abort'; readonly by: number }
+  | { readonly do: 'savepoint' | 'abort' | 'prepare'; readonly by: number }
+  /** Ends one of the transactions in doubt, whoever prepared it, and whenever. */
+  | {
+      readonly do: 'decide'
+      readonly which: number
+      readonly outcome: 'commit' | 'abort'
+      readonly durability: Durability
+      readonly wait: boolean
+    }
   | { readonly do: 'rollbackTo'; readonly by: number; readonly index: number }
   | { readonly do: 'commit'; readonly by: number; readonly durability: Durability; readonly wait: boolean }
   | { readonly do: 'checkpoint' | 'flush'; readonly wait: boolean }
@@ -141,6 +149,17 @@ const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
       do: fc.constant('commit'),
       by,
       durability: fc.constantFrom<Durability>('full', 'full', 'lazy', 'none'),
+      wait,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('prepare'), by }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('decide'),
+      which: fc.nat(3),
+      outcome: fc.constantFrom('commit', 'abort'),
+      durability: fc.constantFrom<Durability>('full', 'lazy', 'none'),
       wait,
     }),
   },

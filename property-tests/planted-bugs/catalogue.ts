@@ -2,6 +2,7 @@
 import { BTREE_BUGS } from './btree.ts'
 import { BUFFER_BUGS } from './buffer.ts'
 import { DATABASE_BUGS } from './database.ts'
+import { IN_DOUBT_BUGS } from './in-doubt.ts'
 import { LOCK_BUGS } from './lock.ts'
 import { LOG_BUGS } from './log.ts'
 import type { PlantedBug } from './planted-bug.ts'
@@ -20,6 +21,7 @@ export const BUGS_BY_MANAGER: Readonly<Record<string, readonly PlantedBug[]>> = 
   space: SPACE_BUGS,
   database: DATABASE_BUGS,
   versions: VERSION_BUGS,
+  'in-doubt': IN_DOUBT_BUGS,
 }
 
 /** A bug and the manager it is in. */

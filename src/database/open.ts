@@ -281,6 +281,8 @@ async function finishRestart(managers: Managers, location: Location, analysis: A
   const lowWater = lowWaterMark(checkpointLsn, analysis.dirtyPages.values(), firstLsns)
   const checkpointer = makeCheckpointer(managers, checkpointLsn, analysis.checkpointEndLsn, lowWater.lsn)
   if (checkpointer.logBytesSince > 0 || location.notices.length > 0) await checkpointer.take()
+  // For what is in doubt another open holds back the same room behind that checkpoint; it shall find it made.
+  if (log.reservedBytes > 0) log.reserve(0, 0)
   return checkpointer
 }
 
