@@ -83,6 +83,12 @@ test('the README has the two set-up commands, and the CI script runs the one for
   expect(read('.ci/run')).toContain('npm ci && npm test')
 })
 
+test('the coordinator that is shown is the one that is killed at every step', () => {
+  const source = read('property-tests/two-phase-commit/coordinator.ts')
+  const [, shown] = source.match(/\/\/ shown from here\n([\s\S]*?)\/\/ shown up to here/) as [string, string]
+  expect(read('docs/two-phase-commit.md')).toContain(`\`\`\`ts\n${shown}\`\`\``)
+})
+
 test('every npm script that the documentation names exists', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const named = matchesOf(ALL_TEXT, /npm run ([\w:]+)/g)

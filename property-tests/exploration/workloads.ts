@@ -57,6 +57,24 @@ export class Writer {
   async abort(): Promise<void> {
     await this.#tx.abort()
   }
+
+  async prepare(model: Model, name: string): Promise<void> {
+    const done = this.#tx.prepare(name)
+    const prepared = model.prepare(name, this.effects)
+    await done
+    prepared.acknowledged = true
+  }
+}
+
+/** Ends the transaction that was prepared as `name`. */
+async function decide(lab: Lab, model: Model, name: string, outcome: 'commit' | 'abort'): Promise<void> {
+  const done = lab.db
+    .inDoubt()
+    .find((inDoubt) => inDoubt.name === name)
+    ?.[outcome]()
+  const decided = model.decide(name, outcome, 'full')
+  await done
+  decided.acknowledged = true
 }
 
 export interface Workload {
@@ -191,6 +209,45 @@ export const WORKLOADS: readonly Workload[] = [
       for (let round = 1; round < 3; round++) await fill(lab, model, 't', 100, 900, round)
     },
     run: (lab, model) => fill(lab, model, 't', 100, 900, 9),
+  },
+  {
+    name: 'transactions are prepared, and end one after the other',
+    before: async (lab, model) => {
+      await fill(lab, model, 't', 12, 300)
+      await fill(lab, model, 'long', 2, 9_000)
+    },
+    run: async (lab, model) => {
+      const [one, two, three] = [new Writer(lab), new Writer(lab), new Writer(lab)]
+      await one.put('t', keyOf(0, 1), contentOf(1, 600))
+      await one.undone(() => one.put('t', keyOf(0, 2), contentOf(2, 9_000)))
+      await one.delete('long', keyOf(0, 0))
+      await one.put('new', 'x', contentOf(3, 300))
+      await one.prepare(model, 'one')
+      await two.delete('t', keyOf(0, 5))
+      await two.put('long', keyOf(0, 1), contentOf(4, 20_000))
+      await two.prepare(model, 'two')
+      await lab.db.checkpoint()
+      await decide(lab, model, 'one', 'commit')
+      await three.prepare(model, 'three')
+      await decide(lab, model, 'two', 'abort')
+      await lab.db.close()
+    },
+  },
+  {
+    name: 'a dropped table is in doubt over a clean close',
+    before: async (lab, model) => {
+      await fill(lab, model, 't', 12, 300)
+      const writer = new Writer(lab)
+      await writer.put('other', 'x', contentOf(1, 9_000))
+      await writer.prepare(model, 'before')
+    },
+    run: async (lab, model) => {
+      const writer = new Writer(lab)
+      await writer.drop('t')
+      await writer.prepare(model, 'drop')
+      await fill(lab, model, 'u', 3, 900)
+      await lab.db.close()
+    },
   },
   {
     name: 'making a database',
