@@ -21,7 +21,7 @@ export const BUGS_BY_MANAGER: Readonly<Record<string, readonly PlantedBug[]>> = 
   space: SPACE_BUGS,
   database: DATABASE_BUGS,
   versions: VERSION_BUGS,
-  'in-doubt': IN_DOUBT_BUGS,
+  prepared: IN_DOUBT_BUGS,
 }
 
 /** A bug and the manager it is in. */

@@ -48,7 +48,7 @@ const LIKELY: Readonly<Record<string, readonly string[]>> = {
   btree: [TREE, ANY_TAIL, CRASH],
   space: [TREE, ANY_TAIL],
   database: [CRASH, ISOLATION, EXHAUSTIVE],
-  'in-doubt': [CRASH, EXHAUSTIVE],
+  prepared: [CRASH, EXHAUSTIVE],
 }
 
 export interface Finding {

@@ -72,8 +72,8 @@ export const IN_DOUBT_BUGS: readonly PlantedBug[] = [
     invariant: 'I36',
     sentence: 'A close rolls back prepared transactions with the open ones.',
     file: DATABASE,
-    find: "if (active.state === 'prepared') continue",
-    replace: '',
+    find: "if (active.state === 'active') await rollBackBecause(",
+    replace: "if (active.state === 'active' || active.state === 'prepared') await rollBackBecause(",
   },
   {
     name: 'in-doubt-spoils-clean-close',
