@@ -190,7 +190,7 @@ export class Database {
 
   /** The names of the tables, sorted. @throws as `Transaction.tables` */
   tables(): Promise<string[]> {
-    return this.transaction((transaction) => transaction.tables())
+    return this.transaction((transaction) => transaction.tables(), { readOnly: true })
   }
 
   /** Removes a table and all it holds. @throws as `Transaction.dropTable` */

@@ -1,16 +1,17 @@
 /**
  * A table handle: a name and two codecs. It holds no data and no lock; the table itself is found, or
- * made by the first write, inside each transaction. Its own methods are transactions of one operation.
+ * made by the first write, inside each transaction. Its own methods are transactions of one operation;
+ * those that read more than a row read a snapshot, so that they wait for nobody and nobody for them.
  */
 import type { Codec } from './codecs.ts'
-import type { TransactionOptions } from './options.ts'
+import type { BeginOptions, TransactionOptions } from './options.ts'
 import type { RangeOptions } from './range.ts'
 import type { TableCodecs, TableShape } from './table-shape.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What a table's own methods need of its database. */
 interface TransactionSource {
-  begin(): Transaction
+  begin(options?: BeginOptions): Transaction
   transaction<T>(fn: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
 }
 
@@ -43,9 +44,9 @@ export class Table<K, V> implements TableShape<K, V> {
     return this.#database.transaction((tx) => tx.delete(this, key))
   }
 
-  /** How many keys lie in the range. Throws as `Transaction.count`. */
-  count(range: RangeOptions<K> = {}): Promise<number> {
-    return this.#database.transaction((tx) => tx.count(this, range))
+  /** How many keys lie in the range, as of now. Throws as `Transaction.count`. */
+  count(range: Omit<RangeOptions<K>, 'forUpdate'> = {}): Promise<number> {
+    return this.#database.transaction((tx) => tx.count(this, range), { readOnly: true })
   }
 
   /** Removes all keys in the range and commits; how many there were. Throws as `Transaction.clear`. */
@@ -53,9 +54,9 @@ export class Table<K, V> implements TableShape<K, V> {
     return this.#database.transaction((tx) => tx.clear(this, range))
   }
 
-  /** The entries of a range in key order, read in one transaction that ends with the loop. */
-  async *range(range: RangeOptions<K> = {}): AsyncGenerator<[K, V], void, undefined> {
-    const tx = this.#database.begin()
+  /** The entries of a range in key order, as they are when the loop begins, whatever happens meanwhile. */
+  async *range(range: Omit<RangeOptions<K>, 'forUpdate'> = {}): AsyncGenerator<[K, V], void, undefined> {
+    const tx = this.#database.begin({ readOnly: true })
     try {
       yield* tx.range(this, range)
       await tx.commit()
