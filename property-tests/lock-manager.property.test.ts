@@ -242,12 +242,15 @@ class Shadow {
     const keys = [...new Set([...this.held.keys(), ...this.waits.keys()])].sort()
     const expected = keys.flatMap((key) => {
       const holders = [...(this.held.get(key) ?? [])].map(([owner, mode]) => `T${owner + 1} ${mode}`).sort()
-      const waits = (this.waits.get(key) ?? []).map(({ owner, mode }) => `T${owner + 1} ${mode}`)
+      const waits = (this.waits.get(key) ?? []).map((wait) => {
+        const waitsFor = [...new Set(this.#blockers(key, wait))].map((other) => other + 1).sort()
+        return `T${wait.owner + 1} ${wait.mode} for ${waitsFor}`
+      })
       return holders.length + waits.length > 0 ? [`${key}: ${holders.join(' ')} | ${waits.join(' ')}`] : []
     })
     const actual = this.bench.locks.snapshot().map(({ key, holders, waiters }) => {
       const held = holders.map(({ txnId, mode }) => `T${txnId} ${mode}`).sort()
-      const waits = waiters.map(({ txnId, mode }) => `T${txnId} ${mode}`)
+      const waits = waiters.map(({ txnId, mode, waitsFor }) => `T${txnId} ${mode} for ${[...waitsFor].sort()}`)
       return `${new TextDecoder().decode(key)}: ${held.join(' ')} | ${waits.join(' ')}`
     })
     expect(actual).toEqual(expected)

@@ -8,6 +8,7 @@ import { type FileSystem, ioError } from '../io/file-system.ts'
 import { NodeFileSystem } from '../io/node-file-system.ts'
 import { nodeRuntime } from '../io/node-runtime.ts'
 import type { Runtime } from '../io/runtime.ts'
+import type { LockReport } from '../lock/lock-report.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkNotAborted, endOnAbort, rollBackBecause, throwCauseOf } from './cancellation.ts'
@@ -225,6 +226,16 @@ export class Database {
   stats(): DatabaseStats {
     this.#checkOpen()
     return statsOf(this.#opened.managers, this.#opened.checkpointer, this.#maintenance, this.#runtime.nowMs())
+  }
+
+  /**
+   * Everything that is locked at this moment, by table and key: who holds it, and who waits for whom. A
+   * transaction with many locks has many entries; those with `waiters` are where somebody waits.
+   * @throws `DB_CLOSED`, `DB_FAILED`
+   */
+  locks(): LockReport[] {
+    this.#checkOpen()
+    return this.#opened.managers.locks.snapshot()
   }
 
   /**

@@ -87,7 +87,11 @@ export function resumeInDoubt(managers: Managers, isWritable: boolean, trace: Tr
   const entries = [...managers.table].filter(({ status }) => status === TxnStatus.PREPARED)
   if (entries.length === 0) return
   const transactions = entries.sort((a, b) => a.lastLsn - b.lastLsn).map((entry) => resume(managers, entry, isWritable))
-  const names = new Map(managers.catalog.list().map(({ name, tree }) => [tree, Catalog.keyOf(name)]))
+  const names = new Map<Tree, Uint8Array>()
+  for (const { name, tree } of managers.catalog.list()) {
+    names.set(tree, Catalog.keyOf(name))
+    managers.locks.names.set(tree, name)
+  }
   const trees = transactions.map((transaction) => lockTables(managers, transaction, names))
   // A table can be locked as a whole only when it is known who else has changed it.
   for (const [i, transaction] of transactions.entries()) {

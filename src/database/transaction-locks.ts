@@ -142,6 +142,7 @@ export class TransactionLocks {
     const table = this.#tables.get(name) ?? new TableLock(name, mode, locks.settings.escalateAt)
     this.#tables.set(name, table)
     this.#byTree.set(tree, table)
+    locks.names.set(tree, name)
     table.tree = tree
     table.mode = mode
     this.#latest = table

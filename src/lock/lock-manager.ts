@@ -50,7 +50,7 @@ import {
   takeGrants,
   unlinkFromHead,
 } from './lock-owner.ts'
-import { deadlockError, type LockReport, reportLocks, timeoutError } from './lock-report.ts'
+import { deadlockError, type LockReport, reportLocks, SpaceNames, timeoutError } from './lock-report.ts'
 
 /** What the lock manager has to know of what it locks. */
 export interface LockSettings {
@@ -73,6 +73,8 @@ export interface LockStats {
 
 export class LockManager {
   readonly settings: LockSettings
+  /** What reports and errors call the spaces. */
+  readonly names: SpaceNames
   readonly #runtime: Runtime
   readonly #table: LockTable = new KeyTable((keyCapacity) => new LockHead(keyCapacity))
   readonly #deadlockSearch = new DeadlockSearch()
@@ -91,6 +93,7 @@ export class LockManager {
   constructor(runtime: Runtime, settings: LockSettings) {
     this.#runtime = runtime
     this.settings = settings
+    this.names = new SpaceNames(settings.tableSpace)
   }
 
   /**
@@ -241,7 +244,7 @@ export class LockManager {
 
   /** Who holds and who waits for what, by space and key. */
   snapshot(): LockReport[] {
-    return reportLocks(this.#table)
+    return reportLocks(this.#table, this.names, this.#runtime.nowMs())
   }
 
   #grantOf(owner: LockOwner, space: number, key: Uint8Array, keyStart: number, keyEnd: number): LockGrant | undefined {
@@ -299,7 +302,7 @@ export class LockManager {
     timeoutMs: number,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const wait = new LockWait(owner, head, mode, held, resolve, reject)
+      const wait = new LockWait(owner, head, mode, held, this.#runtime.nowMs(), resolve, reject)
       head.queue ??= new LockQueue()
       head.queue.add(wait)
       owner.waiting = wait
@@ -319,14 +322,14 @@ export class LockManager {
       if (cycle === undefined) return
       const victim = chooseVictim(cycle)
       this.#deadlocks++
-      this.#reject(victim.waiting as LockWait, deadlockError(cycle, victim))
+      this.#reject(victim.waiting as LockWait, deadlockError(cycle, victim, this.names))
     }
   }
 
   #timeOut(wait: LockWait, timeoutMs: number): void {
     assert(wait.owner.waiting === wait, 'the timer of an ended wait is cancelled')
     this.#timeouts++
-    this.#reject(wait, timeoutError(wait, timeoutMs))
+    this.#reject(wait, timeoutError(wait, timeoutMs, this.names))
   }
 
   /** Ends a wait without its lock. Those behind it may have waited for it alone. */

@@ -20,9 +20,11 @@ import { KeyHead, type KeyTable } from '../common/key-table.ts'
 import type { Cancel } from '../io/runtime.ts'
 import { areCompatible, conflictsWithAny, type LockMode, type LockModeSet, modeBit, NO_MODES } from './lock-mode.ts'
 
-/** What the choice of a deadlock's victim reads of a transaction, at that moment. */
+/** What reports and the choice of a deadlock's victim read of a transaction, at that moment. */
 export interface LockingTransaction {
   readonly txnId: TxnId
+  /** When it began, for reports. */
+  readonly startedMs: number
   /** Log written so far: what its rollback would have to undo. */
   readonly logBytes: number
   /** How often its work has been begun, from 1. */
@@ -91,6 +93,7 @@ export class LockWait {
   readonly mode: LockMode
   /** What an upgrade holds already. */
   readonly held: LockGrant | undefined
+  readonly sinceMs: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
   cancelTimer: Cancel | undefined = undefined
@@ -104,6 +107,7 @@ export class LockWait {
     head: LockHead,
     mode: LockMode,
     held: LockGrant | undefined,
+    sinceMs: number,
     resolve: () => void,
     reject: (error: unknown) => void,
   ) {
@@ -111,6 +115,7 @@ export class LockWait {
     this.head = head
     this.mode = mode
     this.held = held
+    this.sinceMs = sinceMs
     this.resolve = resolve
     this.reject = reject
   }

@@ -2,78 +2,169 @@
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { TxnId } from '../common/ids.ts'
-import { type LockModeName, modeName } from './lock-mode.ts'
+import { areCompatible, type LockModeName, modeName } from './lock-mode.ts'
 import type { LockHead, LockOwner, LockTable, LockWait } from './lock-owner.ts'
 
-/** One locked resource. */
+/** Something that is locked, and who has to do with it. Times are in milliseconds. */
 export interface LockReport {
+  /** A table by its name; a key of it, the gap before it, or both; the gap behind its last key. */
+  readonly kind: 'table' | 'key' | 'end'
+  /** The table's name; undefined when nobody has used that table by its name since the database was opened. */
+  readonly table: string | undefined
+  /** The number of the table's tree; for the name of a table that of the catalog. */
   readonly space: number
-  /** The report's own copy. */
+  /** The key as its codec has encoded it, a copy; for a table its name in UTF-8; empty for the end. */
   readonly key: Uint8Array
-  readonly holders: readonly LockHolderReport[]
-  /** In the order they will be served. */
-  readonly waiters: readonly LockWaiterReport[]
+  /** The same to read: in quotes if it is text, else in hexadecimal; long ones are cut. */
+  readonly keyText: string
+  /** In the order in which they got it. */
+  readonly holders: readonly LockHolder[]
+  /** In the order in which they will be served. */
+  readonly waiters: readonly LockWaiter[]
 }
 
-export interface LockHolderReport {
+export interface LockHolder {
   readonly txnId: TxnId
   readonly mode: LockModeName
+  /** How long the transaction has been open: it has had the lock for at most so long. */
+  readonly openMs: number
 }
 
-export interface LockWaiterReport {
+export interface LockWaiter {
   readonly txnId: TxnId
   /** The mode it will hold. */
   readonly mode: LockModeName
   /** The mode it holds already, when this is an upgrade. */
   readonly heldMode: LockModeName | undefined
+  readonly waitingMs: number
+  /** Whom it waits for: holders that are in its way, and for want of overtaking everyone before it. */
+  readonly waitsFor: readonly TxnId[]
 }
 
 /** One step of a deadlock: this transaction waits for the next one in the list, the last for the first. */
-export interface DeadlockStep {
+export interface DeadlockStep extends Pick<LockReport, 'kind' | 'table' | 'space'> {
   readonly txnId: TxnId
+  /** The mode it waits for. */
   readonly mode: LockModeName
-  readonly space: number
-  /** The key it waits for, as `printableKey` writes it. */
+  /** What it waits for, as `LockReport.keyText`. */
   readonly key: string
 }
 
 const PRINTED_KEY_BYTES_MAX = 32
+/** Bytes of a character that the end of what is shown may have cut. */
+const CUT_BYTES_MAX = 3
 
-/** The key in quotes if it is plain ASCII, else in hexadecimal; long ones are cut. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The key in quotes if it is text that can be shown, else in hexadecimal; long ones are cut. */
 export function printableKey(key: Uint8Array): string {
   const shown = key.subarray(0, PRINTED_KEY_BYTES_MAX)
   const rest = key.length > shown.length ? `... (${key.length} bytes)` : ''
-  if (shown.every((byte) => byte >= 0x20 && byte < 0x7f)) return `'${String.fromCharCode(...shown)}'${rest}`
+  for (let cut = 0; cut <= (rest === '' ? 0 : CUT_BYTES_MAX); cut++) {
+    const text = textOf(shown.subarray(0, shown.length - cut))
+    if (text !== undefined) return `'${text}'${rest}`
+  }
   return `0x${Array.from(shown, (byte) => byte.toString(16).padStart(2, '0')).join('')}${rest}`
 }
 
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = strictDecoder.decode(bytes)
+    return /\p{C}/u.test(text) ? undefined : text
+  } catch {
+    return undefined
+  }
+}
+
+/** What people call the spaces of locks: tables are known by the names they were last used under. */
+export class SpaceNames {
+  readonly #tableSpace: number
+  readonly #names = new Map<number, string>()
+
+  constructor(tableSpace: number) {
+    this.#tableSpace = tableSpace
+  }
+
+  set(space: number, table: string): void {
+    this.#names.set(space, table)
+  }
+
+  describe(head: LockHead): Pick<LockReport, 'kind' | 'table' | 'space' | 'key' | 'keyText'> {
+    const { space } = head
+    const key = head.key.slice(0, head.keyLength)
+    const keyText = printableKey(key)
+    if (space === this.#tableSpace) return { kind: 'table', table: decoder.decode(key), space, key, keyText }
+    return { kind: key.length === 0 ? 'end' : 'key', table: this.#names.get(space), space, key, keyText }
+  }
+
+  /** The same in words. */
+  inWords(head: LockHead): string {
+    const { kind, table, space, keyText } = this.describe(head)
+    const name = table === undefined ? `tree ${space}` : `table '${table}'`
+    if (kind === 'table') return name
+    return `${kind === 'end' ? 'the end' : `key ${keyText}`} of ${name}`
+  }
+}
+
 /** Every locked resource, by space and key. */
-export function reportLocks(table: LockTable): LockReport[] {
+export function reportLocks(table: LockTable, names: SpaceNames, nowMs: number): LockReport[] {
   const reports: LockReport[] = []
-  for (const head of table.heads()) reports.push(reportHead(head))
+  for (const head of table.heads()) {
+    const holders = holdersOf(head, nowMs)
+    const waiters: LockWaiter[] = []
+    for (let wait = head.queue?.first; wait !== undefined; wait = wait.next) waiters.push(reportWait(wait, nowMs))
+    reports.push({ ...names.describe(head), holders, waiters })
+  }
   return reports.sort((a, b) => a.space - b.space || compareBytes(a.key, b.key))
 }
 
-function reportHead(head: LockHead): LockReport {
-  const holders: LockHolderReport[] = []
+function holdersOf(head: LockHead, nowMs: number): LockHolder[] {
+  const holders: LockHolder[] = []
   for (let grant = head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
-    holders.push({ txnId: grant.owner.transaction.txnId, mode: modeName(grant.mode) })
+    const { txnId, startedMs } = grant.owner.transaction
+    holders.push({ txnId, mode: modeName(grant.mode), openMs: nowMs - startedMs })
   }
   // The list has the latest first.
-  holders.reverse()
-  const waiters: LockWaiterReport[] = []
-  for (let wait = head.queue?.first; wait !== undefined; wait = wait.next) {
-    const heldMode = wait.held === undefined ? undefined : modeName(wait.held.mode)
-    waiters.push({ txnId: wait.owner.transaction.txnId, mode: modeName(wait.mode), heldMode })
+  return holders.reverse()
+}
+
+function reportWait(wait: LockWait, nowMs: number): LockWaiter {
+  return {
+    txnId: wait.owner.transaction.txnId,
+    mode: modeName(wait.mode),
+    heldMode: wait.held === undefined ? undefined : modeName(wait.held.mode),
+    waitingMs: nowMs - wait.sinceMs,
+    waitsFor: blockersOf(wait),
   }
-  return { space: head.space, key: keyOf(head), holders, waiters }
+}
+
+/** The same edges as those of the search for deadlocks. */
+function blockersOf(wait: LockWait): TxnId[] {
+  const blockers = new Set<TxnId>()
+  for (let grant = wait.head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
+    if (grant !== wait.held && !areCompatible(wait.mode, grant.mode)) blockers.add(grant.owner.transaction.txnId)
+  }
+  if (wait.held === undefined) {
+    for (let ahead = wait.previous; ahead !== undefined; ahead = ahead.previous) {
+      blockers.add(ahead.owner.transaction.txnId)
+    }
+  }
+  return [...blockers]
 }
 
 /** The error of the member of `cycle` that has to give way. */
-export function deadlockError(cycle: readonly LockOwner[], victim: LockOwner): AriesError {
-  const steps = cycle.map(deadlockStep)
+export function deadlockError(cycle: readonly LockOwner[], victim: LockOwner, names: SpaceNames): AriesError {
   const { txnId } = victim.transaction
-  const story = steps.map((step) => `${step.txnId} waits for ${step.mode} on ${step.key} of tree ${step.space}`)
+  const steps: DeadlockStep[] = []
+  const story: string[] = []
+  for (const owner of cycle) {
+    const { head, mode } = owner.waiting as LockWait
+    const { kind, table, space, keyText } = names.describe(head)
+    const step = { txnId: owner.transaction.txnId, mode: modeName(mode), kind, table, space, key: keyText }
+    steps.push(step)
+    story.push(`${step.txnId} waits for ${step.mode} on ${names.inWords(head)}`)
+  }
   return new AriesError(
     'TX_DEADLOCK',
     `transaction ${txnId} gives way to break a deadlock (${story.join(', ')}); run the transaction again`,
@@ -81,27 +172,18 @@ export function deadlockError(cycle: readonly LockOwner[], victim: LockOwner): A
   )
 }
 
-function deadlockStep(owner: LockOwner): DeadlockStep {
-  const { head, mode } = owner.waiting as LockWait
-  return { txnId: owner.transaction.txnId, mode: modeName(mode), space: head.space, key: printableKey(keyOf(head)) }
-}
-
 /** The error of a wait that took longer than it was given. */
-export function timeoutError(wait: LockWait, timeoutMs: number): AriesError {
+export function timeoutError(wait: LockWait, timeoutMs: number, names: SpaceNames): AriesError {
   const { head, owner } = wait
   const { txnId } = owner.transaction
-  const { space, holders } = reportHead(head)
-  const key = printableKey(keyOf(head))
+  const { kind, table, space, keyText } = names.describe(head)
   const mode = modeName(wait.mode)
-  const others = holders.map((holder) => holder.txnId).filter((holder) => holder !== txnId)
+  const holders = holdersOf(head, 0).map((holder) => holder.txnId)
+  const others = holders.filter((holder) => holder !== txnId)
   return new AriesError(
     'TX_LOCK_TIMEOUT',
-    `transaction ${txnId} waited ${timeoutMs} ms for ${mode} on ${key} of tree ${space}, held by ` +
+    `transaction ${txnId} waited ${timeoutMs} ms for ${mode} on ${names.inWords(head)}, held by ` +
       `${others.join(', ')}; run the transaction again, or raise lockTimeoutMs`,
-    { txnId, mode, space, key, holders: others, timeoutMs },
+    { txnId, mode, kind, table, space, key: keyText, holders: others, timeoutMs },
   )
-}
-
-function keyOf(head: LockHead): Uint8Array {
-  return head.key.slice(0, head.keyLength)
 }

@@ -177,10 +177,11 @@ describe('the victim', () => {
 
   test('is told the cycle: transactions, modes, keys', async () => {
     const [T1, T2] = [makeOwner(1), makeOwner(2)]
-    bench.lock(T1, 'X', 'alice')
-    bench.lock(T2, 'X', '\u0000\u0001')
-    bench.lock(T1, 'S', '\u0000\u0001')
-    bench.lock(T2, 'X', 'alice')
+    bench.locks.names.set(7, 'people')
+    bench.lock(T1, 'X', 'alice', undefined, 7)
+    bench.lock(T2, 'X', '\u0000\u0001', undefined, 8)
+    bench.lock(T1, 'S', '\u0000\u0001', undefined, 8)
+    bench.lock(T2, 'X', 'alice', undefined, 7)
     await bench.drain()
     const error = bench.errors.get('T2') as AriesError
     expect(error.code).toBe('TX_DEADLOCK')
@@ -188,11 +189,13 @@ describe('the victim', () => {
     expect(error.details).toEqual({
       txnId: 2,
       cycle: [
-        { txnId: 2, mode: 'X', space: 1, key: "'alice'" },
-        { txnId: 1, mode: 'S', space: 1, key: '0x0001' },
+        { txnId: 2, mode: 'X', kind: 'key', table: 'people', space: 7, key: "'alice'" },
+        { txnId: 1, mode: 'S', kind: 'key', table: undefined, space: 8, key: '0x0001' },
       ],
     })
-    expect(error.message).toContain("2 waits for X on 'alice' of tree 1, 1 waits for S on 0x0001 of tree 1")
+    expect(error.message).toContain(
+      "(2 waits for X on key 'alice' of table 'people', 1 waits for S on key 0x0001 of tree 8)",
+    )
   })
 
   test('leaves no timer behind', async () => {
@@ -224,4 +227,10 @@ test('keys are printed as text, as hexadecimal, and cut', () => {
   expect(printableKey(bytesOf(''))).toBe("''")
   expect(printableKey(Uint8Array.of(0, 255))).toBe('0x00ff')
   expect(printableKey(bytesOf('k'.repeat(40)))).toBe(`'${'k'.repeat(32)}'... (40 bytes)`)
+  expect(printableKey(bytesOf('Zürich'))).toBe("'Zürich'")
+  expect(printableKey(bytesOf('two\nlines'))).toBe('0x74776f0a6c696e6573')
+  // The cut goes through a character of two bytes, then of four.
+  expect(printableKey(bytesOf(`${'k'.repeat(31)}üü`))).toBe(`'${'k'.repeat(31)}'... (35 bytes)`)
+  expect(printableKey(bytesOf(`${'k'.repeat(29)}\u{1f512}`))).toBe(`'${'k'.repeat(29)}'... (33 bytes)`)
+  expect(printableKey(Uint8Array.of(...new Array(33).fill(255)))).toMatch(/^0x(ff){32}\.\.\. \(33 bytes\)$/)
 })

@@ -233,6 +233,8 @@ describe('ends of a wait', () => {
     expect(error.details).toEqual({
       txnId: 2,
       mode: 'S',
+      kind: 'table',
+      table: 'k',
       space: 1,
       key: "'k'",
       holders: [1],

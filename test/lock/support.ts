@@ -52,6 +52,7 @@ export interface OwnerFacts {
 export function makeOwner(txnId: number, facts: OwnerFacts = {}): LockOwner {
   return new LockOwner({
     txnId: asTxnId(txnId),
+    startedMs: 0,
     logBytes: facts.logBytes ?? 0,
     attempt: facts.attempt ?? 1,
     isRollingBack: facts.isRollingBack ?? false,
@@ -73,9 +74,15 @@ export class LockBench {
   readonly events: string[] = []
   readonly errors = new Map<string, unknown>()
 
-  lock(owner: LockOwner, mode: LockModeName, key: string, timeoutMs = Number.POSITIVE_INFINITY): 'granted' | 'waits' {
+  lock(
+    owner: LockOwner,
+    mode: LockModeName,
+    key: string,
+    timeoutMs = Number.POSITIVE_INFINITY,
+    space = 1,
+  ): 'granted' | 'waits' {
     const bytes = bytesOf(key)
-    const wait = this.locks.acquire(owner, 1, bytes, 0, bytes.length, LockMode[mode], timeoutMs)
+    const wait = this.locks.acquire(owner, space, bytes, 0, bytes.length, LockMode[mode], timeoutMs)
     if (wait === undefined) return 'granted'
     const name = `T${owner.transaction.txnId}`
     wait.then(
