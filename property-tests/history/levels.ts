@@ -15,23 +15,30 @@ import type { Level } from './history.ts'
 
 /** What a transaction is used for here. */
 export interface Operations
-  extends Pick<Transaction, 'isActive' | 'get' | 'put' | 'delete' | 'savepoint' | 'rollbackTo' | 'commit' | 'abort'> {
+  extends Pick<
+    Transaction,
+    'isActive' | 'get' | 'put' | 'delete' | 'savepoint' | 'rollbackTo' | 'prepare' | 'commit' | 'abort'
+  > {
   range<K, V>(table: Table<K, V>, options: RangeOptions<K>): AsyncIterable<[K, V]>
 }
 
 export interface Kind {
   readonly level: Level
   readonly isReadOnly: boolean
-  readonly begin: (db: Database) => Operations
+  readonly begin: (db: Database, signal: AbortSignal) => Operations
 }
 
 const writing = (level: Isolation): Kind => ({
   level,
   isReadOnly: false,
-  begin: (db) => db.begin({ isolation: level }),
+  begin: (db, signal) => db.begin({ isolation: level, signal }),
 })
 
-const READ_ONLY: Kind = { level: 'snapshot', isReadOnly: true, begin: (db) => db.begin({ readOnly: true }) }
+export const READ_ONLY: Kind = {
+  level: 'snapshot',
+  isReadOnly: true,
+  begin: (db, signal) => db.begin({ readOnly: true, signal }),
+}
 const SNAPSHOT: Kind = { level: 'snapshot', isReadOnly: true, begin: (db) => operationsOf(db.snapshot()) }
 
 export const MIXES = {
@@ -48,7 +55,7 @@ export const MIXES = {
     {
       ...writing('read-committed'),
       isReadOnly: true,
-      begin: (db) => db.begin({ isolation: 'read-committed', readOnly: true }),
+      begin: (db, signal) => db.begin({ isolation: 'read-committed', readOnly: true, signal }),
     },
   ],
 } as const satisfies Readonly<Record<string, readonly Kind[]>>
@@ -74,6 +81,7 @@ function operationsOf(snapshot: Snapshot): Operations {
     delete: never,
     savepoint: never,
     rollbackTo: never,
+    prepare: never,
     commit: close,
     abort: close,
   }

@@ -8,11 +8,14 @@
  * because two could write at once, the reads would not fit to it.
  *
  * When the machine dies, operations under way never end, and what is heard of them later is not written
- * down. Their transactions have rolled back, except for those that had asked for their commit.
+ * down. Their transactions have rolled back, except for those that had asked for their commit. A prepared
+ * transaction comes through, and goes on when the restart says that it is in doubt. It keeps its writes
+ * locked and not what it has read, so from then on it counts as one that has read a snapshot.
  */
 import { AriesError, type ErrorCode } from '../../src/common/errors.ts'
 import { utf8 } from '../../src/database/codecs.ts'
 import type { Database } from '../../src/database/database.ts'
+import type { InDoubtTransaction } from '../../src/database/in-doubt.ts'
 import type { Table } from '../../src/database/table.ts'
 import type { Savepoint } from '../../src/database/transaction.ts'
 import {
@@ -26,8 +29,16 @@ import {
 } from './history.ts'
 import type { Kind, Operations } from './levels.ts'
 
-/** With these a commit has not taken place; with others nobody knows. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TX_BUSY', 'TX_CLOSED', 'TX_DEADLOCK'])
+/** With these a commit or prepare has not taken place; with others nobody knows. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'TX_BUSY',
+  'TX_CANCELLED',
+  'TX_CLOSED',
+  'TX_CONFLICT',
+  'TX_DEADLOCK',
+])
+
+const isRefusal = (error: unknown): boolean => AriesError.is(error) && REFUSALS.has(error.code)
 
 type Content = number | readonly number[]
 
@@ -45,10 +56,19 @@ export class Recorder {
 
   begin(db: Database, kind: Kind): RecordedTransaction {
     const name = `T${this.#transactions.length}`
-    const recorded = new RecordedTransaction(this, name, kind, this.tick(), kind.begin(db), {
-      lists: this.#tableOf(db, 'lists'),
-      registers: this.#tableOf(db, 'registers'),
-    })
+    const canceller = new AbortController()
+    const recorded = new RecordedTransaction(
+      this,
+      name,
+      kind,
+      this.tick(),
+      kind.begin(db, canceller.signal),
+      canceller,
+      {
+        lists: this.#tableOf(db, 'lists'),
+        registers: this.#tableOf(db, 'registers'),
+      },
+    )
     this.#transactions.push(recorded)
     return recorded
   }
@@ -56,6 +76,14 @@ export class Recorder {
   /** The machine died. */
   crash(): void {
     for (const transaction of this.#transactions) transaction.crash()
+  }
+
+  /** It came up again. Returns the transactions that are in doubt. @throws when one of them is not as it must be */
+  restarted(db: Database): RecordedTransaction[] {
+    const found = new Map(db.inDoubt().map((each) => [each.name, each]))
+    const inDoubt = this.#transactions.filter((each) => each.restarted(found.get(each.name)))
+    if (inDoubt.length !== found.size) throw new Error(`in doubt: ${[...found.keys()]}`)
+    return inDoubt
   }
 
   get history(): History {
@@ -101,24 +129,41 @@ interface Tables {
 
 export class RecordedTransaction implements Recorded {
   readonly name: string
-  readonly level: Level
+  level: Level
   readonly isReadOnly: boolean
   readonly begin: number
   readonly operations: Operation[] = []
   readonly #recorder: Recorder
   readonly #tx: Operations
+  readonly #canceller: AbortController
+  /** What it is ended by: itself, or, after a restart, what the database has of it. */
+  #ending: Pick<Operations, 'commit' | 'abort'>
   readonly #tables: Tables
   readonly #savepoints: { readonly savepoint: Savepoint; readonly length: number }[] = []
   #end: number | undefined
   #outcome: Outcome = 'aborted'
+  #prepared: 'no' | 'asked' | 'yes' = 'no'
+  #decided: 'commit' | 'abort' | undefined
+  /** How many crashes it has come through. What an operation says after a crash is not heard. */
+  #crashes = 0
 
-  constructor(recorder: Recorder, name: string, kind: Kind, begin: number, tx: Operations, tables: Tables) {
+  constructor(
+    recorder: Recorder,
+    name: string,
+    kind: Kind,
+    begin: number,
+    tx: Operations,
+    canceller: AbortController,
+    tables: Tables,
+  ) {
     this.#recorder = recorder
     this.name = name
     this.level = kind.level
     this.isReadOnly = kind.isReadOnly
     this.begin = begin
     this.#tx = tx
+    this.#canceller = canceller
+    this.#ending = tx
     this.#tables = tables
   }
 
@@ -132,7 +177,16 @@ export class RecordedTransaction implements Recorded {
 
   /** Whether it goes on; an error may have ended it. */
   get isOpen(): boolean {
-    return this.#end === undefined && this.#tx.isActive
+    return this.#end === undefined && (this.#tx.isActive || this.isPrepared)
+  }
+
+  get isBeingPrepared(): boolean {
+    return this.#prepared === 'asked'
+  }
+
+  /** Whether it can only be committed or aborted any more. */
+  get isPrepared(): boolean {
+    return this.#prepared === 'yes'
   }
 
   async append(key: string, forUpdate: boolean): Promise<void> {
@@ -194,31 +248,66 @@ export class RecordedTransaction implements Recorded {
     }
   }
 
+  async prepare(): Promise<void> {
+    const crashes = this.#crashes
+    if (this.isOpen) this.#prepared = 'asked'
+    try {
+      await this.#tx.prepare(this.name)
+      if (crashes === this.#crashes) this.#prepared = 'yes'
+    } catch (error) {
+      if (crashes === this.#crashes && isRefusal(error)) this.#prepared = 'no'
+      throw error
+    }
+  }
+
   /** From here on the outcome is not known until the commit has come to its end. */
   async commit(): Promise<void> {
-    if (this.isOpen) this.#outcome = 'unknown'
+    const crashes = this.#crashes
+    if (this.isOpen) this.#decided = 'commit'
     try {
-      await this.#tx.commit()
-      this.#over('committed')
+      await this.#ending.commit()
+      if (crashes === this.#crashes) this.#over('committed')
     } catch (error) {
-      if (AriesError.is(error) && REFUSALS.has(error.code)) this.#outcome = 'aborted'
-      this.failed()
+      if (crashes === this.#crashes && isRefusal(error)) this.#decided = undefined
       throw error
     }
   }
 
   async abort(): Promise<void> {
-    await this.#tx.abort()
-    this.#over('aborted')
+    const crashes = this.#crashes
+    if (this.isOpen) this.#decided = 'abort'
+    await this.#ending.abort()
+    if (crashes === this.#crashes) this.#over('aborted')
   }
 
-  /** An operation has failed: an error that has ended the transaction has rolled it back. */
+  cancel(): void {
+    this.#canceller.abort()
+  }
+
+  /** An operation has failed, or it was cancelled: an error that has ended the transaction has rolled it back. */
   failed(): void {
-    if (!this.#tx.isActive && this.#outcome !== 'unknown') this.#over('aborted')
+    if (!this.#tx.isActive && this.#prepared === 'no' && this.#decided !== 'commit') this.#over('aborted')
   }
 
   crash(): void {
-    this.#end ??= this.#recorder.tick()
+    this.#crashes++
+    if (this.#end !== undefined || this.#prepared !== 'no') return
+    this.#over(this.#decided === 'commit' ? 'unknown' : 'aborted')
+  }
+
+  /** What a restart has found of it; whether it is in doubt. @throws when that cannot be */
+  restarted(found: InDoubtTransaction | undefined): boolean {
+    if (this.#end !== undefined) return false
+    if (found !== undefined) {
+      this.#prepared = 'yes'
+      this.#decided = undefined
+      this.#ending = found
+      if (this.level === 'serializable') this.level = 'snapshot'
+      return true
+    }
+    if (this.isPrepared && this.#decided === undefined) throw new Error(`${this.name} was prepared, and is gone`)
+    this.#over(this.isPrepared && this.#decided === 'commit' ? 'committed' : 'aborted')
+    return false
   }
 
   #over(outcome: Outcome): void {

@@ -1,7 +1,7 @@
 /** Scripts that found a bug. They run first, at all levels. */
 import type { Script } from './script.ts'
 
-const QUICK = { valueBytes: 1, isSlow: false, kinds: [0, 0, 0, 0] } as const
+const QUICK = { valueBytes: 1, isSlow: false, escalateLocksAt: 10_000, kinds: [0, 0, 0, 0] } as const
 
 export const REGRESSIONS: readonly Script[] = [
   // What was noted for a deletion of nothing stayed when its transaction committed without a change.

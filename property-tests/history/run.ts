@@ -9,12 +9,12 @@ import type { CrashHow } from '../commands/script.ts'
 import { drive, idle, type Lab, newDisk, openLab } from '../lab.ts'
 import { check, type Report } from './checker.ts'
 import { type History, historyText } from './history.ts'
-import { type Kind, MIXES } from './levels.ts'
+import { type Kind, MIXES, READ_ONLY } from './levels.ts'
 import { type RecordedTransaction, Recorder } from './recorder.ts'
 import { LISTS, REGISTERS, type Script, SPARSE, type Step, SYNC_MS } from './script.ts'
 
 /** Errors that operations may fail with. */
-const EXPECTED = new Set(['TX_DEADLOCK', 'TX_LOCK_TIMEOUT', 'TX_CONFLICT', 'TX_CLOSED', 'DB_CLOSED'])
+const EXPECTED = new Set(['TX_DEADLOCK', 'TX_LOCK_TIMEOUT', 'TX_CONFLICT', 'TX_CANCELLED', 'TX_CLOSED', 'DB_CLOSED'])
 
 /** What fills the database, and reads what a restart has left. */
 const [CAREFUL] = MIXES.serializable
@@ -45,6 +45,7 @@ class Run {
   #lab!: Lab
   #clients: Client[] = []
   #underWay = new Set<Promise<void>>()
+  #inDoubt: RecordedTransaction[] = []
   #how: CrashHow = 'kill'
   #failure: unknown
 
@@ -70,6 +71,10 @@ class Run {
       if (!this.#disk.poweredOff) throw error
     })
     await this.#restart()
+    if (this.#inDoubt.length > 0) {
+      await drive(this.#lab.runtime, Promise.all(this.#inDoubt.map((each) => each.commit())))
+      await this.#readAll(CAREFUL)
+    }
     await drive(this.#lab.runtime, this.#lab.db.close())
     if (this.#failure !== undefined) throw this.#failure
     return this.history
@@ -77,7 +82,7 @@ class Run {
 
   async #open(disk: SimulatedFileSystem): Promise<void> {
     this.#disk = disk
-    this.#lab = await openLab(disk, { frames: 16 })
+    this.#lab = await openLab(disk, { frames: 16, escalateLocksAt: this.#script.escalateLocksAt })
     disk.runtime = this.#lab.runtime
     if (this.#script.isSlow) {
       disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
@@ -98,20 +103,27 @@ class Run {
     this.#disk.crashAfter(1)
     this.#recorder.crash()
     await this.#open(image)
-    const { db, runtime } = this.#lab
-    const problems = db.check()
+    const problems = this.#lab.db.check()
     if (problems.length > 0) throw new Error(problems.join('\n'))
-    const transaction = this.#recorder.begin(db, CAREFUL)
+    this.#inDoubt = this.#recorder.restarted(this.#lab.db)
+    // What is in doubt is locked.
+    await this.#readAll(this.#inDoubt.length > 0 ? READ_ONLY : CAREFUL)
+    this.#how = 'kill'
+  }
+
+  async #readAll(kind: Kind): Promise<void> {
+    const { db, runtime } = this.#lab
+    const transaction = this.#recorder.begin(db, kind)
     for (const list of LISTS) await transaction.readList(list)
     await transaction.range(REGISTERS[0], REGISTERS.at(-1) as string, { reverse: true })
     await drive(runtime, transaction.commit())
-    this.#how = 'kill'
   }
 
   async #take(step: Step): Promise<void> {
     if (step.do === 'time') this.#lab.runtime.advance(SYNC_MS)
     else if (step.do === 'crash') await this.#crash(step)
     else if (step.do === 'checkpoint') this.#start(() => this.#lab.db.checkpoint())
+    else if (step.do === 'resolve') this.#resolve(step)
     else this.#takeOf(step)
     if (step.hasty !== true || this.#disk.poweredOff) await idle()
   }
@@ -120,6 +132,11 @@ class Run {
     this.#how = how
     if (after > 0) this.#disk.crashAfter(after)
     else await this.#restart()
+  }
+
+  #resolve({ by, commits }: Extract<Step, { do: 'resolve' }>): void {
+    const [transaction] = this.#inDoubt.splice(by % Math.max(1, this.#inDoubt.length), 1)
+    if (transaction !== undefined) this.#start(() => (commits ? transaction.commit() : transaction.abort()))
   }
 
   /** A step is for a client who has time, except that one may abort while he waits; if nobody has, time passes. */
@@ -134,6 +151,7 @@ class Run {
     const { db } = this.#lab
     client.transaction ??= this.#recorder.begin(db, kind)
     const { transaction } = client
+    if (transaction.isBeingPrepared || (transaction.isPrepared && !('kind' in step))) return
     if ('kind' in step) {
       client.transaction = undefined
       client.kind = step.kind
@@ -181,6 +199,8 @@ function write(transaction: RecordedTransaction, step: Step): Promise<void> {
       return transaction.savepoint()
     case 'rollbackTo':
       return transaction.rollbackTo()
+    case 'prepare':
+      return transaction.prepare()
     default:
       return read(transaction, step)
   }
@@ -206,5 +226,7 @@ async function read(transaction: RecordedTransaction, step: Step): Promise<void>
       return transaction.commit()
     case 'abort':
       return transaction.abort()
+    case 'cancel':
+      return transaction.cancel()
   }
 }

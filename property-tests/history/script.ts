@@ -26,7 +26,9 @@ export type Step = { readonly by: number; readonly hasty?: boolean } & (
     }
   /** `kind`: of the next transaction. */
   | { readonly do: 'commit' | 'abort'; readonly kind: number }
-  | { readonly do: 'savepoint' | 'rollbackTo' | 'time' | 'checkpoint' }
+  | { readonly do: 'savepoint' | 'rollbackTo' | 'prepare' | 'cancel' | 'time' | 'checkpoint' }
+  /** The outcome of a transaction that a restart has found in doubt. */
+  | { readonly do: 'resolve'; readonly commits: boolean }
   | { readonly do: 'crash'; readonly after: number; readonly how: CrashHow }
 )
 
@@ -34,6 +36,8 @@ export interface Script {
   /** At least so many bytes a value. */
   readonly valueBytes: number
   readonly isSlow: boolean
+  /** After so many locks in a table it is locked as a whole. */
+  readonly escalateLocksAt: number
   /** The kinds of the first transactions. */
   readonly kinds: readonly number[]
   readonly steps: readonly Step[]
@@ -67,7 +71,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom('commit', 'commit', 'commit', 'commit', 'abort'), by, kind }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('savepoint', 'rollbackTo', 'time'), by }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('checkpoint'), by }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('prepare', 'prepare', 'cancel', 'checkpoint'), by }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('resolve'), by, commits: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash'), by, after: fc.nat(30), how }) },
 )
 const hasty = fc.constantFrom(false, false, true)
@@ -75,6 +80,7 @@ const hasty = fc.constantFrom(false, false, true)
 export const scripts: fc.Arbitrary<Script> = fc.record({
   valueBytes: fc.constantFrom(1, 1, 900),
   isSlow: fc.boolean(),
+  escalateLocksAt: fc.constantFrom(2, 10_000, 10_000),
   kinds: fc.array(kind, { minLength: CLIENTS, maxLength: CLIENTS }),
   steps: fc.array(
     fc.tuple(step, hasty).map(([each, isHasty]) => (isHasty ? { ...each, hasty: true } : each)),
