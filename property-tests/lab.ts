@@ -11,6 +11,7 @@ import { buffer, utf8 } from '../src/database/codecs.ts'
 import { Database } from '../src/database/database.ts'
 import { openFiles } from '../src/database/open.ts'
 import { type OpenOptions, settingsOf } from '../src/database/options.ts'
+import type { Snapshot } from '../src/database/snapshot.ts'
 import type { Table } from '../src/database/table.ts'
 import type { FileSystem } from '../src/io/file-system.ts'
 import { readFully } from '../src/io/file-system.ts'
@@ -112,6 +113,11 @@ export async function drive<T>(runtime: SimulatedRuntime, work: Promise<T>): Pro
   return work
 }
 
+/** All that a snapshot shows. */
+export function contentOfSnapshot(db: Database, snapshot: Snapshot): Content {
+  return new Map(snapshot.tables().map((name) => [name, new Map(snapshot.range(tableOf(db, name)))]))
+}
+
 /**
  * All tables with all their rows, read forwards, and read backwards again to compare; and the names of what
  * is in doubt. That keeps its locks, so then it is all read from a snapshot.
@@ -122,8 +128,7 @@ export async function readAll(db: Database): Promise<Content> {
   if (inDoubt.length > 0) {
     content.set(IN_DOUBT, new Map(inDoubt.map(({ name }) => [name, new Uint8Array(0)])))
     using snapshot = db.snapshot()
-    for (const name of snapshot.tables()) content.set(name, new Map(snapshot.range(tableOf(db, name))))
-    return content
+    return new Map([...content, ...contentOfSnapshot(db, snapshot)])
   }
   const tx = db.begin()
   for (const name of await tx.tables()) {

@@ -5,8 +5,10 @@
 import { compareBytes } from '../../src/common/bytes.ts'
 import { AriesError } from '../../src/common/errors.ts'
 import type { TraceEvent } from '../../src/common/trace.ts'
+import type { Snapshot } from '../../src/database/snapshot.ts'
 import type { CrashChoice, SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import {
+  contentOfSnapshot,
   drive,
   idle,
   type KeyTable,
@@ -19,7 +21,7 @@ import {
   readAll,
   tableOf,
 } from '../lab.ts'
-import { type Commit, type Effect, Model } from '../model.ts'
+import { type Commit, type Content, type Effect, firstDifference, Model } from '../model.ts'
 import { problemsOfInDoubt } from './in-doubt.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, contentOf, keyOf, type Script, type Step, TABLES } from './script.ts'
 import { type Client, type ClientStep, ENDING, EXPECTED, LOOKS_AFTER, Session } from './session.ts'
@@ -41,12 +43,14 @@ export class Runner {
     prepared: 0,
     decided: 0,
     inDoubtAfterRestart: 0,
+    snapshots: 0,
   }
   disk: SimulatedFileSystem
   #lab: Lab
   readonly #script: Script
   #clients: Client[] = []
   #pending = new Set<Promise<void>>()
+  #snapshot: { readonly snapshot: Snapshot; readonly content: Content } | undefined
   #armed: (CrashPlan & { readonly again: readonly CrashPlan[] }) | undefined
   #serial = 0
   #failure: unknown
@@ -75,6 +79,7 @@ export class Runner {
   /** Operations of an engine that died never end. */
   #newClients(): void {
     this.#pending = new Set()
+    this.#snapshot = undefined
     this.#clients = Array.from({ length: CLIENTS }, () => ({ session: undefined }))
   }
 
@@ -106,6 +111,8 @@ export class Runner {
         return this.#start(() => this.model.flushing(() => this.#lab.db.flush()), step.wait)
       case 'decide':
         return this.#start(() => this.#decide(step), step.wait)
+      case 'snapshot':
+        return this.#start(async () => this.#openOrCloseSnapshot(), true)
       case 'reopen':
         return this.#reopen()
       case 'crash':
@@ -128,6 +135,22 @@ export class Runner {
     })
     this.#track(running)
     if (wait) await drive(this.#lab.runtime, running)
+  }
+
+  /** What a snapshot shows stays the same. */
+  #openOrCloseSnapshot(): void {
+    const { db } = this.#lab
+    if (this.#snapshot === undefined) {
+      const snapshot = db.snapshot()
+      this.#snapshot = { snapshot, content: contentOfSnapshot(db, snapshot) }
+      return
+    }
+    const { snapshot, content } = this.#snapshot
+    this.#snapshot = undefined
+    const difference = firstDifference(content, contentOfSnapshot(db, snapshot))
+    if (difference !== undefined) throw new Error(`a snapshot has changed: ${difference} (I34)`)
+    snapshot.close()
+    this.counts.snapshots++
   }
 
   #track(running: Promise<void>): void {

@@ -65,6 +65,8 @@ export type Step =
   | { readonly do: 'checkpoint' | 'flush'; readonly wait: boolean }
   /** Lets promise callbacks run, or time pass. */
   | { readonly do: 'turns' | 'time'; readonly count: number }
+  /** Opens a snapshot, or closes the one that is open: until then what commits give up is held back. */
+  | { readonly do: 'snapshot' }
   | { readonly do: 'reopen' }
   | ({ readonly do: 'crash'; readonly again: readonly CrashPlan[] } & CrashPlan)
 
@@ -167,6 +169,7 @@ const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
   { weight: 1, arbitrary: fc.record({ do: fc.constant('flush'), wait }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('turns'), count: fc.integer({ min: 1, max: 30 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('time'), count: fc.integer({ min: 1, max: 150 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('snapshot') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen') }) },
   {
     weight: 4,
