@@ -13,7 +13,7 @@
  */
 import { randomFrom } from '../common/random.ts'
 import type { Digest } from './digest.ts'
-import { GrowableBytes } from './growable-bytes.ts'
+import { FixedBytes, GrowableBytes } from './growable-bytes.ts'
 import {
   type PartSurvives,
   type PendingTruncate,
@@ -24,7 +24,12 @@ import {
   wholeSurvival,
 } from './simulated-changes.ts'
 
-type ContentChange = PendingWrite | PendingTruncate
+interface ContentWrite extends PendingWrite {
+  /** The same bytes at the same place. */
+  readonly fixed: FixedBytes
+}
+
+type ContentChange = ContentWrite | PendingTruncate
 
 const EVERYTHING = wholeSurvival(true)
 
@@ -49,11 +54,13 @@ export class SimulatedContent {
     return this.#pending
   }
 
-  write(file: string, sequence: number, bytes: Uint8Array, offset: number, phantom = false): void {
+  write(file: string, sequence: number, source: Uint8Array, offset: number, phantom = false): void {
     const sizeBefore = this.live.length
-    this.live.write(bytes, offset)
+    const fixed = new FixedBytes(source, offset)
+    const { bytes } = fixed
+    this.live.place(fixed)
     const sizeAfter = this.live.length
-    this.#pending.push({ kind: 'write', sequence, file, offset, bytes, sizeBefore, sizeAfter, phantom })
+    this.#pending.push({ kind: 'write', sequence, file, offset, bytes, fixed, sizeBefore, sizeAfter, phantom })
   }
 
   truncate(file: string, sequence: number, size: number): void {
@@ -81,7 +88,7 @@ export class SimulatedContent {
       return
     }
     for (const change of changes) {
-      if (change.kind === 'write') this.durable.write(change.bytes, change.offset)
+      if (change.kind === 'write') this.durable.place(change.fixed)
       else this.durable.truncate(change.sizeAfter)
     }
   }
@@ -100,8 +107,10 @@ export class SimulatedContent {
 
   /** Adds what reads give and what is durable to a digest. */
   addTo(digest: Digest): void {
-    this.live.addTo(digest)
-    this.durable.addTo(digest)
+    for (const image of [this.live, this.durable]) {
+      digest.add(image.length)
+      digest.add(image.digest)
+    }
   }
 
   /** The file as a power cut leaves it: nothing pending, live and durable the same. */
@@ -139,7 +148,7 @@ export class SimulatedContent {
 
   #showPending(): void {
     for (const change of this.#pending) {
-      if (change.kind === 'write') this.live.write(change.bytes, change.offset)
+      if (change.kind === 'write') this.live.place(change.fixed)
       else this.live.truncate(change.sizeAfter)
     }
   }
@@ -197,8 +206,8 @@ class Replay {
 
   /** Writes the surviving sectors of one write, neighbours together. */
   write(index: number, survives: PartSurvives): void {
-    const { offset, bytes } = this.#pending[index] as PendingWrite
-    const end = offset + bytes.length
+    const { fixed } = this.#pending[index] as ContentWrite
+    const { offset, end } = fixed
     const tearBytes = this.#tearBytes
     const firstSector = Math.floor(offset / tearBytes)
     const sectors = Math.ceil(end / tearBytes) - firstSector
@@ -215,7 +224,7 @@ class Replay {
         const stop = Math.min(end, (firstSector + part) * tearBytes)
         if (start % tearBytes !== 0) this.#replaySector(index, firstSector)
         if (stop % tearBytes !== 0) this.#replaySector(index, Math.floor(stop / tearBytes))
-        this.#image.write(bytes.subarray(start - offset, stop - offset), start)
+        this.#image.place(fixed, start, stop)
       }
       survivors = 0
       if (part < sectors) lost?.push(firstSector + part)
@@ -233,13 +242,13 @@ class Replay {
       // What came before a truncation the sector need not show any more.
       if (earlier.kind === 'truncate') break
       first--
-      if (earlier.offset <= sectorStart && earlier.offset + earlier.bytes.length >= sectorEnd) break
+      if (earlier.offset <= sectorStart && earlier.fixed.end >= sectorEnd) break
     }
     for (let i = first; i < index; i++) {
-      const { offset, bytes, phantom } = this.#pending[i] as PendingWrite
-      const start = Math.max(offset, sectorStart)
-      const stop = Math.min(offset + bytes.length, sectorEnd)
-      if (start < stop && !phantom) this.#image.write(bytes.subarray(start - offset, stop - offset), start)
+      const { fixed, phantom } = this.#pending[i] as ContentWrite
+      const start = Math.max(fixed.offset, sectorStart)
+      const stop = Math.min(fixed.end, sectorEnd)
+      if (start < stop && !phantom) this.#image.place(fixed, start, stop)
     }
   }
 }

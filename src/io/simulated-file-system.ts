@@ -45,7 +45,7 @@
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { randomFrom } from '../common/random.ts'
-import { Digest } from './digest.ts'
+import { Digest, digestAt, sum } from './digest.ts'
 import type { File, FileSystem, OpenMode } from './file-system.ts'
 import type { Runtime } from './runtime.ts'
 import {
@@ -259,6 +259,12 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     return digest.value
   }
 
+  /** The same of what reads give of one file. */
+  digestOf(name: string): number {
+    const { live } = this.#existing(name)
+    return sum(live.digest, digestAt(0, live.length))
+  }
+
   #survivalOf(choice: Exclude<CrashChoice, { mode: 'kill' }>): Survival {
     if (choice.mode === 'pick') return pickedSurvival(choice)
     if (choice.mode !== 'random') return wholeSurvival(choice.mode === 'all')
@@ -296,7 +302,7 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     const possible = Math.max(0, Math.min(source.length, end - offset))
     const outcome = this.decide(call, possible === 0 && source.length > 0 ? problem : undefined, possible)
     const count = outcome.count ?? (happens(outcome) ? source.length : 0)
-    if (count > 0) this.#put(name, content, source.slice(0, count), offset, outcome)
+    if (count > 0) this.#put(name, content, source.subarray(0, count), offset, outcome)
     this.finish(outcome, call)
     return count
   }

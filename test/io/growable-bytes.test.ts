@@ -1,6 +1,27 @@
 import { expect, test } from 'vitest'
 import { randomBelow, randomFrom } from '../../src/common/random.ts'
-import { GrowableBytes } from '../../src/io/growable-bytes.ts'
+import { FixedBytes, GrowableBytes } from '../../src/io/growable-bytes.ts'
+
+function put(bytes: GrowableBytes, source: Uint8Array, offset: number, isFixed: boolean): void {
+  if (!isFixed) {
+    bytes.write(source, offset)
+    return
+  }
+  const changing = source.slice()
+  const fixed = new FixedBytes(changing, offset)
+  changing.fill(0xdd)
+  // As a torn write: its end survives, then the rest.
+  const middle = offset + (source.length >>> 1)
+  bytes.place(fixed, middle, fixed.end)
+  bytes.place(fixed, offset, middle)
+}
+
+/** The digest of the same bytes, written at once. */
+function digestOf(content: Uint8Array): number {
+  const bytes = new GrowableBytes()
+  bytes.write(content, 0)
+  return bytes.digest
+}
 
 function contentOf(bytes: GrowableBytes): Uint8Array {
   // Not zero at first, so that a read that skips a hole shows.
@@ -9,7 +30,7 @@ function contentOf(bytes: GrowableBytes): Uint8Array {
   return content
 }
 
-test('any sequence of writes, truncations and shares equals plain arrays', () => {
+test('any sequence of writes, truncations and shares equals plain arrays, and so does its digest', () => {
   const random = randomFrom(1)
   for (let round = 0; round < 20; round++) {
     const owners = [{ bytes: new GrowableBytes(), model: new Uint8Array(0) }]
@@ -25,17 +46,19 @@ test('any sequence of writes, truncations and shares equals plain arrays', () =>
       } else if (action === 1 && owners.length < 4) {
         owners.push({ bytes: owner.bytes.share(), model: owner.model.slice() })
       } else {
-        const source = new Uint8Array(randomBelow(random, 40_000)).fill(step + 1)
-        owner.bytes.write(source, offset)
-        const size = source.length === 0 ? 0 : offset + source.length
+        const source = new Uint8Array(randomBelow(random, 40_000)).fill(random() < 0.2 ? 0 : step + 1)
+        const at = random() < 0.5 ? offset : offset & -4096
+        put(owner.bytes, source, at, random() < 0.5)
+        const size = source.length === 0 ? 0 : at + source.length
         const model = new Uint8Array(Math.max(owner.model.length, size))
         model.set(owner.model)
-        model.set(source, source.length === 0 ? 0 : offset)
+        model.set(source, source.length === 0 ? 0 : at)
         owner.model = model
       }
       for (const { bytes, model } of owners) {
         expect(bytes.length).toBe(model.length)
         expect(Buffer.compare(contentOf(bytes), model)).toBe(0)
+        expect(bytes.digest).toBe(digestOf(model))
       }
     }
   }
