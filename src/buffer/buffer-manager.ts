@@ -25,7 +25,7 @@ import type { FailStop } from '../io/fail-stop.ts'
 import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { pageLsnOf, sealPage } from '../page/page.ts'
-import { type DataFile, pageError } from './data-file.ts'
+import { type DataFile, type PageFault, pageError } from './data-file.ts'
 import { areaPages, BACKGROUND, DEMAND, type DoubleWrite } from './double-write.ts'
 import { type LogPort, type PageBatch, PageFlusher } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
@@ -115,6 +115,16 @@ export class BufferManager {
    * @throws `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG`, `POOL_EXHAUSTED`, `IO_ERROR`, `DB_FAILED`
    */
   fix(pageId: PageId): number {
+    const found = this.fixIfSound(pageId)
+    if (typeof found !== 'number') throw pageError(pageId, found, this.pageSize)
+    return found
+  }
+
+  /**
+   * As `fix`, but a page that cannot be used is an answer: redo meets many that were never written.
+   * @throws `PAGE_LSN_BEYOND_LOG`, `POOL_EXHAUSTED`, `IO_ERROR`, `DB_FAILED`
+   */
+  fixIfSound(pageId: PageId): number | PageFault {
     const frame = this.#table.get(pageId)
     if (frame < 0) return this.#fixMissing(pageId)
     this.statistics.hits++
@@ -123,18 +133,19 @@ export class BufferManager {
     return frame * this.pageSize
   }
 
-  #fixMissing(pageId: PageId): number {
+  #fixMissing(pageId: PageId): number | PageFault {
     this.statistics.misses++
-    if (this.#quarantine.has(pageId)) throw pageError(pageId, 'damaged', this.pageSize)
+    if (this.#quarantine.has(pageId)) return 'damaged'
     const frame = this.#takeFrame()
     const page = frame * this.pageSize
+    let isUsable = false
     try {
       const fault = this.#dataFile.read(pageId, this.bytes, this.view, page)
-      if (fault !== undefined) throw pageError(pageId, fault, this.pageSize)
+      if (fault !== undefined) return fault
       this.#checkPageLsn(pageId, page)
-    } catch (error) {
-      this.#free.push(frame)
-      throw error
+      isUsable = true
+    } finally {
+      if (!isUsable) this.#free.push(frame)
     }
     this.#install(frame, pageId)
     return page

@@ -32,11 +32,16 @@ export const MARKER_BYTES = RECORD_HEADER_BYTES + 8
 /** How far before the record a block begins when reading backward. */
 const BACKWARD_BYTES = BLOCK_BYTES - (1 << 16)
 
+const EMPTY = new Uint8Array(0)
+const EMPTY_VIEW = new DataView(EMPTY.buffer)
+
 export class LogReader {
   readonly #segments: Segments
   readonly #identity: Identity
-  readonly #bytes: Uint8Array
-  readonly #view: DataView
+  readonly #blockBytes: number
+  /** The block, once something is read: of those who can read the log few ever do. */
+  #bytes = EMPTY
+  #view = EMPTY_VIEW
   readonly #record = new LogRecordView()
   #blockLsn = 0
   #blockEnd = 0
@@ -46,8 +51,7 @@ export class LogReader {
   constructor(segments: Segments, identity: Identity) {
     this.#segments = segments
     this.#identity = identity
-    this.#bytes = new Uint8Array(Math.min(BLOCK_BYTES, identity.segmentBytes))
-    this.#view = new DataView(this.#bytes.buffer)
+    this.#blockBytes = Math.min(BLOCK_BYTES, identity.segmentBytes)
   }
 
   /** Right behind what `next` has read. */
@@ -184,7 +188,7 @@ export class LogReader {
     const length = this.#view.getUint32(at + LENGTH, true)
     const type = this.#view.getUint8(at + TYPE)
     if (type === 0 || type > RECORD_TYPE_MAX) return undefined
-    if (length < headerBytesOf(type) || length > this.#bytes.length || lsn + length > segmentEnd) return undefined
+    if (length < headerBytesOf(type) || length > this.#blockBytes || lsn + length > segmentEnd) return undefined
     at = this.#load(lsn, length, backward)
     if (at < 0) return undefined
     const seed = placeSeed(this.#identity.databaseSeed, lsn, length)
@@ -199,7 +203,11 @@ export class LogReader {
       if (!this.#segments.has(number)) return -1
       const segmentLsn = number * this.#identity.segmentBytes
       const start = backward ? Math.max(segmentLsn, lsn - BACKWARD_BYTES) : lsn
-      const wanted = Math.min(this.#bytes.length, segmentLsn + this.#identity.segmentBytes - start)
+      if (this.#bytes.length === 0) {
+        this.#bytes = new Uint8Array(this.#blockBytes)
+        this.#view = new DataView(this.#bytes.buffer)
+      }
+      const wanted = Math.min(this.#blockBytes, segmentLsn + this.#identity.segmentBytes - start)
       const count = readFully(this.#segments.file(number), this.#bytes, 0, wanted, start - segmentLsn)
       this.#blockLsn = start
       this.#blockEnd = start + count

@@ -32,7 +32,8 @@ import { encodeSegmentHeader, NEW_SEGMENT_NAME, SEGMENT_HEADER_BYTES, segmentNam
 
 /** Zeros are written in pieces of this size. */
 const FILL_BYTES = 1 << 20
-const READ_BYTES = 1 << 16
+/** Segments are read, and wiped, in pieces of this size. */
+const SCRATCH_BYTES = 1 << 16
 /** Recycled segments kept ahead of the tail; more than that are removed. */
 const SPARE_SEGMENTS_MAX = 8
 
@@ -44,6 +45,7 @@ export class Segments {
   readonly #present: Set<number>
   #first: number
   #end: number
+  #scratch: Uint8Array | undefined
 
   /** Finds the segments in the directory. */
   constructor(fileSystem: FileSystem, identity: Identity) {
@@ -217,7 +219,7 @@ export class Segments {
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   writeAgain(fromLsn: number, endLsn: number): void {
-    const bytes = new Uint8Array(READ_BYTES)
+    const bytes = this.#takeScratch()
     for (let lsn = fromLsn; lsn < endLsn; ) {
       const file = this.file(this.numberOf(lsn))
       const offset = lsn % this.segmentBytes
@@ -239,13 +241,21 @@ export class Segments {
 
   #wipeRest(file: File, from: number): void {
     if (file.size() >= this.segmentBytes && this.#isZeroFrom(file, from)) return
-    const zeros = new Uint8Array(this.segmentBytes - from)
-    writeFully(file, zeros, 0, zeros.length, from)
+    const zeros = this.#takeScratch().fill(0)
+    for (let at = from; at < this.segmentBytes; at += zeros.length) {
+      writeFully(file, zeros, 0, Math.min(zeros.length, this.segmentBytes - at), at)
+    }
     file.syncBlocking()
   }
 
+  /** Room for reading and writing a piece of a segment, its content left over from the last time. */
+  #takeScratch(): Uint8Array {
+    this.#scratch ??= new Uint8Array(Math.min(SCRATCH_BYTES, this.segmentBytes))
+    return this.#scratch
+  }
+
   #isZeroFrom(file: File, from: number): boolean {
-    const bytes = new Uint8Array(Math.min(READ_BYTES, this.segmentBytes - from))
+    const bytes = this.#takeScratch()
     for (let at = from; at < this.segmentBytes; at += bytes.length) {
       const count = readFully(file, bytes, 0, Math.min(bytes.length, this.segmentBytes - at), at)
       if (!isZero(bytes, 0, count)) return false

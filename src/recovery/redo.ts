@@ -117,11 +117,8 @@ export class Redo {
    * with the recLsn it has, so that the records it still needs are kept.
    */
   #fix(record: LogRecordView, formats: boolean): number {
-    try {
-      return this.#buffer.fix(record.pageId)
-    } catch (error) {
-      if (!AriesError.is(error) || error.code !== 'PAGE_CORRUPT') throw error
-    }
+    const found = this.#buffer.fixIfSound(record.pageId)
+    if (typeof found === 'number') return found
     if (formats) return this.#buffer.fixNew(record.pageId)
     this.#buffer.quarantine(record.pageId, this.#dirtyPages.get(record.pageId) as Lsn)
     return -1
