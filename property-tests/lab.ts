@@ -7,6 +7,7 @@ import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
 import { compareRanges } from '../src/common/bytes.ts'
 import type { Trace } from '../src/common/trace.ts'
 import type { Managers } from '../src/database/assemble.ts'
+import { checkDatabase } from '../src/database/check.ts'
 import { buffer, utf8 } from '../src/database/codecs.ts'
 import { Database } from '../src/database/database.ts'
 import { openFiles } from '../src/database/open.ts'
@@ -17,6 +18,7 @@ import type { FileSystem } from '../src/io/file-system.ts'
 import { readFully } from '../src/io/file-system.ts'
 import { SimulatedFileSystem, type TraceEntry } from '../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../src/io/simulated-runtime.ts'
+import type { Identity } from '../src/log/identity.ts'
 import { pageIdOf, pageLsnOf, pageTypeOf } from '../src/page/page.ts'
 import { scanLog } from './log-scan.ts'
 import { type Content, IN_DOUBT, type TableContent } from './model.ts'
@@ -57,26 +59,41 @@ function optionsFor(options: Options, runtime: SimulatedRuntime, trace: Trace): 
   }
 }
 
-/** Opens as `open` of the public surface does, and keeps the managers in sight. */
-export async function openLab(disk: FileSystem, options: Options = {}, trace?: Trace): Promise<Lab> {
+/** A database as restart leaves it, before anything goes on by itself. */
+export interface Restarted {
+  readonly identity: Identity
+  readonly managers: Managers
+  /** Lets it go on. */
+  readonly start: (unlock?: () => void) => Lab
+}
+
+/** Opens without background work, so that the disk is left exactly as restart leaves it. */
+export async function restart(disk: FileSystem, options: Options = {}, trace?: Trace): Promise<Restarted> {
   const runtime = new SimulatedRuntime(1)
   const openOptions = optionsFor(options, runtime, trace)
   const settings = settingsOf(openOptions)
+  const opened = await openFiles({ fileSystem: disk, settings, options: openOptions, runtime })
+  const { identity, managers } = opened
+  return {
+    identity,
+    managers,
+    start: (unlock = () => undefined) => ({
+      db: new Database(opened, settings, runtime, disk, unlock),
+      managers,
+      runtime,
+    }),
+  }
+}
+
+/** Opens as `open` of the public surface does, and keeps the managers in sight. */
+export async function openLab(disk: FileSystem, options: Options = {}, trace?: Trace): Promise<Lab> {
   const unlock = await disk.lock()
   try {
-    const opened = await openFiles({ fileSystem: disk, settings, options: openOptions, runtime })
-    return { db: new Database(opened, settings, runtime, disk, unlock), managers: opened.managers, runtime }
+    return (await restart(disk, options, trace)).start(unlock)
   } catch (error) {
     unlock()
     throw error
   }
-}
-
-/** Opens without background work, so that the disk is left exactly as restart leaves it. */
-async function restartOnly(disk: FileSystem, options: Options): Promise<void> {
-  const runtime = new SimulatedRuntime(1)
-  const openOptions = optionsFor(options, runtime, undefined)
-  await openFiles({ fileSystem: disk, settings: settingsOf(openOptions), options: openOptions, runtime })
 }
 
 let emptyDisk: Promise<SimulatedFileSystem> | undefined
@@ -150,17 +167,26 @@ export async function readAll(db: Database): Promise<Content> {
 }
 
 /** What is wrong with a database that has just come up and with its log, the content aside. */
-export function problemsAfterRestart(lab: Lab, disk: SimulatedFileSystem): string[] {
-  const { db, managers } = lab
+export function problemsAfterRestart({ managers }: Lab, disk: SimulatedFileSystem): string[] {
   const log = scanLog(disk)
-  const problems = [...log.problems, ...pageTableProblems(managers, disk, log), ...db.check()]
-  const { transactions, locks } = db.stats()
-  const { inDoubt } = transactions
-  if (transactions.active !== inDoubt) problems.push(`${transactions.active} transactions are active (I17)`)
-  if (managers.table.size !== inDoubt) problems.push(`${managers.table.size} transactions have no END (I17)`)
-  if ((locks.held > 0 && inDoubt === 0) || locks.waiting > 0) problems.push(`${locks.held} locks are held (I17)`)
-  if (managers.buffer.pinnedCount > 0) problems.push(`${managers.buffer.pinnedCount} frames are pinned (I17)`)
-  const { reservedBytes } = managers.log
+  return [
+    ...log.problems,
+    ...pageTableProblems(managers, disk, log),
+    ...checkDatabase(managers),
+    ...remainders(managers),
+  ]
+}
+
+/** What is still held though nobody is there to hold it. */
+export function remainders({ transactions, table, locks, buffer, log }: Managers): string[] {
+  const problems: string[] = []
+  const inDoubt = transactions.inDoubt.length
+  const { held, waiting } = locks.stats
+  if (transactions.active.size !== inDoubt) problems.push(`${transactions.active.size} transactions are active (I17)`)
+  if (table.size !== inDoubt) problems.push(`${table.size} transactions have no END (I17)`)
+  if ((held > 0 && inDoubt === 0) || waiting > 0) problems.push(`${held} locks are held (I17)`)
+  if (buffer.pinnedCount > 0) problems.push(`${buffer.pinnedCount} frames are pinned (I17)`)
+  const { reservedBytes } = log
   if (reservedBytes > 0 !== inDoubt > 0) problems.push(`${reservedBytes} log bytes are reserved (I19, I37)`)
   return problems
 }
@@ -219,7 +245,7 @@ export async function problemsOfRestartingAgain(disk: SimulatedFileSystem, optio
 async function changesOfRestart(disk: SimulatedFileSystem, options: Options): Promise<TraceEntry[]> {
   const before = disk.crash({ mode: 'kill' })
   disk.trace = []
-  await restartOnly(disk, options)
+  await restart(disk, options)
   const changes = disk.trace.filter(({ operation }) => !HARMLESS.has(operation))
   return changes.filter((change) => change.operation !== 'write' || !isSame(before, disk, change))
 }

@@ -135,6 +135,17 @@ export class Model {
     return this.#match(found, floor, total) === undefined ? this.#explain(found, floor, total) : undefined
   }
 
+  /** After how many of the commits `found` is exactly what is there. */
+  legalAfter(found: Content): number[] {
+    const state = copyOf(this.#base)
+    const counts: number[] = []
+    for (let count = 0; count <= this.#commits.length; count++) {
+      if (count > 0) applyTo(state, (this.#commits[count - 1] as Commit).effects)
+      if (firstDifference(state, found) === undefined) counts.push(count)
+    }
+    return counts
+  }
+
   /** Takes `found`, which a restart showed, as what is committed from now on. @throws when it is not legal */
   recovered(found: Content, floor: number): void {
     const state = this.#match(found, floor, this.#commits.length)

@@ -13,11 +13,13 @@ export class CampaignFigures {
   workloads = 0
   scripts = 0
   scriptRestarts = 0
+  cpuMs = 0
   failures = 0
 
-  add({ coverage, workloads, scripts, restarts }: Extract<Report, { kind: 'figures' }>): void {
+  add({ coverage, workloads, cpuMs, scripts, restarts }: Extract<Report, { kind: 'figures' }>): void {
     this.coverage.add(coverage)
     this.workloads += workloads
+    this.cpuMs += cpuMs
     this.scripts += scripts
     this.scriptRestarts += restarts
   }
@@ -74,7 +76,7 @@ export class Display {
 
   /** Prints what was covered, by the kind of I/O. */
   summary(workers: number): void {
-    const { coverage, workloads, scripts, scriptRestarts, failures } = this.#figures
+    const { coverage, workloads, scripts, scriptRestarts, cpuMs, failures } = this.#figures
     const { total } = coverage
     console.log(coverageTable(coverage.figures))
     const seconds = this.#elapsedMs / 1000
@@ -82,7 +84,10 @@ export class Display {
     console.log(
       `${shown(workloads)} workloads explored to their end; ${shown(Math.round(perSecond))} distinct states a second,`,
     )
-    console.log(`${((1000 * workers) / perSecond).toFixed(2)} ms of a worker each, with all checks.`)
+    const cores = cpuMs / 1000 / seconds
+    console.log(
+      `${(cpuMs / total.distinct).toFixed(2)} ms of CPU each, with all checks (${workers} workers had ${cores.toFixed(1)} cores).`,
+    )
     console.log(`${shown(scripts)} random scripts with ${shown(scriptRestarts)} restarts besides.`)
     console.log(failures === 0 ? 'No violation.' : `${failures} VIOLATIONS`)
   }

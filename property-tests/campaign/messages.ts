@@ -30,5 +30,11 @@ export type Failure =
 
 /** Figures since the last report. */
 export type Report =
-  | ({ readonly kind: 'figures'; readonly coverage: CoverageFigures; readonly workloads: number } & ScriptFigures)
+  | ({
+      readonly kind: 'figures'
+      readonly coverage: CoverageFigures
+      readonly workloads: number
+      /** Of the worker, whatever else the machine has to do. */
+      readonly cpuMs: number
+    } & ScriptFigures)
   | { readonly kind: 'failure'; readonly failure: Failure }

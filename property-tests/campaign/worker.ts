@@ -1,6 +1,6 @@
 /**
- * A worker of a campaign: takes one job after the other until it is killed. Of every five jobs four
- * explore a workload, the fixed ones first and drawn ones after them; the fifth runs random scripts.
+ * A worker of a campaign: takes one job after the other until it is killed. Most explore a workload, the
+ * fixed ones first and drawn ones after them; random scripts have a share of the time.
  */
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -13,11 +13,22 @@ import type { Assignment, Failure, Report } from './messages.ts'
 
 const REPORT_EVERY_MS = 400
 const SCRIPTS_A_JOB = 10
-const JOBS_A_ROUND = 5
+/** The share of the time that scripts have. */
+const SCRIPTS_SHARE = 0.1
 /** So that one large workload does not take all the time. */
 const STATES_A_WORKLOAD = 15_000
 
 const { seed, index, count, depth, statesPerPoint } = JSON.parse(process.argv[2] ?? '') as Assignment
+
+/** CPU time since it was last asked for. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  const sinceMs = (user + system) / 1000 - toldCpuMs
+  toldCpuMs += sinceMs
+  return sinceMs
+}
+
+let toldCpuMs = 0
 
 function send(report: Report): void {
   process.send?.(report)
@@ -38,7 +49,7 @@ async function explore(workload: Workload, number: number): Promise<void> {
   }
   const explorer = new Explorer({ ...options, goesOn })
   const tell = (workloads: number): void =>
-    send({ kind: 'figures', coverage: explorer.coverage.take(), workloads, scripts: 0, restarts: 0 })
+    send({ kind: 'figures', coverage: explorer.coverage.take(), workloads, cpuMs: cpuMs(), scripts: 0, restarts: 0 })
   const violation = await explorer.explore(workload)
   tell(1)
   if (violation !== undefined) fail({ kind: 'state', violation, options })
@@ -47,7 +58,7 @@ async function explore(workload: Workload, number: number): Promise<void> {
 async function runScripts(number: number): Promise<void> {
   const property = fc.asyncProperty(scripts, async (script) => {
     const { counts } = await Runner.run(script)
-    send({ kind: 'figures', coverage: {}, workloads: 0, scripts: 1, restarts: counts.restarts })
+    send({ kind: 'figures', coverage: {}, workloads: 0, cpuMs: cpuMs(), scripts: 1, restarts: counts.restarts })
   })
   const jobSeed = seed + number
   try {
@@ -66,9 +77,17 @@ function workloadOfJob(number: number): Workload {
 }
 
 process.on('disconnect', () => process.exit())
-for (let number = index; ; number += count) {
-  const round = Math.floor(number / count)
-  if (round % JOBS_A_ROUND === JOBS_A_ROUND - 1) await runScripts(number)
-  else await explore(workloadOfJob(number), number)
+const startedMs = performance.now()
+let scriptsMs = 0
+for (let workloads = index, scriptJobs = index; ; ) {
+  const nowMs = performance.now()
+  if (scriptsMs < SCRIPTS_SHARE * (nowMs - startedMs)) {
+    await runScripts(scriptJobs)
+    scriptJobs += count
+    scriptsMs += performance.now() - nowMs
+  } else {
+    await explore(workloadOfJob(workloads), workloads)
+    workloads += count
+  }
   await nextLoop()
 }

@@ -83,6 +83,8 @@ export interface Workload {
   readonly onEmptyDisk?: boolean
   /** Brings the database to where the crashes begin. */
   readonly before?: (lab: Lab, model: Model) => Promise<void>
+  /** Closes the database after that and opens it again, so that no restart has to repeat it. */
+  readonly reopens?: boolean
   readonly run: (lab: Lab, model: Model) => Promise<void>
 }
 
@@ -260,6 +262,8 @@ export const WORKLOADS: readonly Workload[] = [
 ]
 
 const CLIENTS = 3
+/** Mostly little, so that restarts are short and crash points many; sometimes enough for splits and merges. */
+const KEYS_MAX = [3, 8, 25]
 const SIZES = [8, 60, 300, 900, 3000, 9000]
 const DURABILITIES: readonly Durability[] = ['full', 'full', 'lazy', 'none']
 
@@ -267,9 +271,10 @@ const DURABILITIES: readonly Durability[] = ['full', 'full', 'lazy', 'none']
 export function drawnWorkload(seed: number): Workload {
   return {
     name: `drawn ${seed}`,
+    reopens: seed % 4 !== 0,
     before: async (lab, model) => {
       const random = randomFrom(seed)
-      await fill(lab, model, 'shared', randomBelow(random, 50), 300)
+      await fill(lab, model, 'shared', 1 + randomBelow(random, 50), 300)
       if (random() < 0.5) await fill(lab, model, 'own 0', randomBelow(random, 6), pickOne(random, SIZES), 2)
     },
     run: async (lab, model) => {
@@ -322,13 +327,13 @@ class Client {
     const random = this.#random
     const [table, from] = this.#place()
     const bytes = pickOne(random, SIZES)
-    const count = bytes > 1000 ? 1 + randomBelow(random, 3) : 1 + randomBelow(random, 25)
+    const count = 1 + randomBelow(random, bytes > 1000 ? 3 : pickOne(random, KEYS_MAX))
     for (let i = 0; i < count; i++) await writer.put(table, this.#key(from + i), contentOf(this.#nextSerial(), bytes))
   }
 
   async #delete(writer: Writer): Promise<void> {
     const [table, from] = this.#place()
-    const count = 1 + randomBelow(this.#random, 25)
+    const count = 1 + randomBelow(this.#random, pickOne(this.#random, KEYS_MAX))
     for (let i = 0; i < count; i++) await writer.delete(table, this.#key(from + i))
   }
 
