@@ -24,7 +24,7 @@ export interface Report {
 export function check(history: History): Report {
   const { transactions } = history
   const versions = new Versions(history)
-  const graph = new DependencyGraph(versions, transactions)
+  const graph = new DependencyGraph(versions, [...transactions, ...versions.moments])
   const edges = { ww: 0, wr: 0, rw: 0, rt: 0 }
   for (const { kind } of graph.edges) edges[kind]++
   const findings = versions.findings.map((each) => ({ ...each, isForbidden: true }))

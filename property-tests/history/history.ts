@@ -36,15 +36,19 @@ export interface Change {
   undoneAt?: number
 }
 
+/** When an operation that has to show one moment began and ended. */
+export type Moment = readonly [begin: number, end: number]
+
 export type Operation =
   | Change
-  | { readonly do: 'read'; readonly key: string; readonly seen: Seen }
+  | { readonly do: 'read'; readonly key: string; readonly seen: Seen; readonly at?: Moment }
   /** All registers from one key to another, both included. */
   | {
       readonly do: 'range'
       readonly from: string
       readonly to: string
       readonly found: ReadonlyMap<string, number>
+      readonly at?: Moment
     }
 
 export interface Transaction {
@@ -76,10 +80,11 @@ export function seenText(seen: Seen): string {
 }
 
 function operationText(operation: Operation): string {
-  if (operation.do === 'read') return `r(${operation.key})=${seenText(operation.seen)}`
+  const at = 'at' in operation ? `@${operation.at.join('-')}` : ''
+  if (operation.do === 'read') return `r(${operation.key})=${seenText(operation.seen)}${at}`
   if (operation.do === 'range') {
     const found = [...operation.found].map(([key, value]) => `${key}:${value}`)
-    return `range(${operation.from},${operation.to})={${found.join(' ')}}`
+    return `range(${operation.from},${operation.to})={${found.join(' ')}}${at}`
   }
   const { key, value, undoneAt } = operation
   return `${operation.do[0]}(${key},${value})${undoneAt === undefined ? '' : `~${undoneAt}`}`
@@ -113,7 +118,7 @@ function parseTransaction(line: string): Transaction {
     line.match(/^(\w+)(?: @(\d+)-(\d+|Infinity))?(?: ([\w-]+))?: (.*)$/) ?? []
   if (name === undefined || rest === undefined || !LEVELS.includes(level as Level))
     throw new Error(`not a transaction: ${line}`)
-  const words = rest.match(/[^\s[{]+(?:\[[^\]]*\]|\{[^}]*\})?/g) ?? []
+  const words = rest.match(/[^\s[{]+(?:(?:\[[^\]]*\]|\{[^}]*\})(?:@\S+)?)?/g) ?? []
   const outcome = OUTCOMES[words.pop() ?? '']
   if (outcome === undefined) throw new Error(`no end: ${line}`)
   const operations = words.map(parseOperation)
@@ -126,8 +131,14 @@ function parseOperation(word: string): Operation {
     const change: Change = { do: CHANGES[kind] as Change['do'], key, value: Number(value) }
     return undoneAt === undefined ? change : { ...change, undoneAt: Number(undoneAt) }
   }
-  const [, read, seen] = word.match(/^r\(([^)]+)\)=(.+)$/) ?? []
-  if (read !== undefined && seen !== undefined) return { do: 'read', key: read, seen: parseSeen(seen) }
+  const [, read, begin, end] = word.match(/^(.*?)(?:@(\d+)-(\d+))?$/) as string[]
+  const at = begin === undefined ? {} : { at: [Number(begin), Number(end)] as const }
+  return { ...parseRead(read as string), ...at }
+}
+
+function parseRead(word: string): Operation {
+  const [, key, seen] = word.match(/^r\(([^)]+)\)=(.+)$/) ?? []
+  if (key !== undefined && seen !== undefined) return { do: 'read', key, seen: parseSeen(seen) }
   const [, from, to, found] = word.match(/^range\(([^,]+),([^)]+)\)=\{(.*)\}$/) ?? []
   if (from === undefined || to === undefined || found === undefined) throw new Error(`not an operation: ${word}`)
   const entries = found.split(' ').filter((each) => each !== '')

@@ -360,6 +360,27 @@ export const MIXED: readonly { readonly title: string; readonly history: string;
     isAllowed: true,
   },
   {
+    title: 'a read-committed reader whose operations show one moment each',
+    history: `T0 @0-1 serializable: a(x,1) commit
+      T1 @2-5 serializable: a(x,2) a(y,3) commit
+      T2 @3-9 read-committed: r(x)=[1]@4-6 r(y)=[3]@6-7 a(y,4) r(y)=[3 4]@7-8 commit`,
+    isAllowed: true,
+  },
+  {
+    title: 'a range of a read-committed reader that shows two moments',
+    history: `T1 @0-3 serializable: w(a,1) w(b,2) commit
+      T2 @0-9 read-committed: range(a,c)={b:2}@1-4 commit`,
+    isAllowed: false,
+  },
+  {
+    title: 'a read-committed reader that misses what was committed before its operation',
+    history: `T0 @0-1 serializable: a(x,1) commit
+      T1 @2-5 serializable: a(x,2) commit
+      T2 @3-9 read-committed: r(x)=[1]@6-7 commit
+      T3 @10-11 serializable: r(x)=[1 2] commit`,
+    isAllowed: false,
+  },
+  {
     title: 'a serializable reader between read-committed writers',
     history: `T1 read-committed: a(x,1) a(y,2) commit
       T2 serializable: r(x)=[] r(y)=[2] commit`,

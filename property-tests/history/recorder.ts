@@ -23,6 +23,7 @@ import {
   type History,
   isChange,
   type Level,
+  type Moment,
   type Operation,
   type Outcome,
   type Transaction as Recorded,
@@ -200,8 +201,9 @@ export class RecordedTransaction implements Recorded {
   }
 
   async #readList(key: string, forUpdate: boolean): Promise<readonly number[]> {
+    const begin = this.#recorder.tick()
     const seen = ((await this.#tx.get(this.#tables.lists, key, { forUpdate })) ?? []) as readonly number[]
-    this.#did({ do: 'read', key, seen })
+    this.#did({ do: 'read', key, seen, ...this.#since(begin) })
     return seen
   }
 
@@ -218,20 +220,28 @@ export class RecordedTransaction implements Recorded {
   }
 
   async read(key: string, forUpdate = false): Promise<void> {
+    const begin = this.#recorder.tick()
     const seen = (await this.#tx.get(this.#tables.registers, key, { forUpdate })) as number | undefined
-    this.#did({ do: 'read', key, seen })
+    this.#did({ do: 'read', key, seen, ...this.#since(begin) })
   }
 
   /** `onEntry` is waited for after each entry. */
   async range(from: string, to: string, options: RangeManner = {}): Promise<void> {
     const found = new Map<string, number>()
     const { onEntry, ...manner } = options
+    const begin = this.#recorder.tick()
     for await (const [key, value] of this.#tx.range(this.#tables.registers, { gte: from, lte: to, ...manner })) {
       if (found.has(key)) throw new Error(`a range from ${from} to ${to} shows ${key} twice`)
       found.set(key, value as number)
       await onEntry?.()
     }
-    this.#did({ do: 'range', from, to, found })
+    // What is locked on the way is of the moment at which it was locked.
+    this.#did({ do: 'range', from, to, found, ...(options.forUpdate === true ? {} : this.#since(begin)) })
+  }
+
+  /** At read-committed each operation shows the newest state of a moment. */
+  #since(begin: number): { at?: Moment } {
+    return this.level === 'read-committed' ? { at: [begin, this.#recorder.tick()] } : {}
   }
 
   async savepoint(): Promise<void> {

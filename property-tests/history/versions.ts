@@ -13,13 +13,16 @@
  * level lets a transaction see what it must not see as long as it rolls back in the end. One whose
  * commit was under way when the database went down has committed if anybody else has seen its changes.
  *
+ * A MOMENT is what a single operation of a transaction shows that does not see one state throughout. It
+ * is checked as a transaction of its own that only reads a snapshot, between the operation's begin and end.
+ *
  * NOTHING as a result of a read may be any of several versions: before the first write, after each
  * deletion. A version is named only when there is one that it can be.
  *
  * What is wrong without looking at more than one read (Adya's G1a and G1b, and what cannot be at all) is
  * found here; cycles.ts looks at how transactions depend on each other.
  */
-import { type Change, type History, isChange, type Seen, seenText, type Transaction } from './history.ts'
+import { type Change, type History, isChange, type Moment, type Seen, seenText, type Transaction } from './history.ts'
 
 export interface Version {
   readonly key: string
@@ -56,6 +59,7 @@ export class Versions {
   readonly findings: Finding[] = []
   /** All versions of all objects. */
   readonly all: Version[] = []
+  readonly moments: Transaction[] = []
   readonly #history: History
   readonly #written = new Map<string, Map<number, Written>>()
   readonly #readings: Reading[] = []
@@ -91,29 +95,39 @@ export class Versions {
   #collectReadings(reader: Transaction): void {
     for (const [index, operation] of reader.operations.entries()) {
       if (isChange(operation)) continue
+      const moment = operation.at === undefined ? undefined : this.#momentOf(reader, index, operation.at)
       if (operation.do === 'read') {
-        this.#collect({ reader, key: operation.key, seen: operation.seen, range: undefined }, index)
+        this.#collect({ reader, key: operation.key, seen: operation.seen, range: undefined }, index, moment)
         continue
       }
       const { from, to, found } = operation
       const keys = [...this.#written.keys()].filter((key) => key >= from && key <= to)
       const range = `${from} to ${to}`
       for (const key of new Set([...keys, ...found.keys()])) {
-        this.#collect({ reader, key, seen: found.get(key), range }, index)
+        this.#collect({ reader, key, seen: found.get(key), range }, index, moment)
       }
     }
   }
 
-  /** Takes the reader's own changes off what it has read. */
-  #collect(reading: Reading, index: number): void {
+  #momentOf({ name }: Transaction, index: number, [begin, end]: Moment): Transaction {
+    const outcome = 'committed'
+    const moment = { name: `${name}.${index}`, level: 'snapshot', outcome, begin, end, operations: [] } as const
+    this.moments.push(moment)
+    return moment
+  }
+
+  /** Takes the reader's own changes off what it has read. The moment has seen what the transaction has not written itself. */
+  #collect(reading: Reading, index: number, moment: Transaction | undefined): void {
     const { reader, key, seen } = reading
     const own = reader.operations
       .slice(0, index)
       .filter(isChange)
       .filter((change) => change.key === key && !(change.undoneAt !== undefined && change.undoneAt <= index))
     const last = own.at(-1)
-    if (last === undefined) this.#readings.push(reading)
-    else if (last.do === 'append') {
+    if (last === undefined) {
+      this.#readings.push(reading)
+      if (moment !== undefined) this.#readings.push({ ...reading, reader: moment })
+    } else if (last.do === 'append') {
       const list = Array.isArray(seen) ? (seen as readonly number[]) : []
       const before = list.length - own.length
       if (own.every(({ value }, i) => list[before + i] === value))
