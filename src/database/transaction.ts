@@ -355,7 +355,7 @@ export class Transaction {
 
   #checkIdle(): void {
     if (this.#queue.waitingCount === 0) return
-    throw new AriesError('TX_BUSY', 'an operation of this transaction still waits for a lock; await it before commit')
+    throw new AriesError('TX_BUSY', 'an operation of this transaction still waits for a lock; await it first')
   }
 
   /**

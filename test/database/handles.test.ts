@@ -330,7 +330,7 @@ describe('operations in flight when a transaction ends', () => {
     await holder.put(table, 'a', '1')
     const tx = db.begin()
     const waiting = tx.put(table, 'a', '2')
-    await expectFailure(() => tx.commit(), 'TX_BUSY', 'await it before commit')
+    await expectFailure(() => tx.commit(), 'TX_BUSY', 'await it first')
     await holder.commit()
     await waiting
     await tx.commit()
