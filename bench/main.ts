@@ -11,13 +11,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isolationCosts } from './isolation.ts'
+import { largeTransaction, lockCost } from './locks.ts'
 import { bulkLoad, durableCommits, randomGets, restartAfterKill, scan } from './workloads.ts'
 
 const MIB = 1 << 20
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'load,get,scan,commit,restart,isolation' },
+    only: { type: 'string', default: 'load,get,scan,commit,restart,isolation,locks,large' },
     rows: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '3' },
   },
@@ -60,4 +61,15 @@ if (wanted.has('restart')) {
 if (wanted.has('isolation')) {
   for (const { name, ns } of await isolationCosts())
     figure(name, ns[0], `ns of CPU (${ns[1].toFixed(0)}-${ns[2].toFixed(0)})`)
+}
+if (wanted.has('locks')) {
+  const { ns, bytes } = lockCost()
+  figure('a lock taken and given back', ns, 'ns')
+  figure('a lock that is held', bytes, 'bytes')
+}
+if (wanted.has('large')) {
+  const large = await inDirectory((directory) => largeTransaction(directory, rows))
+  figure(`one transaction of ${rows} puts, 8 MiB pool`, rows / large.putSeconds, 'rows/s')
+  figure('  heap that it takes', large.heapMib, 'MiB')
+  figure('  its rollback', rows / large.abortSeconds, 'rows/s')
 }

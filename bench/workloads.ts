@@ -10,7 +10,7 @@ const MIB = 1 << 20
 const CACHE_BYTES = 512 * MIB
 
 /** A key whose order is that of `n`. */
-function keyFor(n: number): Uint8Array {
+export function keyFor(n: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES)
   let rest = n
   for (let i = KEY_BYTES - 1; i >= 0; i--) {
@@ -28,7 +28,7 @@ const VALUES: readonly Uint8Array[] = Array.from({ length: 1024 }, (_, n) =>
   Uint8Array.from({ length: VALUE_BYTES }, (_, i) => (n * 31 + i * 7) & 0xff),
 )
 
-const valueFor = (n: number): Uint8Array => VALUES[n % VALUES.length] as Uint8Array
+export const valueFor = (n: number): Uint8Array => VALUES[n % VALUES.length] as Uint8Array
 
 type Rows = Table<Uint8Array, Uint8Array>
 
@@ -58,7 +58,7 @@ function keysInOrder(rows: number, order: 'ordered' | 'random'): Uint8Array[] {
   return Array.from({ length: rows }, (_, i) => keyFor(order === 'ordered' ? i : scatter(i, rows)))
 }
 
-const secondsSince = (startedMs: number): number => (performance.now() - startedMs) / 1000
+export const secondsSince = (startedMs: number): number => (performance.now() - startedMs) / 1000
 
 /** Rows a second, in transactions of 1,000, at durability `lazy`. */
 export function bulkLoad(directory: string, rows: number, order: 'ordered' | 'random'): Promise<number> {
