@@ -196,10 +196,14 @@ export function remainders({ transactions, table, locks, buffer, log }: Managers
  * durably holds (I11), and the recLSN of a dirty one is at or below its first change that the disk
  * lacks (I10), as far as the log has been written out.
  */
-export function pageTableProblems(managers: Managers, disk: SimulatedFileSystem, log = scanLog(disk)): string[] {
+export function pageTableProblems(
+  managers: Managers,
+  disk: SimulatedFileSystem,
+  log = scanLog(disk),
+  durableDisk = disk.crash({ mode: 'none' }),
+): string[] {
   const problems: string[] = []
-  const image = disk.crash({ mode: 'none' })
-  const file = image.open(DATA_FILE_NAME, 'read')
+  const file = durableDisk.open(DATA_FILE_NAME, 'read')
   const durable = new Uint8Array(PAGE_SIZE)
   const durableView = new DataView(durable.buffer)
   const dirty = new Map(managers.buffer.dirtyPages())

@@ -66,11 +66,12 @@ export class Judge {
     const database = await restart(fileSystem)
     restarted()
     const log = this.#logOn(disk)
+    const durableDisk = disk.crash({ mode: 'none' })
     const problems = [
       ...log.problems,
-      ...pageTableProblems(database.managers, disk, log),
+      ...pageTableProblems(database.managers, disk, log, durableDisk),
       ...remainders(database.managers),
-      ...(await this.#problemsOfRestartingAgain(disk)),
+      ...(await this.#problemsOfRestartingAgain(durableDisk)),
     ]
     const pages = digestOfPages(database, disk)
     const legal = pages === undefined ? undefined : this.#legal.get(pages)
@@ -99,11 +100,11 @@ export class Judge {
     return log
   }
 
-  async #problemsOfRestartingAgain(disk: SimulatedFileSystem): Promise<string[]> {
-    const durable = disk.crash({ mode: 'none' }).digest()
-    if (this.#settled.has(durable)) return []
-    const problems = await problemsOfRestartingAgain(disk, {})
-    if (problems.length === 0) this.#settled.add(durable)
+  async #problemsOfRestartingAgain(durableDisk: SimulatedFileSystem): Promise<string[]> {
+    const digest = durableDisk.digest()
+    if (this.#settled.has(digest)) return []
+    const problems = await problemsOfRestartingAgain(durableDisk, {})
+    if (problems.length === 0) this.#settled.add(digest)
     return problems
   }
 

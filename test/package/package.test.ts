@@ -150,6 +150,70 @@ import('aries-db').then(async (imported) => {
   expect(await succeed(consumer, process.execPath, 'required.cjs')).toBe('true b\n')
 })
 
+const KIT = `
+import assert from 'node:assert/strict'
+import { json, utf8 } from 'aries-db'
+import { crashTest, Sandbox } from 'aries-db/testing'
+
+const accountsOf = (db) => db.table('accounts', { key: utf8, value: json() })
+const total = async (db) => (await accountsOf(db).get('a')) + (await accountsOf(db).get('b'))
+const test = (transfer) =>
+  crashTest({
+    setup: ({ db }) => db.transaction(async (tx) => {
+      await tx.put(accountsOf(db), 'a', 1)
+      await tx.put(accountsOf(db), 'b', 0)
+    }),
+    workload: ({ db }) => transfer(db, accountsOf(db)),
+    invariant: async ({ db }) => (await total(db)) === 1,
+  })
+
+const whole = await test((db, accounts) => db.transaction(async (tx) => {
+  await tx.put(accounts, 'a', 0)
+  await tx.put(accounts, 'b', 1)
+}))
+assert.ok(whole.states > 100, JSON.stringify(whole))
+await assert.rejects(test(async (_db, accounts) => {
+  await accounts.put('a', 0)
+  await accounts.put('b', 1)
+}), { name: 'CrashTestFailure' })
+
+const sandbox = await Sandbox.create()
+await accountsOf(sandbox.db).put('a', 1)
+await sandbox.crash({ mode: 'none' })
+console.log(await accountsOf(sandbox.db).get('a'))
+`
+
+const KIT_COMMANDS = `
+import * as fc from 'fast-check'
+import { Sandbox } from 'aries-db/testing'
+import { commands } from 'aries-db/testing/fast-check'
+
+await fc.assert(
+  fc.asyncProperty(fc.commands(commands(), { maxCommands: 5 }), async (script) => {
+    const real = await Sandbox.create()
+    await fc.asyncModelRun(() => ({ model: { contents: new Map() }, real }), script)
+  }),
+  { numRuns: 3, seed: 1 },
+)
+console.log('held')
+`
+
+test('aries-db/testing finds a bug, and needs nothing else', async () => {
+  writeFileSync(join(consumer, 'kit.mjs'), KIT)
+  expect(await succeed(consumer, process.execPath, 'kit.mjs')).toBe('1\n')
+})
+
+test('aries-db/testing/fast-check says what it lacks, and works with it', async () => {
+  const owner = join(scratch, 'owner')
+  cpSync(join(consumer, 'node_modules'), join(owner, 'node_modules'), { recursive: true })
+  writeFileSync(join(owner, 'commands.mjs'), KIT_COMMANDS)
+  expect((await run(owner, process.execPath, 'commands.mjs')).stderr).toContain("Cannot find package 'fast-check'")
+  for (const name of ['fast-check', 'pure-rand']) {
+    cpSync(join(REPOSITORY, 'node_modules', name), join(owner, 'node_modules', name), { recursive: true })
+  }
+  expect(await succeed(owner, process.execPath, 'commands.mjs')).toBe('held\n')
+})
+
 test('npx aries --help', async () => {
   expect(await succeed(consumer, 'npx', '--offline', 'aries', '--help')).toContain('aries demo')
   expect(await succeed(consumer, 'npx', '--offline', 'aries', '--version')).toBe(`${packageJson.version}\n`)
