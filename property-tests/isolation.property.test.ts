@@ -18,98 +18,17 @@ import type { Savepoint, Transaction } from '../src/database/transaction.ts'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
 import type { Durability } from '../src/txn/transaction-manager.ts'
 import { contentOf, keyOf } from './commands/script.ts'
+import { CLIENTS, EXAMPLES, MAKING, type Setting, type Step, setting, steps, TABLES } from './isolation/steps.ts'
 import { drive, idle, type Lab, newDisk, openLab, readAll, tableOf } from './lab.ts'
 import { type Effect, Model } from './model.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
 const RUNS = 200
-const CLIENTS = 4
-const TABLES = ['a', 'b'] as const
-const ROWS = 5
 /** More changes than one turn of a rollback undoes. */
 const MANY = 600
 const SYNC_MS = 3
-
-interface Setting {
-  /** After how many locks a table is locked as a whole. */
-  readonly escalateAt: number
-  /** Whether the tables are there at the beginning. */
-  readonly isMade: boolean
-}
-const setting: fc.Arbitrary<Setting> = fc.record({
-  escalateAt: fc.constantFrom(1, 2, 3, 10_000),
-  isMade: fc.boolean(),
-})
-
-/** `hasty`: the next step follows before anything that this one has set off can go on. */
-type Step = { readonly by: number; readonly hasty?: boolean } & (
-  | { readonly do: 'get' | 'put' | 'delete'; readonly table: number; readonly row: number }
-  | { readonly do: 'range'; readonly table: number; readonly reverse: boolean; readonly forUpdate: boolean }
-  | { readonly do: 'fill' | 'clear' | 'create' | 'drop'; readonly table: number }
-  | { readonly do: 'savepoint' | 'rollbackTo' | 'abort' | 'cancel' | 'time' }
-  | { readonly do: 'commit'; readonly durability: Durability }
-)
-
-const by = fc.nat(CLIENTS - 1)
-const table = fc.constantFrom(0, 0, 1)
-const row = fc.nat(ROWS - 1)
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ do: fc.constantFrom('get', 'put', 'put', 'delete'), by, table, row }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('range' as const),
-      by,
-      table,
-      reverse: fc.boolean(),
-      forUpdate: fc.boolean(),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('fill', 'clear', 'create', 'drop', 'drop'), by, table }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('savepoint', 'rollbackTo', 'abort', 'time'), by }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), by }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant('commit' as const),
-      by,
-      durability: fc.constantFrom('full', 'lazy', 'none'),
-    }),
-  },
-)
-const hasty = fc.constantFrom(false, false, false, true)
-const steps: fc.Arbitrary<Step[]> = fc.array(
-  fc.tuple(step, hasty).map(([each, isHasty]) => (isHasty ? { ...each, hasty: true } : each)),
-  { minLength: 3, maxLength: 60, size: 'max' },
-)
-
-/** Makes both tables: who would make one in a transaction keeps others off. */
-const MAKING: readonly Step[] = [
-  { do: 'put', by: 0, table: 0, row: 0 },
-  { do: 'put', by: 0, table: 1, row: 0 },
-  { do: 'commit', by: 0, durability: 'none' },
-]
-
-/** Steps that chance seldom finds. */
-const EXAMPLES: readonly Step[][] = [
-  // The making of a table is undone, and the table is used again.
-  [
-    { do: 'savepoint', by: 0 },
-    { do: 'put', by: 0, table: 0, row: 0 },
-    { do: 'rollbackTo', by: 0 },
-    { do: 'put', by: 0, table: 0, row: 1 },
-    { do: 'commit', by: 0, durability: 'full' },
-    { do: 'get', by: 1, table: 0, row: 1 },
-  ],
-  // What is rolled back takes several turns, and somebody waits in it.
-  [
-    { do: 'put', by: 1, table: 1, row: 0 },
-    { do: 'fill', by: 0, table: 0 },
-    { do: 'get', by: 0, table: 1, row: 0 },
-    { do: 'cancel', by: 0 },
-  ],
-]
-
+/** So many times the locks after which the table is asked for, of those that read and of those that write. */
+const PATIENCE = 16
 /** Errors that have ended the transaction, and those it gets over. */
 const ENDING = new Set(['TX_DEADLOCK', 'TX_CANCELLED', 'TX_CLOSED', 'DB_CLOSED'])
 const PASSING = new Set(['TX_LOCK_TIMEOUT', 'TABLE_EXISTS', 'TABLE_NOT_FOUND', 'TX_BUSY'])
@@ -143,6 +62,8 @@ interface Client {
 class Run {
   readonly #disk: SimulatedFileSystem
   readonly #lab: Lab
+  /** How many locks one transaction may have in one table. */
+  readonly #locksMax: number
   readonly #model = new Model()
   readonly #clients: Client[] = Array.from({ length: CLIENTS }, () => ({ session: undefined, busy: false }))
   readonly #underWay = new Set<Promise<void>>()
@@ -151,8 +72,9 @@ class Run {
   #serial = 0
   #failure: unknown
 
-  constructor(disk: SimulatedFileSystem, lab: Lab, isSlow: boolean) {
+  constructor(disk: SimulatedFileSystem, lab: Lab, isSlow: boolean, escalateAt: number) {
     this.#disk = disk
+    this.#locksMax = 2 * PATIENCE * escalateAt
     this.#lab = lab
     disk.runtime = lab.runtime
     if (isSlow) disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
@@ -164,7 +86,7 @@ class Run {
     if (each.hasty === true) return
     await idle()
     if (this.#failure !== undefined) throw this.#failure
-    this.#checkOwners()
+    this.#checkLocks()
   }
 
   #start(client: Client, each: Step): void {
@@ -202,13 +124,17 @@ class Run {
     this.#open.delete(session.tx.id)
   }
 
-  /** Nobody holds a lock but open transactions (I17). */
-  #checkOwners(): void {
-    for (const { holders, waiters } of this.#lab.managers.locks.snapshot()) {
+  /** Nobody holds a lock but open transactions (I17), and of none are there more in a table than is allowed (I35). */
+  #checkLocks(): void {
+    const counts = new Map<string, number>()
+    for (const { space, holders, waiters } of this.#lab.managers.locks.snapshot()) {
       for (const { txnId } of [...holders, ...waiters]) {
         if (!this.#open.has(txnId)) throw new Error(`transaction ${txnId} has ended and has a lock (I17)`)
       }
+      for (const { txnId } of holders) counts.set(`${txnId} ${space}`, (counts.get(`${txnId} ${space}`) ?? 0) + 1)
     }
+    const most = Math.max(0, ...counts.values())
+    if (most > this.#locksMax) throw new Error(`a transaction has ${most} locks in a table (I35)`)
   }
 
   async #operate(session: Session, each: Step): Promise<void> {
@@ -381,7 +307,7 @@ describe('many clients on few rows', () => {
       let escalations = 0
       const property = fc.asyncProperty(steps, fc.boolean(), setting, async (list, isSlow, { escalateAt, isMade }) => {
         const disk = await newDisk()
-        const run = new Run(disk, await openLab(disk, { frames: 64, escalateLocksAt: escalateAt }), isSlow)
+        const run = new Run(disk, await openLab(disk, { frames: 64, escalateLocksAt: escalateAt }), isSlow, escalateAt)
         for (const each of [...(isMade ? MAKING : []), ...list]) await run.take(each)
         escalations += await run.finish()
       })

@@ -255,6 +255,15 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     first: 'phantoms.property.test.ts',
   },
   {
+    name: 'locks-without-a-bound',
+    invariant: 'I35',
+    sentence: 'While others use a table it is only tried for and never waited for, and the locks in it have no bound.',
+    file: 'src/database/table-lock.ts',
+    find: 'if (tally.count >= this.#escalateAt * PATIENCE) return true',
+    replace: '',
+    first: 'isolation.property.test.ts',
+  },
+  {
     name: 'reader-passes-by-the-table',
     invariant: 'I21',
     sentence: 'A reader locks the keys it reads and not their table, which another has locked as a whole.',

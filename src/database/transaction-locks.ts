@@ -8,6 +8,8 @@
  * Where a lock has to be waited for these return a promise; when it has resolved, the operation begins
  * again and asks again. So the usual case, in which nobody is in the way, needs no promise at all.
  */
+
+import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
@@ -138,7 +140,8 @@ export class TransactionLocks {
   #know(name: string, tree: PageId): void {
     const { locks } = this.#store
     const { owner } = this.#active
-    const mode = locks.tableModeOf(owner, this.#store.catalogKey(name)) ?? LockMode.IS
+    const mode = locks.tableModeOf(owner, this.#store.catalogKey(name))
+    assert(mode !== undefined, 'a table is locked before it is looked up')
     const table = this.#tables.get(name) ?? new TableLock(name, mode, locks.settings.escalateAt)
     this.#tables.set(name, table)
     this.#byTree.set(tree, table)
