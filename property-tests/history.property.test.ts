@@ -11,7 +11,7 @@ import { MIX_NAMES } from './history/levels.ts'
 import { REGRESSIONS } from './history/regressions.ts'
 import { runsOf, TIMEOUT_MS } from './runs.ts'
 
-const RUNS = 120
+const RUNS = 100
 
 /** What each mix has to come across, or the scripts do not reach what they are for. */
 const ALLOWED = {

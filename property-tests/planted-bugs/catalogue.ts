@@ -3,6 +3,7 @@ import { BTREE_BUGS } from './btree.ts'
 import { BUFFER_BUGS } from './buffer.ts'
 import { DATABASE_BUGS } from './database.ts'
 import { IN_DOUBT_BUGS } from './in-doubt.ts'
+import { ISOLATION_BUGS } from './isolation.ts'
 import { LOCK_BUGS } from './lock.ts'
 import { LOG_BUGS } from './log.ts'
 import type { PlantedBug } from './planted-bug.ts'
@@ -22,6 +23,7 @@ export const BUGS_BY_MANAGER: Readonly<Record<string, readonly PlantedBug[]>> = 
   database: DATABASE_BUGS,
   versions: VERSION_BUGS,
   prepared: IN_DOUBT_BUGS,
+  isolation: ISOLATION_BUGS,
 }
 
 /** A bug and the manager it is in. */

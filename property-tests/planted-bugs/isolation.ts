@@ -1,0 +1,75 @@
+/** Planted bugs of what transactions may see of each other. */
+import type { PlantedBug } from './planted-bug.ts'
+
+const HISTORY = 'history.property.test.ts'
+const TRANSACTION = 'src/database/transaction.ts'
+const TRANSACTION_MANAGER = 'src/txn/transaction-manager.ts'
+
+export const ISOLATION_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'absent-key-not-locked',
+    invariant: 'I21',
+    sentence: 'A read that finds nothing takes no lock, and what it did not find can be inserted.',
+    file: TRANSACTION,
+    find: 'const wait = this.#locks.lock(tree, bytes, mode)',
+    replace: `const isAbsent = this.#store.btree.get(tree, bytes, 0, bytes.length) === undefined
+      const wait = isAbsent && isRead ? undefined : this.#locks.lock(tree, bytes, mode)`,
+    first: HISTORY,
+  },
+  {
+    name: 'victim-keeps-its-locks',
+    invariant: 'I17',
+    sentence: "A deadlock's victim is rolled back and does not give back its locks.",
+    file: TRANSACTION_MANAGER,
+    find: 'this.#locks.releaseAll(transaction.owner)',
+    replace: 'if (transaction.cause === undefined) this.#locks.releaseAll(transaction.owner)',
+    first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'read-for-update-not-checked',
+    invariant: 'I34',
+    sentence: 'At snapshot a read for update shows the newest value, whoever has written it since the begin.',
+    file: TRANSACTION,
+    find: `      this.#view?.checkMayChange(tree, bytes)
+      const value =`,
+    replace: '      const value =',
+    first: HISTORY,
+  },
+  {
+    name: 'range-for-update-not-checked',
+    invariant: 'I34',
+    sentence:
+      'At snapshot a range for update shows the newest values of rows that others have changed since the begin.',
+    file: TRANSACTION,
+    find: 'if (wait === undefined) view.checkMayChange(tree, key)',
+    replace: '',
+    first: HISTORY,
+  },
+  {
+    name: 'read-only-sees-many-moments',
+    invariant: 'I34',
+    sentence: 'Each operation of a read-only transaction reads the newest state, not that of its begin.',
+    file: TRANSACTION,
+    find: "readOnly && isolation === 'serializable' ? 'snapshot' : isolation",
+    replace: "readOnly && isolation === 'serializable' ? 'read-committed' : isolation",
+    first: HISTORY,
+  },
+  {
+    name: 'range-sees-two-moments',
+    invariant: 'I34',
+    sentence: 'A range at read-committed shows of each row the newest state when it comes by.',
+    file: 'src/database/version-view.ts',
+    find: 'if (this.#isFixed) return { view: this, close: () => undefined }',
+    replace: 'return { view: this, close: () => undefined }',
+    first: HISTORY,
+  },
+  {
+    name: 'visible-before-durable',
+    invariant: 'I34',
+    sentence: 'Snapshots show a commit that a power cut may still take back.',
+    file: TRANSACTION_MANAGER,
+    find: "    transaction.state = 'committing'\n",
+    replace: "    transaction.state = 'committing'\n    this.#versions.commit(transaction)\n",
+    first: HISTORY,
+  },
+]
