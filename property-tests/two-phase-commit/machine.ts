@@ -35,6 +35,11 @@ export class Machine {
     return machine
   }
 
+  /** The same for machines of which the same must be true. */
+  get digest(): string {
+    return [...this.disks.map((disk) => disk.digest()), this.acknowledged].join()
+  }
+
   /** Opens the databases of all disks, one after the other. */
   async open(): Promise<Database[]> {
     const databases: Database[] = []

@@ -40,9 +40,6 @@ const PROTOCOLS: readonly (readonly [string, Protocol])[] = [
   ['the last one is not prepared, and commits with the decision', withLast],
 ]
 
-/** Of so many states one is crashed again in its recovery. */
-const DEEPER_EVERY = Math.ceil(23 / runsOf(1))
-
 const AMOUNTS = [10, 20]
 const moneyOf = (database: Database): Table<string, number> =>
   database.table('accounts', { key: utf8, value: json<number>() })
@@ -97,8 +94,7 @@ const CHOICES: readonly (readonly CrashChoice[])[] = [
   [none, kept, kept],
   [kept, none, kept],
   [kept, kept, none],
-  [drawn(1), drawn(2), drawn(3)],
-  [drawn(4), drawn(5), drawn(6)],
+  ...Array.from({ length: runsOf(16) }, (_, i) => [drawn(3 * i), drawn(3 * i + 1), drawn(3 * i + 2)]),
 ]
 
 /** Brings a machine up, recovers and looks: what is wrong, if anything. */
@@ -129,24 +125,33 @@ async function namesIn(table: Table<string, number>): Promise<string[]> {
 
 interface Figures {
   moments: number
+  /** What crashes have left, each once. */
   states: number
+  /** The same of crashes in recovery. */
   inRecovery: number
 }
 
-/** Crashes at every moment of the transfers, and of every `deeperEvery`-th state at every moment of its recovery. */
-async function problemOf(protocol: Protocol, figures: Figures, deeperEvery: number): Promise<string | undefined> {
+/** Crashes at every moment of the transfers, and then at every moment of the recovery. */
+async function problemOf(protocol: Protocol, figures: Figures): Promise<string | undefined> {
   const { moments } = await runTransfers(protocol)
+  const seen = new Set<string>()
+  const isNew = ({ digest }: Machine): boolean => seen.size < seen.add(digest).size
   figures.moments += moments.length
   for (const [at, moment] of moments.entries()) {
     for (const [chosen, choices] of CHOICES.entries()) {
-      const isDeep = figures.states++ % deeperEvery === 0
       const machine = Machine.after(moment, choices)
-      const problem = await problemAfter(machine, protocol, isDeep)
+      if (!isNew(machine)) continue
+      figures.states++
+      const problem = await problemAfter(machine, protocol, true)
       if (problem !== undefined) return `crash at ${at}, ${chosen}: ${problem}`
       for (const [again, later] of machine.moments.entries()) {
-        figures.inRecovery++
-        const problem = await problemAfter(Machine.after(later, [none, drawn(again)]), protocol, false)
-        if (problem !== undefined) return `crash at ${at}, ${chosen}, again at ${again}: ${problem}`
+        for (const laterChoices of [[none], [drawn(again), kept, none]]) {
+          const laterMachine = Machine.after(later, laterChoices)
+          if (!isNew(laterMachine)) continue
+          figures.inRecovery++
+          const problem = await problemAfter(laterMachine, protocol, false)
+          if (problem !== undefined) return `crash at ${at}, ${chosen}, again at ${again}: ${problem}`
+        }
       }
     }
   }
@@ -158,7 +163,7 @@ describe('killed at every step', () => {
     '%s',
     async (_, protocol) => {
       const figures: Figures = { moments: 0, states: 0, inRecovery: 0 }
-      expect(await problemOf(protocol, figures, DEEPER_EVERY)).toBeUndefined()
+      expect(await problemOf(protocol, figures)).toBeUndefined()
       expect(figures.moments).toBeGreaterThan(20)
       expect(figures.inRecovery).toBeGreaterThan(50)
     },
@@ -229,7 +234,7 @@ describe('a mistake in the protocol is found', () => {
   test.each(WRONG)(
     '%s',
     async (_, wrong) => {
-      const found = await problemOf({ ...right, ...wrong }, { moments: 0, states: 0, inRecovery: 0 }, 5)
+      const found = await problemOf({ ...right, ...wrong }, { moments: 0, states: 0, inRecovery: 0 })
       expect(found).toMatch(/^crash at/)
     },
     TIMEOUT_MS,
