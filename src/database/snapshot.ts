@@ -7,10 +7,11 @@ import { closedError } from '../txn/transaction-manager.ts'
 import type { VersionReader } from '../txn/version-store.ts'
 import { type SnapshotEntries, snapshotEntriesOf } from './entries.ts'
 import { byteRangeOf, type RangeOptions, restOf } from './range.ts'
+import { SnapshotWalk } from './snapshot-walk.ts'
 import type { Store } from './store.ts'
 import { boundOf, checkTable, keyOf, type TableShape } from './table-shape.ts'
 import { VersionView } from './version-view.ts'
-import { tablesOf, ViewWalk } from './view-walk.ts'
+import { tablesOf } from './view-walk.ts'
 
 export class Snapshot {
   readonly #store: Store
@@ -50,7 +51,7 @@ export class Snapshot {
     checkTable(table)
     const walk = this.#walk(table, options, undefined, 0)
     let count = 0
-    while (walk.next() === true) count++
+    while (walk.next()) count++
     return count
   }
 
@@ -73,11 +74,16 @@ export class Snapshot {
     this.close()
   }
 
-  #walk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, from: K | undefined, givenCount: number): ViewWalk {
+  #walk<K, V>(
+    table: TableShape<K, V>,
+    options: RangeOptions<K>,
+    from: K | undefined,
+    givenCount: number,
+  ): SnapshotWalk {
     this.#check()
     const encode = (key: K): Uint8Array => boundOf(table, key, this.#store.keyBytesMax)
     const rest = restOf(byteRangeOf(options, encode), from === undefined ? undefined : encode(from), givenCount)
-    return new ViewWalk(rest, this.#view, {
+    return new SnapshotWalk(rest, this.#view, {
       check: () => this.#check(),
       findTree: () => this.#view.findTree(table.name),
     })

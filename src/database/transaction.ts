@@ -16,6 +16,7 @@ import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { OperationQueue } from './operation-queue.ts'
 import { durabilityOf, invalid, type TransactionSettings } from './options.ts'
 import { type ByteRange, byteRangeOf, type RangeOptions, restOf } from './range.ts'
+import { SnapshotWalk } from './snapshot-walk.ts'
 import type { Store } from './store.ts'
 import { boundOf, checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import { TransactionLocks } from './transaction-locks.ts'
@@ -237,7 +238,10 @@ export class Transaction {
   #openViewWalk(view: VersionView, name: string, range: ByteRange, mode: LockMode): Walk {
     const { view: fixed, close } = view.fixed()
     this.#active.whenEnded(close)
-    if (mode === LockMode.S) return new ViewWalk(range, fixed, { findTree: () => fixed.findTree(name), onClose: close })
+    if (mode === LockMode.S) {
+      const ports = { findTree: () => fixed.findTree(name), onClose: close }
+      return this.#isReadOnly ? new SnapshotWalk(range, fixed, ports) : new ViewWalk(range, fixed, ports)
+    }
     return new ViewWalk(range, fixed, {
       findTree: () => this.#treeToChange(name, LockMode.IX),
       claim: (tree, key) => {

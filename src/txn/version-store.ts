@@ -147,6 +147,11 @@ export class VersionStore {
     return this.#isKept
   }
 
+  /** Whether no key has an older version: the pages are right for everybody. */
+  get isEmpty(): boolean {
+    return this.#entryCount === 0
+  }
+
   /** The memory that entries take. */
   get bytes(): number {
     return this.#bytes
