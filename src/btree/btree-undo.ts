@@ -15,11 +15,11 @@ import {
   keyOfRecord,
   redoTree,
   slotOfRecord,
-  TREE_OPERATION_NAMES,
   TreeOperation,
   treeOfRecord,
 } from './btree-log.ts'
 import type { Cleaner } from './cleaner.ts'
+import { describeTree } from './describe.ts'
 import type { TreeFreer } from './free-tree.ts'
 import { findSlot, makeScratch, type NodeMemory, roomOf } from './node-page.ts'
 import type { Splitter } from './split.ts'
@@ -96,22 +96,7 @@ export class TreeResourceManager implements ResourceManager<TransactionEntry> {
   }
 
   describe(record: LogRecordView): string {
-    const name = TREE_OPERATION_NAMES[record.operation] ?? `operation ${record.operation}`
-    switch (record.operation) {
-      case TreeOperation.FORMAT:
-      case TreeOperation.CREATE:
-        return name
-      case TreeOperation.TRUNCATE:
-        return `${name} after ${slotOfRecord(record)} cells`
-      case TreeOperation.INSERT:
-      case TreeOperation.REPLACE:
-      case TreeOperation.GHOST:
-      case TreeOperation.INSERT_CHILD:
-      case TreeOperation.REMOVE_CHILD:
-        return `${name} slot ${slotOfRecord(record)} of tree ${treeOfRecord(record)} key ${printable(keyOfRecord(record))}`
-      default:
-        return `${name} slot ${slotOfRecord(record)}`
-    }
+    return describeTree(record)
   }
 }
 
@@ -124,12 +109,4 @@ function compensationAt(record: LogRecordView, slot: number): { operation: numbe
     default:
       return { operation: TreeOperation.RESTORE, payload: encodeRestore(record, slot) }
   }
-}
-
-/** A key for people: as text where it is plain ASCII, else in hexadecimal, cut at 32 bytes. */
-function printable(key: Uint8Array): string {
-  const shown = key.subarray(0, 32)
-  const more = key.length > shown.length ? '...' : ''
-  if (shown.every((byte) => byte >= 0x20 && byte < 0x7f)) return `"${String.fromCharCode(...shown)}"${more}`
-  return `0x${Array.from(shown, (byte) => byte.toString(16).padStart(2, '0')).join('')}${more}`
 }

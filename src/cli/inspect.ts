@@ -1,8 +1,6 @@
 /** Opening a database to look at it: recovered in memory where it has to be, never written to. */
 import { AriesError, type Database, type ErrorCode, open } from '../index.ts'
-import { NodeFileSystem } from '../io/node-file-system.ts'
-import { CliError } from './errors.ts'
-import { InspectionFileSystem } from './inspection-file-system.ts'
+import { noDatabase, openDirectory } from './files/raw-database.ts'
 
 /** Errors that say: this is a database, and it is damaged. */
 const DAMAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -23,12 +21,8 @@ export function isDamage(error: unknown): error is AriesError {
  */
 export async function openToInspect(directory: string): Promise<Database> {
   try {
-    const fileSystem = new InspectionFileSystem(NodeFileSystem.open(directory, { createIfMissing: false }))
-    return await open(fileSystem)
+    return await open(openDirectory(directory))
   } catch (error) {
-    if (AriesError.is(error) && error.code === 'DB_NOT_FOUND') {
-      throw new CliError(`there is no database in ${directory}; give the directory that was passed to open()`)
-    }
-    throw error
+    throw AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory) : error
   }
 }

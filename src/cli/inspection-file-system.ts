@@ -7,7 +7,7 @@
  *            else the directory's file, up to where it was not truncated
  *            else zeros
  *
- * The directory is locked meanwhile, as by any other user of it; its names are taken once the lock is held.
+ * Names are taken when the lock is. What `directory.lock` does is its own affair: it may be quiet, or none.
  */
 import { type File, type FileSystem, type OpenMode, readFully } from '../io/file-system.ts'
 import { compareNames } from '../io/names.ts'
@@ -89,6 +89,10 @@ class LayeredContent {
 
   read(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number {
     const end = Math.min(fileOffset + length, this.size)
+    // What nobody has written over is read as it lies, in one call.
+    if (this.#blocks.size === 0 && this.#original !== undefined && end <= this.#originalEnd) {
+      return readFully(this.#original, target, targetStart, Math.max(0, end - fileOffset), fileOffset)
+    }
     for (let at = fileOffset; at < end; ) {
       const start = at % BLOCK_BYTES
       const count = Math.min(BLOCK_BYTES - start, end - at)

@@ -13,6 +13,11 @@ export function printLine(text = ''): void {
   process.stdout.write(`${text}\n`)
 }
 
+/** A line for people on stderr, where it is in no program's way. */
+export function warn(text: string): void {
+  process.stderr.write(`aries: ${text}\n`)
+}
+
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value, undefined, 2))
 }

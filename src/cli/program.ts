@@ -8,6 +8,7 @@ import { AriesError } from '../index.ts'
 import { addCheck } from './commands/check.ts'
 import { addDemo } from './commands/demo.ts'
 import { addInfo } from './commands/info.ts'
+import { addLog } from './commands/log.ts'
 import { CliError, EXIT_CODE_HELP, ExitCode } from './errors.ts'
 
 function makeProgram(programFile: string): Command {
@@ -28,6 +29,7 @@ ${EXIT_CODE_HELP}`,
   addDemo(program, programFile)
   addCheck(program)
   addInfo(program)
+  addLog(program)
   return program
 }
 

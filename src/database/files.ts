@@ -255,6 +255,16 @@ export function checkDataFile(file: File, identity: Identity, pageCount: number)
   )
 }
 
+/**
+ * What the meta page says of its database, if these first bytes of the data file look like one: for tools
+ * that have nothing better, because its checksum is not looked at. The meta page does not know the segment size.
+ */
+export function identityOfMetaPage(head: Uint8Array, segmentBytes: number): Identity | undefined {
+  if (!startsAsDataFile(head)) return undefined
+  const pageSize = new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(META_PAGE_SIZE, true)
+  return makeIdentity(head.slice(META_ID, META_BYTES), pageSize, segmentBytes)
+}
+
 /** Whether these first bytes of a file could be those of a data file. */
 export function startsAsDataFile(bytes: Uint8Array): boolean {
   for (let i = 0; i < MAGIC.length; i++) if (bytes[META_MAGIC + i] !== MAGIC.charCodeAt(i)) return false

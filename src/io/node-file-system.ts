@@ -36,13 +36,21 @@ import { lockDirectory } from './process-lock.ts'
 /** `create` refuses a file that exists, so that nothing of a database is ever overwritten by it. */
 const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' }
 
+/**
+ * What `lock` does: takes the lock and leaves the process id for others to see; only takes it, and writes
+ * nothing where the lock is no file; or takes none, for those who look at what another process uses.
+ */
+export type LockKind = 'announced' | 'quiet' | 'none'
+
 export class NodeFileSystem implements FileSystem {
   readonly location: string
   readonly writable: boolean
+  readonly #lockKind: LockKind
 
-  private constructor(location: string, writable: boolean) {
+  private constructor(location: string, writable: boolean, lockKind: LockKind) {
     this.location = location
     this.writable = writable
+    this.#lockKind = lockKind
   }
 
   /**
@@ -50,7 +58,11 @@ export class NodeFileSystem implements FileSystem {
    * @throws `DB_NOT_FOUND` when it is missing; `INVALID_ARGUMENT` when it is no directory;
    *   `DB_READ_ONLY`, `DISK_FULL`, `IO_ERROR` when it cannot be made.
    */
-  static open(path: string, options: { readonly createIfMissing: boolean }): NodeFileSystem {
+  static open(
+    path: string,
+    options: { readonly createIfMissing: boolean },
+    lockKind: LockKind = 'announced',
+  ): NodeFileSystem {
     const location = resolve(path)
     const found = lookUp(location)
     if (found === undefined) {
@@ -63,7 +75,7 @@ export class NodeFileSystem implements FileSystem {
     } else if (!found.isDirectory()) {
       throw new AriesError('INVALID_ARGUMENT', `${location} is a file; a database is a directory`, { file: location })
     }
-    return new NodeFileSystem(location, isWritable(location))
+    return new NodeFileSystem(location, isWritable(location), lockKind)
   }
 
   list(): string[] {
@@ -87,8 +99,9 @@ export class NodeFileSystem implements FileSystem {
     syncDirectoryAt(this.location)
   }
 
-  lock(): Promise<() => void> {
-    return lockDirectory(this.location)
+  async lock(): Promise<() => void> {
+    if (this.#lockKind === 'none') return () => {}
+    return lockDirectory(this.location, process.platform, this.#lockKind === 'announced')
   }
 
   #path(name: string): string {

@@ -28,17 +28,19 @@ const LOCK_FILE = 'lock'
 
 /**
  * Locks `directory` for this process; the returned function gives the lock back. It throws `IO_ERROR`
- * when the lock is a file that cannot be removed.
+ * when the lock is a file that cannot be removed. Who only reads need not be announced: where the lock
+ * is no file, nothing is written to the directory then.
  * @throws `DB_LOCKED` when it is held, by this process or another; `IO_ERROR`
  */
 export async function lockDirectory(
   directory: string,
   platform: NodeJS.Platform = process.platform,
+  isAnnounced = true,
 ): Promise<() => void> {
   if (platform !== 'linux' && platform !== 'win32') return lockByFile(directory)
   const name = lockNameOf(directory)
   const server = await listen(directory, platform === 'linux' ? `\0${name}` : `\\\\.\\pipe\\${name}`)
-  const announced = announce(directory)
+  const announced = isAnnounced && announce(directory)
   let held = true
   return () => {
     if (!held) return

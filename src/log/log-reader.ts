@@ -145,16 +145,11 @@ export class LogReader {
     return record === undefined ? undefined : flushedLsnOf(record)
   }
 
-  /**
-   * Where the record behind `end`, the end of another, starts: a rest too short for a record header
-   * belongs to nobody, and a segment begins with its header.
-   */
   #recordStart(end: number): number {
     const { segmentBytes } = this.#identity
-    const rest = segmentBytes - (end % segmentBytes)
-    const lsn = rest < RECORD_HEADER_BYTES ? end + rest : end
+    const lsn = recordStartBehind(end, segmentBytes)
     this.#checkSegment(Math.floor(lsn / segmentBytes))
-    return lsn % segmentBytes === 0 ? lsn + SEGMENT_HEADER_BYTES : lsn
+    return lsn
   }
 
   /**
@@ -215,6 +210,16 @@ export class LogReader {
     }
     return lsn - this.#blockLsn
   }
+}
+
+/**
+ * Where the record behind `end`, the end of another, starts: a rest too short for a record header
+ * belongs to nobody, and a segment begins with its header.
+ */
+export function recordStartBehind(end: number, segmentBytes: number): number {
+  const rest = segmentBytes - (end % segmentBytes)
+  const lsn = rest < RECORD_HEADER_BYTES ? end + rest : end
+  return lsn % segmentBytes === 0 ? lsn + SEGMENT_HEADER_BYTES : lsn
 }
 
 /** The flushedLsn that a FLUSH_MARKER carries: everything below it was durable when it was written. */

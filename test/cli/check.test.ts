@@ -1,51 +1,23 @@
 /** `aries check` and `aries info` on sound, unclean, damaged and used databases. */
-import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { open, utf8 } from '../../src/index.ts'
+import { describe, expect, test } from 'vitest'
+import { open } from '../../src/index.ts'
+import { fingerprint, flipByte, makeDatabase as make, TEXT } from './databases.ts'
 import { runCli } from './run-cli.ts'
 
 const PAGE_BYTES = 8192
 const ROWS = 2_000
 
-let scratch = ''
-beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), 'aries-check-'))
-})
-afterEach(() => rmSync(scratch, { recursive: true, force: true }))
-
-/** A database as a clean close leaves it, or as a kill with a transaction under way would. */
-async function makeDatabase(end: 'closed' | 'killed'): Promise<string> {
-  const directory = join(scratch, 'database')
-  const database = await open(directory, { createIfMissing: true })
-  const table = database.table('rows', { key: utf8, value: utf8 })
-  await database.transaction(async (tx) => {
-    for (let i = 0; i < ROWS; i++) await tx.put(table, `row ${i}`, 'x'.repeat(100))
+/** Rows, and a transaction that is still under way. */
+function makeDatabase(end: 'closed' | 'killed'): Promise<string> {
+  return make(end, async (database) => {
+    const table = database.table('rows', TEXT)
+    await database.transaction(async (tx) => {
+      for (let i = 0; i < ROWS; i++) await tx.put(table, `row ${i}`, 'x'.repeat(100))
+    })
+    await database.begin().put(table, 'row 0', 'unfinished')
   })
-  const unfinished = database.begin()
-  await unfinished.put(table, 'row 0', 'unfinished')
-  await database.flush()
-  const image = join(scratch, 'image')
-  if (end === 'killed') cpSync(directory, image, { recursive: true, filter: (path) => !path.endsWith('lock') })
-  await database.close()
-  if (end === 'closed') cpSync(directory, image, { recursive: true })
-  return image
-}
-
-/** Name and hash of every file. */
-function fingerprint(directory: string): string[] {
-  return readdirSync(directory).map((name) => {
-    const content = readFileSync(join(directory, name))
-    return `${name} ${content.length} ${createHash('sha256').update(content).digest('hex')}`
-  })
-}
-
-function flipByte(file: string, offset: number): void {
-  const content = readFileSync(file)
-  content.writeUInt8(content.readUInt8(offset) ^ 0xff, offset)
-  writeFileSync(file, content)
 }
 
 describe('check', () => {
@@ -113,10 +85,10 @@ describe('info', () => {
   test('names what is in doubt, and shows the tables as they were before it', async () => {
     const directory = await makeDatabase('closed')
     const database = await open(directory)
-    const table = database.table('rows', { key: utf8, value: utf8 })
+    const table = database.table('rows', TEXT)
     const tx = database.begin()
     await tx.delete(table, 'row 0')
-    await tx.put(database.table('new', { key: utf8, value: utf8 }), 'a', 'A')
+    await tx.put(database.table('new', TEXT), 'a', 'A')
     await tx.prepare('transfer 1')
     await database.close()
     const before = fingerprint(directory)

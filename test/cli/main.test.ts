@@ -20,7 +20,7 @@ describe('help', () => {
     expect(stdout).not.toContain('demo-worker')
   })
 
-  test.each(['demo', 'check', 'info'])('%s --help has examples', async (verb) => {
+  test.each(['demo', 'check', 'info', 'log'])('%s --help has examples', async (verb) => {
     const { code, stdout } = await runCli(verb, '--help')
     expect(code).toBe(0)
     expect(stdout).toContain(`$ aries ${verb}`)
@@ -38,6 +38,9 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
     [['check'], "missing required argument 'directory'"],
     [['demo', '--kills', 'many'], 'whole number from 1 to 1,000'],
     [['demo', '--kills', '0'], 'whole number from 1 to 1,000'],
+    [['log', '.', '--txn', 'none'], 'whole number of at least 1'],
+    [['log', '.', '--type', 'clr,undo'], '"undo" is not one of begin, update'],
+    [['log', '.', '--chain', '8', '--from', '9'], 'cannot be used with'],
     [['demo', '--frob'], "unknown option '--frob'"],
     [['demo', '--cities', 'no-such-file.json'], 'no-such-file.json cannot be used'],
   ])('aries %j', async (args, message) => {
@@ -64,7 +67,7 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
 })
 
 describe('what cannot be carried out ends with 3', () => {
-  test.each(['check', 'info'])('%s of a missing directory', async (verb) => {
+  test.each(['check', 'info', 'log'])('%s of a missing directory', async (verb) => {
     const { code, stdout, stderr } = await runCli(verb, join(scratch, 'missing'))
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(/^aries: there is no database in .*missing/)

@@ -1,0 +1,126 @@
+/**
+ * The files of a database as they lie there: for those who look at the log and at pages, also where `open`
+ * refuses because of damage. Nothing is recovered, and nothing is written.
+ *
+ * Which database it is, its page size and its segment size are told by the master record, else by the first
+ * segment with a sound header, else by the meta page.
+ */
+import { DATA_FILE_NAME } from '../../buffer/data-file.ts'
+import { identityOfMetaPage, META_BYTES } from '../../database/files.ts'
+import { AriesError } from '../../index.ts'
+import { type FileSystem, readFully } from '../../io/file-system.ts'
+import { type LockKind, NodeFileSystem } from '../../io/node-file-system.ts'
+import type { Identity } from '../../log/identity.ts'
+import { LogReader } from '../../log/log-reader.ts'
+import { MASTER_FILE_NAME, type MasterContent, readMaster } from '../../log/master-record.ts'
+import { identityOfHeader, SEGMENT_HEADER_BYTES, segmentNumberOf } from '../../log/segment.ts'
+import { Segments } from '../../log/segments.ts'
+import { CliError, ExitCode } from '../errors.ts'
+import { InspectionFileSystem } from '../inspection-file-system.ts'
+
+export class RawDatabase implements Disposable {
+  readonly directory: string
+  readonly fileSystem: FileSystem
+  readonly identity: Identity
+  readonly master: MasterContent
+  readonly segments: Segments
+  readonly reader: LogReader
+  readonly #unlock: () => void
+
+  private constructor(directory: string, fileSystem: FileSystem, unlock: () => void) {
+    this.directory = directory
+    this.fileSystem = fileSystem
+    this.#unlock = unlock
+    this.master = masterOf(fileSystem)
+    this.identity = identityOf(directory, fileSystem, this.master)
+    this.segments = new Segments(fileSystem, this.identity)
+    this.reader = new LogReader(this.segments, this.identity)
+  }
+
+  /** @throws `CliError` when there is no database; `DB_LOCKED`, `FORMAT_UNSUPPORTED`, `IO_ERROR` */
+  static async open(directory: string, lockKind: LockKind = 'quiet'): Promise<RawDatabase> {
+    const fileSystem = openDirectory(directory, lockKind)
+    const unlock = await fileSystem.lock()
+    try {
+      return new RawDatabase(directory, fileSystem, unlock)
+    } catch (error) {
+      unlock()
+      throw error
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.segments.close()
+    this.#unlock()
+  }
+}
+
+/** The directory of a database, to be looked at only. @throws `CliError` when it is missing */
+export function openDirectory(directory: string, lockKind: LockKind = 'quiet'): FileSystem {
+  try {
+    return new InspectionFileSystem(NodeFileSystem.open(directory, { createIfMissing: false }, lockKind))
+  } catch (error) {
+    throw AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory) : error
+  }
+}
+
+export function noDatabase(directory: string): CliError {
+  return new CliError(
+    `there is no database in ${directory}; give the directory that was passed to open()`,
+    ExitCode.FAILED,
+  )
+}
+
+/** The first bytes of a file, zeros behind its end. */
+export function headOf(fileSystem: FileSystem, name: string, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  const file = fileSystem.open(name, 'read')
+  try {
+    readFully(file, bytes, 0, length, 0)
+    return bytes
+  } finally {
+    file.close()
+  }
+}
+
+function masterOf(fileSystem: FileSystem): MasterContent {
+  if (!fileSystem.list().includes(MASTER_FILE_NAME)) return { records: [], damagedSlots: 2, isOurs: false }
+  const file = fileSystem.open(MASTER_FILE_NAME, 'read')
+  try {
+    return readMaster(file)
+  } finally {
+    file.close()
+  }
+}
+
+function identityOf(directory: string, fileSystem: FileSystem, master: MasterContent): Identity {
+  const newest = master.records[0]
+  if (newest !== undefined) return newest.identity
+  const names = fileSystem.list()
+  const segments = names.filter((name) => segmentNumberOf(name) !== undefined)
+  for (const name of segments) {
+    try {
+      return identityOfHeader(headOf(fileSystem, name, SEGMENT_HEADER_BYTES), name)
+    } catch (error) {
+      if (!AriesError.is(error) || error.code !== 'LOG_CORRUPT') throw error
+    }
+  }
+  const hasData = names.includes(DATA_FILE_NAME)
+  const segmentBytes = Math.max(...segments.map((name) => sizeOf(fileSystem, name)), 1 << 16)
+  const found = hasData ? identityOfMetaPage(headOf(fileSystem, DATA_FILE_NAME, META_BYTES), segmentBytes) : undefined
+  if (found !== undefined) return found
+  if (!hasData && segments.length === 0 && !names.includes(MASTER_FILE_NAME)) throw noDatabase(directory)
+  throw new CliError(
+    `${directory}: master record, segment headers and meta page are all damaged or not of aries-db; without one of them nothing can be decoded`,
+    ExitCode.PROBLEMS,
+  )
+}
+
+export function sizeOf(fileSystem: FileSystem, name: string): number {
+  const file = fileSystem.open(name, 'read')
+  try {
+    return file.size()
+  } finally {
+    file.close()
+  }
+}
