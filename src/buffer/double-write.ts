@@ -162,15 +162,28 @@ export class DoubleWrite {
     return { area, sequence: getU53(view, 16), completedSequence: getU53(view, 24), pageIds }
   }
 
-  #restoreBatch(batch: Batch, dataFile: DataFile, restored: PageId[]): void {
+  /** For those who look at a page: its whole copies, those of finished batches too. @throws `IO_ERROR` */
+  copiesOf(pageId: PageId): Uint8Array[] {
+    return this.#found.flatMap((batch) => {
+      const page = new Uint8Array(this.#identity.pageSize)
+      const index = batch.pageIds.indexOf(pageId)
+      return index >= 0 && this.#readCopy(batch, index, page, new DataView(page.buffer)) ? [page] : []
+    })
+  }
+
+  /** Reads the copy at `index` of a batch; whether it is whole. */
+  #readCopy(batch: Batch, index: number, page: Uint8Array, view: DataView): boolean {
     const { pageSize, databaseSeed } = this.#identity
-    const page = new Uint8Array(pageSize)
+    readFully(this.#file, page, 0, pageSize, this.#areaOffset(batch.area) + (1 + index) * pageSize)
+    return isPageValid(page, view, 0, pageSize, batch.pageIds[index] as PageId, databaseSeed)
+  }
+
+  #restoreBatch(batch: Batch, dataFile: DataFile, restored: PageId[]): void {
+    const page = new Uint8Array(this.#identity.pageSize)
     const view = new DataView(page.buffer)
-    const areaStart = this.#areaOffset(batch.area) + pageSize
     for (const [i, pageId] of batch.pageIds.entries()) {
       if (dataFile.read(pageId, page, view, 0) === undefined) continue
-      readFully(this.#file, page, 0, pageSize, areaStart + i * pageSize)
-      if (!isPageValid(page, view, 0, pageSize, pageId, databaseSeed)) continue
+      if (!this.#readCopy(batch, i, page, view)) continue
       dataFile.grow(pageId + 1)
       dataFile.write(pageId, page, 0)
       restored.push(pageId)

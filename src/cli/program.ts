@@ -9,6 +9,7 @@ import { addCheck } from './commands/check.ts'
 import { addDemo } from './commands/demo.ts'
 import { addInfo } from './commands/info.ts'
 import { addLog } from './commands/log.ts'
+import { addPage } from './commands/page.ts'
 import { CliError, EXIT_CODE_HELP, ExitCode } from './errors.ts'
 
 function makeProgram(programFile: string): Command {
@@ -30,6 +31,7 @@ ${EXIT_CODE_HELP}`,
   addCheck(program)
   addInfo(program)
   addLog(program)
+  addPage(program)
   return program
 }
 

@@ -48,6 +48,9 @@ export const chainIdOf = (view: DataView, page: number): number => getU53(view, 
 export const ordinalOf = (view: DataView, page: number): number => view.getUint32(page + ORDINAL, true)
 export const dataLengthOf = (view: DataView, page: number): number => view.getUint32(page + DATA_LENGTH, true)
 
+/** Bytes of the whole value. */
+export const valueLengthOfChain = (view: DataView, page: number): number => view.getUint32(page + VALUE_LENGTH, true)
+
 export function setOverflowFields(
   view: DataView,
   page: number,

@@ -17,12 +17,12 @@ import { asPageId, type PageId } from '../common/ids.ts'
 import { formatPage, PageType } from '../page/page.ts'
 
 const ALLOCATED_COUNT = 32
-const BITS = 40
+export const SPACE_MAP_HEADER_BYTES = 40
 
 export const FIRST_MAP_PAGE = asPageId(1)
 
 /** How many pages one map page covers. */
-export const bitsPerMapPage = (pageSize: number): number => (pageSize - BITS) * 8
+export const bitsPerMapPage = (pageSize: number): number => (pageSize - SPACE_MAP_HEADER_BYTES) * 8
 
 /** The pageId of map page `index`. */
 export const mapPageId = (index: number, pageSize: number): PageId => asPageId(1 + index * bitsPerMapPage(pageSize))
@@ -40,21 +40,21 @@ export function formatMap(bytes: Uint8Array, view: DataView, page: number, pageS
 }
 
 export function isBitSet(view: DataView, page: number, bit: number): boolean {
-  return (view.getUint8(page + BITS + (bit >>> 3)) & (1 << (bit & 7))) !== 0
+  return (view.getUint8(page + SPACE_MAP_HEADER_BYTES + (bit >>> 3)) & (1 << (bit & 7))) !== 0
 }
 
 /** The allocated ones of the first `bitCount` pages of a map, in order. */
 export function bitsSet(view: DataView, page: number, bitCount: number): number[] {
   const bits: number[] = []
   for (let bit = 0; bit < bitCount; bit++) {
-    if ((bit & 7) === 0 && view.getUint8(page + BITS + (bit >>> 3)) === 0) bit += 7
+    if ((bit & 7) === 0 && view.getUint8(page + SPACE_MAP_HEADER_BYTES + (bit >>> 3)) === 0) bit += 7
     else if (isBitSet(view, page, bit)) bits.push(bit)
   }
   return bits
 }
 
 export function setBit(view: DataView, page: number, bit: number, allocated: boolean): void {
-  const at = page + BITS + (bit >>> 3)
+  const at = page + SPACE_MAP_HEADER_BYTES + (bit >>> 3)
   const mask = 1 << (bit & 7)
   const before = view.getUint8(at)
   const after = allocated ? before | mask : before & ~mask
@@ -68,7 +68,7 @@ export function firstClearBit(view: DataView, page: number, pageSize: number, fr
   const bitCount = bitsPerMapPage(pageSize)
   let bit = from
   while (bit < bitCount) {
-    if ((bit & 7) === 0 && view.getUint8(page + BITS + (bit >>> 3)) === 0xff) bit += 8
+    if ((bit & 7) === 0 && view.getUint8(page + SPACE_MAP_HEADER_BYTES + (bit >>> 3)) === 0xff) bit += 8
     else if (isBitSet(view, page, bit)) bit++
     else return bit
   }

@@ -20,7 +20,7 @@ describe('help', () => {
     expect(stdout).not.toContain('demo-worker')
   })
 
-  test.each(['demo', 'check', 'info', 'log'])('%s --help has examples', async (verb) => {
+  test.each(['demo', 'check', 'info', 'log', 'page'])('%s --help has examples', async (verb) => {
     const { code, stdout } = await runCli(verb, '--help')
     expect(code).toBe(0)
     expect(stdout).toContain(`$ aries ${verb}`)
