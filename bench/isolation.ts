@@ -16,7 +16,7 @@ const KEYS: readonly Uint8Array[] = Array.from({ length: ROWS }, (_, i) =>
   new TextEncoder().encode(String((i * 7919) % ROWS).padStart(16, '0')),
 )
 
-export interface Cost {
+interface Cost {
   readonly name: string
   /** Median, least and most of several rounds, in nanoseconds of CPU time an operation. */
   readonly ns: readonly [number, number, number]
@@ -69,7 +69,7 @@ function workloads(db: Database, rows: Rows): Record<string, () => Promise<void>
 }
 
 /** Every cost, the rounds of all taken in turn. */
-export async function isolationCosts(): Promise<Cost[]> {
+async function isolationCosts(): Promise<Cost[]> {
   const db = await open(new MemoryFileSystem(), { createIfMissing: true, durability: 'none', checkpointBytes: 2 ** 40 })
   const rows = db.table('rows', { key: buffer, value: buffer })
   await inBatches(
@@ -89,4 +89,11 @@ export async function isolationCosts(): Promise<Cost[]> {
     found.sort((a, b) => a - b)
     return { name, ns: [found[ROUNDS >> 1] as number, found[0] as number, found.at(-1) as number] }
   })
+}
+
+export async function showIsolationCosts(): Promise<void> {
+  for (const { name, ns } of await isolationCosts()) {
+    const [median, least, most] = ns.map((value) => value.toFixed(0))
+    console.log(`${name.padEnd(44)} ${median?.padStart(8)} ns of CPU (${least}-${most})`)
+  }
 }

@@ -1,4 +1,7 @@
 /** What a lock costs that nobody is in the way of, and one transaction of very many rows in little memory. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { asTxnId } from '../src/common/ids.ts'
@@ -7,13 +10,15 @@ import { nodeRuntime } from '../src/io/node-runtime.ts'
 import { LockManager } from '../src/lock/lock-manager.ts'
 import { LockMode } from '../src/lock/lock-mode.ts'
 import { LockOwner } from '../src/lock/lock-owner.ts'
-import { keyFor, secondsSince, valueFor } from './workloads.ts'
+import { keyFor, valueFor } from './data.ts'
 
 const LOCKS = 100_000
 const BATCH_LOCKS = 1000
 const ROUNDS = 10
 const TREE = 7
 const MIB = 1 << 20
+
+const secondsSince = (startedMs: number): number => (performance.now() - startedMs) / 1000
 
 /** The heap in use, once everything that nobody needs is gone. */
 function heapBytes(): number {
@@ -23,7 +28,7 @@ function heapBytes(): number {
 }
 
 /** Nanoseconds to take a lock and give it back in a transaction of a thousand, and bytes of one that is held. */
-export function lockCost(): { ns: number; bytes: number } {
+function lockCost(): { ns: number; bytes: number } {
   const locks = new LockManager(nodeRuntime, { tableSpace: 2, escalateAt: Number.POSITIVE_INFINITY })
   const keys = Array.from({ length: LOCKS }, (_, i) => keyFor(i))
   const makeOwner = () =>
@@ -50,7 +55,7 @@ export function lockCost(): { ns: number; bytes: number } {
 }
 
 /** Puts `rows` rows into a table that is there, in one transaction with a pool of 8 MiB, and rolls them back. */
-export async function largeTransaction(
+async function largeTransaction(
   directory: string,
   rows: number,
 ): Promise<{ putSeconds: number; abortSeconds: number; heapMib: number }> {
@@ -68,4 +73,24 @@ export async function largeTransaction(
   const abortSeconds = secondsSince(abortedMs)
   await db.close()
   return { putSeconds, abortSeconds, heapMib }
+}
+
+export async function showLockCosts(rows: number): Promise<void> {
+  const { ns, bytes } = lockCost()
+  const figures: [string, number, string][] = [
+    ['a lock taken and given back', ns, 'ns'],
+    ['a lock that is held', bytes, 'bytes'],
+  ]
+  const directory = mkdtempSync(join(process.env['ARIES_BENCH_DIR'] ?? tmpdir(), 'aries-bench-'))
+  try {
+    const { putSeconds, abortSeconds, heapMib } = await largeTransaction(directory, rows)
+    figures.push([`one transaction of ${rows} puts, 8 MiB pool`, rows / putSeconds, 'rows/s'])
+    figures.push(['  heap that it takes', heapMib, 'MiB'])
+    figures.push(['  its rollback', rows / abortSeconds, 'rows/s'])
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  for (const [name, value, unit] of figures) {
+    console.log(`${name.padEnd(44)} ${Math.round(value).toLocaleString('en-US').padStart(12)} ${unit}`)
+  }
 }

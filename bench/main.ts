@@ -1,75 +1,168 @@
-/**
- * A small benchmark: how fast the engine does what most programs do with it. Figures hold for the machine
- * they were taken on; compare them only with others taken in the same run.
- *
- *   npm run bench                      all of it
- *   npm run bench -- --only load,get   some of it
- *   npm run bench -- --rows 200000     smaller
- */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+/** `npm run bench`: see HELP. */
 import { parseArgs } from 'node:util'
-import { isolationCosts } from './isolation.ts'
-import { largeTransaction, lockCost } from './locks.ts'
-import { bulkLoad, durableCommits, randomGets, restartAfterKill, scan } from './workloads.ts'
+import type { Engine } from './engines/engine.ts'
+import { engineOf, engines } from './engines/index.ts'
+import { showIsolationCosts } from './isolation.ts'
+import { showLockCosts } from './locks.ts'
+import { fileSystemOf, machineOf } from './machine.ts'
+import type { Measurement } from './measurement.ts'
+import { availabilityOf, buildChild, buildLibrary, installPeers } from './prepare.ts'
+import { linesOf } from './report.ts'
+import type { MeasuredSet, Results } from './results.ts'
+import { type RunEvents, Runner, takesPart } from './runner.ts'
+import { measurements } from './workloads/index.ts'
+import { writeResults } from './write.ts'
 
-const MIB = 1 << 20
+const HELP = `How fast aries-db is beside other embedded databases, on this machine.
+
+  npm run bench                                   everything; about an hour
+  npm run bench -- --quick                        everything, small and rough; minutes
+  npm run bench -- --only e,f --engines aries-db,lmdb
+
+  --only LIST       workloads, by letter (a) or name (e-sync); see below
+  --engines LIST    ${engines.map(({ id }) => id).join(', ')}
+  --rows N          rows of a table, 1,000,000 by default; other sizes change with it
+  --runs N          processes for each figure, 5 by default
+  --window MS       how long a process counts, 1500 by default
+  --quick           200,000 rows, 3 runs, windows of 400 ms
+  --write           keeps the results: bench/results/latest.json, docs/performance.md and its charts
+
+Databases are made below the system's directory for temporary files, or below ARIES_BENCH_DIR.
+
+Workloads:
+${measurements.map(({ id, figures }) => `  ${id.padEnd(10)} ${figures[0]?.title}`).join('\n')}
+  isolation, locks   what isolation levels and locks cost, in CPU time; only when named
+`
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'load,get,scan,commit,restart,isolation,locks,large' },
-    rows: { type: 'string', default: '1000000' },
-    seconds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    engines: { type: 'string' },
+    rows: { type: 'string' },
+    runs: { type: 'string' },
+    window: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
-const wanted = new Set(values.only.split(','))
-const rows = Number(values.rows)
-const seconds = Number(values.seconds)
 
-const figure = (name: string, value: number, unit: string): void => {
-  console.log(`${name.padEnd(44)} ${Math.round(value).toLocaleString('en-US').padStart(12)} ${unit}`)
+const say = (text: string): void => console.error(text)
+
+function numberOf(name: 'rows' | 'runs' | 'window', otherwise: number): number {
+  const text = values[name]
+  const value = text === undefined ? otherwise : Number(text)
+  if (!(value > 0)) throw new Error(`--${name} takes a number above 0, got ${text}`)
+  return value
 }
 
-async function inDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'aries-bench-'))
+function chosen(only: ReadonlySet<string> | undefined): Measurement[] {
+  if (only === undefined) return [...measurements]
+  for (const name of only) {
+    const isKnown = measurements.some(({ id, group, figures }) =>
+      [id, group, ...figures.map((f) => f.id[0])].includes(name),
+    )
+    if (!isKnown && name !== 'isolation' && name !== 'locks')
+      throw new Error(`unknown workload ${name}; --help lists them`)
+  }
+  // Some figures come with another workload: the sizes of j with the loads of d.
+  return measurements.filter(
+    ({ id, group, figures }) =>
+      only.has(id) || only.has(group) || figures.some((figure) => only.has(figure.id.slice(0, 1))),
+  )
+}
+
+function usable(wanted: readonly Engine[]): { engines: Engine[]; versions: Record<string, string> } {
+  const found: Engine[] = []
+  const versions: Record<string, string> = {}
+  for (const engine of wanted) {
+    const availability = availabilityOf(engine)
+    if ('missing' in availability) say(`${engine.id} is left out: ${availability.missing}`)
+    else {
+      found.push(engine)
+      versions[engine.packageName ?? engine.id] = availability.version
+    }
+  }
+  return { engines: found, versions }
+}
+
+async function main(): Promise<void> {
+  const only = values.only === undefined ? undefined : new Set(values.only.split(','))
+  const selected = chosen(only)
+  if (only?.has('isolation')) await showIsolationCosts()
+  if (only?.has('locks')) await showLockCosts(numberOf('rows', 1_000_000))
+  if (selected.length > 0) await compareEngines(selected)
+}
+
+async function compareEngines(selected: readonly Measurement[]): Promise<void> {
+  const { quick } = values
+  const windowMs = numberOf('window', quick ? 400 : 1500)
+  const options = {
+    runs: numberOf('runs', quick ? 3 : 5),
+    scale: numberOf('rows', quick ? 200_000 : 1_000_000) / 1_000_000,
+    times: { windowMs, warmUpMs: windowMs / 3 },
+  }
+  buildLibrary(say)
+  installPeers(say)
+  await buildChild()
+  const { engines: taking, versions } = usable(values.engines?.split(',').map(engineOf) ?? engines)
+  const total = selected.reduce((sum, each) => sum + taking.filter((engine) => takesPart(engine, each)).length, 0)
+  const runner = new Runner(options, progress(total * options.runs))
+  const stop = (): void => {
+    runner.cleanUp()
+    process.exit(130)
+  }
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  if (fileSystemOf(runner.directory) === 'tmpfs') {
+    say(`${runner.directory} is in memory, so that nothing durable can be measured: set ARIES_BENCH_DIR`)
+  }
+  const sets: Record<string, MeasuredSet> = {}
   try {
-    return await work(directory)
+    for (const [i, measurement] of selected.entries()) {
+      const samples = await runner.measure(measurement, taking)
+      const set = {
+        date: new Date().toISOString().slice(0, 10),
+        runs: options.runs,
+        windowMs,
+        scale: options.scale,
+        samples,
+      }
+      sets[measurement.id] = set
+      clearProgress()
+      for (const line of linesOf(measurement, set)) console.log(line)
+      if (selected[i + 1]?.dataset?.rows !== measurement.dataset?.rows) runner.dropDatasets()
+    }
+    const results: Results = { machine: machineOf(runner.directory), versions, measurements: sets }
+    if (values.write) await writeResults(results, say)
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    runner.cleanUp()
   }
 }
 
-if (wanted.has('load')) {
-  for (const order of ['ordered', 'random'] as const) {
-    figure(`bulk load, ${order}`, await inDirectory((directory) => bulkLoad(directory, rows, order)), 'rows/s')
+function progress(total: number): RunEvents {
+  let count = 0
+  return {
+    begin(measurement, engine, what) {
+      if (what.startsWith('run')) count++
+      if (process.stderr.isTTY)
+        process.stderr.write(`\r\x1b[K[${count}/${total}] ${measurement.id}: ${engine.id}, ${what}`)
+    },
+    failed(measurement, engine, message) {
+      clearProgress()
+      say(`${engine.id} is left out of ${measurement.id}: ${message}`)
+    },
   }
 }
-if (wanted.has('get'))
-  figure('random gets, cached', await inDirectory((directory) => randomGets(directory, rows, seconds)), 'gets/s')
-if (wanted.has('scan')) figure('full scan, cached', await inDirectory((directory) => scan(directory, rows)), 'rows/s')
-if (wanted.has('commit')) {
-  for (const clients of [1, 64]) {
-    const rate = await inDirectory((directory) => durableCommits(directory, clients, seconds))
-    figure(`durable commits, ${clients} client${clients === 1 ? '' : 's'}`, rate, 'commits/s')
-  }
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 }
-if (wanted.has('restart')) {
-  const result = await inDirectory((directory) => restartAfterKill(directory, 200 * MIB))
-  figure(`restart with ${Math.round(result.logBytes / MIB)} MiB of log to redo`, result.ms, 'ms')
-}
-if (wanted.has('isolation')) {
-  for (const { name, ns } of await isolationCosts())
-    figure(name, ns[0], `ns of CPU (${ns[1].toFixed(0)}-${ns[2].toFixed(0)})`)
-}
-if (wanted.has('locks')) {
-  const { ns, bytes } = lockCost()
-  figure('a lock taken and given back', ns, 'ns')
-  figure('a lock that is held', bytes, 'bytes')
-}
-if (wanted.has('large')) {
-  const large = await inDirectory((directory) => largeTransaction(directory, rows))
-  figure(`one transaction of ${rows} puts, 8 MiB pool`, rows / large.putSeconds, 'rows/s')
-  figure('  heap that it takes', large.heapMib, 'MiB')
-  figure('  its rollback', rows / large.abortSeconds, 'rows/s')
+
+if (values.help) console.log(HELP)
+else {
+  main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error)
+    process.exitCode = 1
+  })
 }

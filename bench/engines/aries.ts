@@ -1,0 +1,101 @@
+/** The library as its users get it: the built package, through its public interface. */
+import type * as Aries from '../../src/index.ts'
+import { type Engine, present, type Store, type StoreOptions, withBalance } from './engine.ts'
+
+type AriesModule = typeof Aries
+type Rows = Aries.Table<Uint8Array, Uint8Array>
+
+/** Never reached: the log stays whole. */
+const UNREACHED_BYTES = 2 ** 40
+
+/** A name in a variable, so that bundlers leave it alone: children run from `bench/dist`. */
+const BUILT = '../../dist/index.js'
+
+export const loadAries = (): Promise<AriesModule> =>
+  import(new URL(BUILT, import.meta.url).href) as Promise<AriesModule>
+
+export const aries: Engine = {
+  id: 'aries-db',
+  note: 'this library: `full` for durable rows, `lazy` for the others; snapshots for synchronous gets and for scans',
+  async open(directory, options) {
+    const module = await loadAries()
+    const db = await module.open(directory, ariesOptionsOf(options))
+    return new AriesStore(db, db.table('rows', { key: module.buffer, value: module.buffer }))
+  },
+}
+
+export function ariesOptionsOf({ level, cacheBytes, keepsLog = false }: StoreOptions): Aries.OpenOptions {
+  const options = { createIfMissing: true, durability: level, poolBytes: cacheBytes }
+  return keepsLog ? { ...options, checkpointBytes: UNREACHED_BYTES, maxRedoBytes: UNREACHED_BYTES } : options
+}
+
+export class AriesStore implements Store {
+  readonly db: Aries.Database
+  readonly rows: Rows
+  /** Held open by synchronous gets, of which each measurement does nothing else. */
+  #snapshot: Aries.Snapshot | undefined
+
+  constructor(db: Aries.Database, rows: Rows) {
+    this.db = db
+    this.rows = rows
+  }
+
+  put(key: Buffer, value: Buffer): Promise<void> {
+    return this.rows.put(key, value)
+  }
+
+  async putAll(keys: readonly Buffer[], values: readonly Buffer[]): Promise<void> {
+    const tx = this.db.begin()
+    for (let i = 0; i < keys.length; i++) await tx.put(this.rows, keys[i] as Buffer, values[i] as Buffer)
+    await tx.commit()
+  }
+
+  transfer(from: Buffer, to: Buffer, amount: number): Promise<void> {
+    return this.db.transaction(async (tx) => {
+      const giver = present(await tx.get(this.rows, from, { forUpdate: true }))
+      const taker = present(await tx.get(this.rows, to, { forUpdate: true }))
+      await tx.put(this.rows, from, withBalance(giver, -amount))
+      await tx.put(this.rows, to, withBalance(taker, amount))
+    })
+  }
+
+  get(key: Buffer): Promise<Uint8Array | undefined> {
+    return this.rows.get(key)
+  }
+
+  getAsync(key: Buffer): Promise<Uint8Array | undefined> {
+    return this.rows.get(key)
+  }
+
+  getSync(key: Buffer): Uint8Array | undefined {
+    this.#snapshot ??= this.db.snapshot()
+    return this.#snapshot.get(this.rows, key)
+  }
+
+  scan(from: Buffer | undefined, limit: number): number {
+    const snapshot = this.db.snapshot()
+    let count = 0
+    for (const [key, value] of snapshot.range(this.rows, from === undefined ? { limit } : { gte: from, limit })) {
+      if (key.length > 0 && value.length > 0) count++
+    }
+    snapshot.close()
+    return count
+  }
+
+  logBytes(): number {
+    return this.db.stats().log.redoWindowBytes
+  }
+
+  cacheUsedBytes(): number {
+    const { residentPages } = this.db.stats().buffer
+    return residentPages * PAGE_BYTES
+  }
+
+  async close(): Promise<void> {
+    this.#snapshot?.close()
+    await this.db.close()
+  }
+}
+
+/** The library's default page size. */
+const PAGE_BYTES = 8192

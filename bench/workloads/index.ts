@@ -1,0 +1,14 @@
+/** All measurements, in the order in which they run and are shown. */
+import type { Measurement } from '../measurement.ts'
+import { reads } from './reads.ts'
+import { restart } from './restart.ts'
+import { writes } from './writes.ts'
+import { ycsb } from './ycsb.ts'
+
+export const measurements: readonly Measurement[] = [...writes, ...reads, ...ycsb, ...restart]
+
+export function measurementOf(id: string): Measurement {
+  const measurement = measurements.find((each) => each.id === id)
+  if (measurement === undefined) throw new Error(`unknown measurement ${id}`)
+  return measurement
+}
