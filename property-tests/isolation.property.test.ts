@@ -18,6 +18,7 @@ import type { Savepoint, Transaction } from '../src/database/transaction.ts'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
 import type { Durability } from '../src/txn/transaction-manager.ts'
 import { contentOf, keyOf } from './commands/script.ts'
+import { Peeks } from './isolation/peeks.ts'
 import { CLIENTS, EXAMPLES, MAKING, type Setting, type Step, setting, steps, TABLES } from './isolation/steps.ts'
 import { drive, idle, type Lab, newDisk, openLab, readAll, tableOf } from './lab.ts'
 import { type Effect, Model } from './model.ts'
@@ -65,10 +66,13 @@ class Run {
   /** How many locks one transaction may have in one table. */
   readonly #locksMax: number
   readonly #model = new Model()
+  readonly #peeks = new Peeks(this.#model)
   readonly #clients: Client[] = Array.from({ length: CLIENTS }, () => ({ session: undefined, busy: false }))
   readonly #underWay = new Set<Promise<void>>()
   /** Transactions that have begun, until the operation that ends them has ended itself. */
   readonly #open = new Set<number>()
+  /** All that were ever begun by a client. */
+  readonly #begun = new Set<number>()
   #serial = 0
   #failure: unknown
 
@@ -90,20 +94,32 @@ class Run {
   }
 
   #start(client: Client, each: Step): void {
+    if (each.do === 'peek') {
+      const table = tableOf(this.#lab.db, TABLES[each.table] as string)
+      this.#track(this.#peeks.read(table, keyOf(0, each.row)))
+      return
+    }
     if (client.busy && each.do !== 'abort' && each.do !== 'cancel') return
     client.busy = true
     const session = client.session ?? this.#begin(client)
     if (each.do === 'commit' || each.do === 'abort' || each.do === 'cancel') client.session = undefined
-    const running = this.#operate(session, each)
+    const operation = this.#operate(session, each)
       .catch((error: unknown) => {
-        if (!AriesError.is(error)) this.#failure ??= error
-        else if (ENDING.has(error.code)) this.#ended(client, session, error)
+        if (!AriesError.is(error)) throw error
+        if (ENDING.has(error.code)) this.#ended(client, session, error)
         else if (error.code === 'TX_BUSY') client.session ??= session
         else if (!PASSING.has(error.code)) this.#failure ??= error
       })
       .finally(() => {
         client.busy = false
       })
+    this.#track(operation)
+  }
+
+  #track(operation: Promise<void>): void {
+    const running = operation.catch((error: unknown) => {
+      this.#failure ??= error
+    })
     this.#underWay.add(running)
     void running.then(() => this.#underWay.delete(running))
   }
@@ -111,6 +127,7 @@ class Run {
   #begin(client: Client): Session {
     const session = new Session(this.#lab.db)
     this.#open.add(session.tx.id)
+    this.#begun.add(session.tx.id)
     client.session = session
     return session
   }
@@ -129,7 +146,8 @@ class Run {
     const counts = new Map<string, number>()
     for (const { space, holders, waiters } of this.#lab.managers.locks.snapshot()) {
       for (const { txnId } of [...holders, ...waiters]) {
-        if (!this.#open.has(txnId)) throw new Error(`transaction ${txnId} has ended and has a lock (I17)`)
+        const isPeek = this.#peeks.count > 0 && !this.#begun.has(txnId)
+        if (!this.#open.has(txnId) && !isPeek) throw new Error(`transaction ${txnId} has ended and has a lock (I17)`)
       }
       for (const { txnId } of holders) counts.set(`${txnId} ${space}`, (counts.get(`${txnId} ${space}`) ?? 0) + 1)
     }
@@ -279,6 +297,7 @@ class Run {
         throw new Error(`${phantom} came into ${table}, which transaction ${tx.id} had read all of`)
     }
     const commit = tx.isActive ? undefined : this.#model.commit(effects, durability)
+    this.#peeks.noteCommit()
     await committed
     if (commit !== undefined) commit.acknowledged = true
     this.#open.delete(tx.id)

@@ -17,9 +17,12 @@ export const setting: fc.Arbitrary<Setting> = fc.record({
   isMade: fc.boolean(),
 })
 
-/** `hasty`: the next step follows before anything that this one has set off can go on. */
+/**
+ * `peek` reads without a transaction. `hasty`: the next step follows before anything that this one has set off can go
+ * on.
+ */
 export type Step = { readonly by: number; readonly hasty?: boolean } & (
-  | { readonly do: 'get' | 'put' | 'delete'; readonly table: number; readonly row: number }
+  | { readonly do: 'get' | 'put' | 'delete' | 'peek'; readonly table: number; readonly row: number }
   | { readonly do: 'range'; readonly table: number; readonly reverse: boolean; readonly forUpdate: boolean }
   | { readonly do: 'fill' | 'clear' | 'create' | 'drop'; readonly table: number }
   | { readonly do: 'savepoint' | 'rollbackTo' | 'abort' | 'cancel' | 'time' }
@@ -31,6 +34,7 @@ const table = fc.constantFrom(0, 0, 1)
 const row = fc.nat(ROWS - 1)
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constantFrom('get', 'put', 'put', 'delete'), by, table, row }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('peek' as const), by, table, row }) },
   {
     weight: 3,
     arbitrary: fc.record({

@@ -14,7 +14,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     sentence:
       'A flush writes the log to the operating system and acknowledges without a sync, so a power cut takes the commit back.',
     file: LOG_MANAGER,
-    find: 'for (const file of files) await file.sync()',
+    find: 'for (const file of files) await file.sync(isIdle)',
     replace: 'for (const file of files) await file.name',
   },
   {
@@ -41,8 +41,10 @@ export const LOG_BUGS: readonly PlantedBug[] = [
       'The list of files to sync is emptied after the sync and not before, so a file written meanwhile is never synced.',
     file: LOG_MANAGER,
     find: `      this.#unsynced.clear()
-      for (const file of files) await file.sync()`,
-    replace: `      for (const file of files) await file.sync()
+      const isIdle = !this.isSomebodyAtWork()
+      for (const file of files) await file.sync(isIdle)`,
+    replace: `      const isIdle = !this.isSomebodyAtWork()
+      for (const file of files) await file.sync(isIdle)
       this.#unsynced.clear()`,
     first: 'log-manager.property.test.ts',
   },
@@ -59,8 +61,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I28',
     sentence: 'The error of a failed sync of the log is dropped, and the commit is acknowledged.',
     file: LOG_MANAGER,
-    find: 'for (const file of files) await file.sync()',
-    replace: 'for (const file of files) await file.sync().catch(() => undefined)',
+    find: 'for (const file of files) await file.sync(isIdle)',
+    replace: 'for (const file of files) await file.sync(isIdle).catch(() => undefined)',
     first: 'failing-disk.property.test.ts',
   },
   {
@@ -69,8 +71,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     sentence:
       'A failed sync is tried again and succeeds, because the kernel has dropped the dirty pages and has nothing left to write.',
     file: LOG_MANAGER,
-    find: 'for (const file of files) await file.sync()',
-    replace: 'for (const file of files) await file.sync().catch(() => file.sync())',
+    find: 'for (const file of files) await file.sync(isIdle)',
+    replace: 'for (const file of files) await file.sync(isIdle).catch(() => file.sync())',
     first: 'failing-disk.property.test.ts',
   },
   {

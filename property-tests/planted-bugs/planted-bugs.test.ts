@@ -25,7 +25,7 @@ describe('planted bugs', () => {
 
   test('are all in the documented table, and all found', () => {
     const text = textOf('docs/planted-bugs.md')
-    expect(text).toContain(`${PLANTED_BUGS.length} of them in all managers`)
+    expect(/(\d+) of them in all managers/.exec(text)?.[1]).toBe(String(PLANTED_BUGS.length))
     const rows = [...text.matchAll(/^\| `(\S+)` \| \w+ \| I\d+ \| (.*?) \|/gm)]
     expect(rows.map((row) => row[1]).sort()).toEqual(PLANTED_BUGS.map(({ name }) => name).sort())
     for (const [, name, found] of rows) expect(found, name).not.toMatch(/NOT FOUND/)

@@ -104,10 +104,10 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     sentence:
       'What was registered for after the commit stays registered when it is rolled back, and pages in use are freed.',
     file: TRANSACTION_MANAGER,
-    find: `      throw error
+    find: `      this.#endWork()
     }
     pending.length = mark.pendingCount`,
-    replace: `      throw error
+    replace: `      this.#endWork()
     }
     if (pending.length < mark.pendingCount) return`,
     first: 'any-tail.property.test.ts',

@@ -44,6 +44,7 @@ export class TreeResourceManager implements ResourceManager<TransactionEntry> {
 
   redo(record: LogRecordView, page: number): void {
     redoTree(this.#context.buffer, this.#scratch, record, page)
+    this.#context.changed(page)
   }
 
   formatsPage(operation: number): boolean {

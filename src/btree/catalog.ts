@@ -32,9 +32,12 @@ export interface CatalogEntry {
 
 export class Catalog {
   readonly #btree: BTree
+  /** What has been looked up since the catalog's last change; every transaction asks for its tables here. */
+  readonly #found = new Map<string, Tree>()
 
   constructor(btree: BTree) {
     this.#btree = btree
+    btree.context.watch(CATALOG_TREE, () => this.#found.clear())
   }
 
   /** The key of a table's entry: what to lock in `CATALOG_TREE`. */
@@ -44,8 +47,13 @@ export class Catalog {
 
   /** The tree of a table; undefined when there is no such table. */
   find(name: string): Tree | undefined {
+    const known = this.#found.get(name)
+    if (known !== undefined) return known
     const value = this.#btree.get(CATALOG_TREE, Catalog.keyOf(name))
-    return value === undefined ? undefined : treeOfEntry(name, value)
+    if (value === undefined) return undefined
+    const tree = treeOfEntry(name, value)
+    this.#found.set(name, tree)
+    return tree
   }
 
   /** Makes a table with an empty tree. @throws `TABLE_EXISTS`, `KEY_TOO_LARGE`, `DISK_FULL` */

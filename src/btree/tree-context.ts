@@ -44,12 +44,25 @@ export class TreeContext {
    * remembers a page between two calls compares this too.
    */
   freedPageCount = 0
+  #watchedTree: Tree | undefined
+  #onChange: () => void = () => undefined
 
   constructor(ports: TreePorts) {
     this.ports = ports
     this.buffer = ports.buffer
     this.records = new TreeRecords(ports.writer)
     this.scratch = makeScratch(ports.buffer.pageSize)
+  }
+
+  /** Has `onChange` called after every change of a page of `tree`, by whomever. One tree can be watched. */
+  watch(tree: Tree, onChange: () => void): void {
+    this.#watchedTree = tree
+    this.#onChange = onChange
+  }
+
+  /** To be called when the node at `page` has changed. */
+  changed(page: number): void {
+    if (ownerOf(this.buffer.view, page) === this.#watchedTree) this.#onChange()
   }
 
   /**

@@ -14,6 +14,7 @@ import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkNotAborted, endOnAbort, rollBackBecause, throwCauseOf } from './cancellation.ts'
 import { checkDatabase } from './check.ts'
 import { areAllPrepared, InDoubtTransaction } from './in-doubt.ts'
+import { BUSY, readNow } from './instant-read.ts'
 import { Maintenance } from './maintenance.ts'
 import { closeFiles, type Opened, openFiles } from './open.ts'
 import {
@@ -23,14 +24,15 @@ import {
   type Settings,
   settingsOf,
   type TransactionOptions,
+  type TransactionSettings,
   transactionSettingsOf,
 } from './options.ts'
 import { Retries } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
 import { type DatabaseStats, statsOf } from './stats.ts'
 import { checkTableName, Store } from './store.ts'
-import { Table } from './table.ts'
-import type { TableCodecs } from './table-shape.ts'
+import { Table, type TransactionSource } from './table.ts'
+import type { TableCodecs, TableShape } from './table-shape.ts'
 import { Transaction } from './transaction.ts'
 
 /**
@@ -65,17 +67,27 @@ function ioErrorOrBug(error: unknown, fileSystem: FileSystem): unknown {
   return isSystemError ? ioError(error, 'opening', fileSystem.location) : error
 }
 
+const NO_OPTIONS: TransactionOptions = {}
+
 export class Database {
   /** What restart did when this was opened. */
   readonly recovery: RecoveryReport
   readonly #opened: Opened
   readonly #settings: Settings
+  /** The settings of a transaction begun without options. */
+  readonly #defaults: TransactionSettings
   readonly #runtime: Runtime
   readonly #fileSystem: FileSystem
   readonly #unlock: () => void
   readonly #store: Store
   readonly #maintenance: Maintenance
   readonly #retries: Retries
+  /** What the methods of tables run on. */
+  readonly #source: TransactionSource = {
+    begin: (options) => this.begin(options),
+    transaction: (fn, options) => this.transaction(fn, options),
+    get: (table, key) => this.#get(table, key),
+  }
   #closing: Promise<void> | undefined
 
   /** @internal Made by `open`. */
@@ -84,6 +96,7 @@ export class Database {
     this.recovery = opened.report
     this.#opened = opened
     this.#settings = settings
+    this.#defaults = transactionSettingsOf(NO_OPTIONS, settings)
     this.#runtime = runtime
     this.#fileSystem = fileSystem
     this.#unlock = unlock
@@ -110,13 +123,13 @@ export class Database {
    * `await using`.
    * @throws `DB_CLOSED`, `DB_FAILED`, `INVALID_ARGUMENT`, `TX_CANCELLED`
    */
-  begin(options: BeginOptions = {}): Transaction {
+  begin(options: BeginOptions = NO_OPTIONS): Transaction {
     return this.#begin(options).transaction
   }
 
   #begin(options: BeginOptions): { transaction: Transaction; active: ActiveTransaction } {
     this.#checkOpen()
-    const settings = transactionSettingsOf(options, this.#settings)
+    const settings = options === NO_OPTIONS ? this.#defaults : transactionSettingsOf(options, this.#settings)
     checkNotAborted(settings.signal)
     const active = this.#store.transactions.begin()
     try {
@@ -150,7 +163,7 @@ export class Database {
    */
   async transaction<T>(
     fn: (transaction: Transaction, attempt: number) => Promise<T> | T,
-    options: TransactionOptions = {},
+    options: TransactionOptions = NO_OPTIONS,
   ): Promise<T> {
     if (typeof fn !== 'function') throw invalid('transaction takes a function')
     return this.#retries.run(options, (attempt) => this.#attempt(fn, attempt, options))
@@ -186,7 +199,21 @@ export class Database {
     if (typeof codecs?.key?.encode !== 'function' || typeof codecs.value?.encode !== 'function') {
       throw invalid('table needs codecs for key and value, such as { key: utf8, value: json() }')
     }
-    return new Table(this, name, codecs)
+    return new Table(this.#source, name, codecs)
+  }
+
+  #get<K, V>(table: TableShape<K, V>, key: K): Promise<V | undefined> {
+    try {
+      this.#checkOpen()
+      const value = readNow(this.#store, table, key)
+      if (value !== BUSY) {
+        const pause = this.#store.transactions.giveWay()
+        return pause === undefined ? Promise.resolve(value) : pause.then(() => value)
+      }
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.transaction((transaction) => transaction.get(table, key))
   }
 
   /** The names of the tables, sorted. @throws as `Transaction.tables` */

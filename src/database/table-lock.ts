@@ -17,13 +17,6 @@ const TRIES_AFTERWARDS = 8
 /** From so many times `escalateAt` on the table is waited for. */
 const PATIENCE = 16
 
-/** Locks on keys of one kind. */
-interface Tally {
-  count: number
-  /** The count at which to try for the table. */
-  dueAt: number
-}
-
 export class TableLock {
   readonly name: string
   /** Where the table is; undefined when that has to be looked up again. */
@@ -31,15 +24,18 @@ export class TableLock {
   /** The mode in which the table's name is held. */
   mode: LockMode
   readonly #escalateAt: number
-  readonly #reads: Tally
-  readonly #writes: Tally
+  /** Locks on keys that read, and that write; and the counts at which to try for the table. */
+  #reads = 0
+  #writes = 0
+  #readsDueAt: number
+  #writesDueAt: number
 
   constructor(name: string, mode: LockMode, escalateAt: number) {
     this.name = name
     this.mode = mode
     this.#escalateAt = escalateAt
-    this.#reads = { count: 0, dueAt: escalateAt }
-    this.#writes = { count: 0, dueAt: escalateAt }
+    this.#readsDueAt = escalateAt
+    this.#writesDueAt = escalateAt
   }
 
   /** Whether the name is held in `mode` or a stronger one. */
@@ -54,34 +50,34 @@ export class TableLock {
 
   /** Counts a lock on a key. */
   count(mode: LockMode): void {
-    this.#tallyOf(mode).count++
+    if (onlyReads(mode)) this.#reads++
+    else this.#writes++
   }
 
   /** The mode in which to ask for the table before another key is locked in `mode`; undefined: not now. */
   escalation(mode: LockMode): LockMode | undefined {
-    const { count, dueAt } = this.#tallyOf(mode)
-    if (count < dueAt) return undefined
-    return onlyReads(mode) ? LockMode.S : LockMode.X
+    if (onlyReads(mode)) return this.#reads < this.#readsDueAt ? undefined : LockMode.S
+    return this.#writes < this.#writesDueAt ? undefined : LockMode.X
   }
 
   /** Notes that the table was not to be had; whether it has to be waited for now. */
   refused(mode: LockMode): boolean {
-    const tally = this.#tallyOf(mode)
-    if (tally.count >= this.#escalateAt * PATIENCE) return true
-    tally.dueAt = tally.count + Math.ceil(this.#escalateAt / TRIES_AFTERWARDS)
+    const isRead = onlyReads(mode)
+    const count = isRead ? this.#reads : this.#writes
+    if (count >= this.#escalateAt * PATIENCE) return true
+    const dueAt = count + Math.ceil(this.#escalateAt / TRIES_AFTERWARDS)
+    if (isRead) this.#readsDueAt = dueAt
+    else this.#writesDueAt = dueAt
     return false
   }
 
   /** Notes that the table is held in `mode` now, and what that covers is not held any more. */
   escalated(mode: LockMode): void {
     this.mode = mode
-    for (const tally of mode === LockMode.X ? [this.#reads, this.#writes] : [this.#reads]) {
-      tally.count = 0
-      tally.dueAt = this.#escalateAt
-    }
-  }
-
-  #tallyOf(mode: LockMode): Tally {
-    return onlyReads(mode) ? this.#reads : this.#writes
+    this.#reads = 0
+    this.#readsDueAt = this.#escalateAt
+    if (mode !== LockMode.X) return
+    this.#writes = 0
+    this.#writesDueAt = this.#escalateAt
   }
 }

@@ -10,9 +10,11 @@ import type { TableCodecs, TableShape } from './table-shape.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What a table's own methods need of its database. */
-interface TransactionSource {
+export interface TransactionSource {
   begin(options?: BeginOptions): Transaction
   transaction<T>(fn: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** The value of one key, read as a transaction of its own. */
+  get<K, V>(table: TableShape<K, V>, key: K): Promise<V | undefined>
 }
 
 export class Table<K, V> implements TableShape<K, V> {
@@ -31,7 +33,7 @@ export class Table<K, V> implements TableShape<K, V> {
 
   /** The value under `key`, or undefined. Throws as `Transaction.get`. */
   get(key: K): Promise<V | undefined> {
-    return this.#database.transaction((tx) => tx.get(this, key))
+    return this.#database.get(this, key)
   }
 
   /** Stores `value` under `key` and commits at the database's durability. Throws as `Transaction.put` and `commit`. */

@@ -8,11 +8,9 @@
  * Where a lock has to be waited for these return a promise; when it has resolved, the operation begins
  * again and asks again. So the usual case, in which nobody is in the way, needs no promise at all.
  */
-
-import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
-import { LockMode } from '../lock/lock-mode.ts'
+import { LockMode, supremum } from '../lock/lock-mode.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkActive } from '../txn/transaction-manager.ts'
 import { rollBackBecause } from './cancellation.ts'
@@ -23,9 +21,9 @@ export class TransactionLocks {
   readonly #store: Store
   readonly #active: ActiveTransaction
   readonly #timeoutMs: number
-  readonly #tables = new Map<string, TableLock>()
-  readonly #byTree = new Map<PageId, TableLock>()
-  /** The table of the last lock on a key: most often the next one's too. */
+  /** The tables whose names are locked. Few: looking through them costs less than a map of them. */
+  readonly #tables: TableLock[] = []
+  /** The table of the last operation: most often the next one's too. */
   #latest: TableLock | undefined
   readonly #checkMayCreate: (name: string) => void
 
@@ -79,14 +77,27 @@ export class TransactionLocks {
    * there is no such table; a promise when the lock must be waited for, after which it is called again.
    */
   treeFor(name: string, mode: LockMode): PageId | Promise<void> | undefined {
-    const known = this.#tables.get(name)
+    const known = this.#tableNamed(name)
     if (known?.tree !== undefined && known.holds(mode)) return known.tree
     checkActive(this.#active)
     const wait = this.#acquire(this.#store.catalogTree, this.#store.catalogKey(name), mode)
     if (wait !== undefined) return wait
+    const table = this.#locked(name, mode)
     const tree = this.#store.findTree(name)
-    if (tree !== undefined) this.#know(name, tree)
+    if (tree !== undefined) this.#know(table, tree)
     return tree
+  }
+
+  /** Notes that a table's name is locked in `mode`, or a stronger one from before. */
+  #locked(name: string, mode: LockMode): TableLock {
+    const known = this.#tableNamed(name)
+    if (known === undefined) {
+      const table = new TableLock(name, mode, this.#store.locks.settings.escalateAt)
+      this.#tables.push(table)
+      return table
+    }
+    known.mode = supremum(known.mode, mode)
+    return known
   }
 
   /** The same for those who can wait. */
@@ -103,7 +114,7 @@ export class TransactionLocks {
    * at once: if two took the weaker lock first, neither could get the stronger one.
    */
   treeForPut(name: string): PageId | Promise<void> {
-    const known = this.#tables.get(name)
+    const known = this.#tableNamed(name)
     if (known?.tree !== undefined && known.holds(LockMode.IX)) return known.tree
     const isThere = this.#store.findTree(name) !== undefined
     const found = (isThere ? this.treeFor(name, LockMode.IX) : undefined) ?? this.treeFor(name, LockMode.X)
@@ -115,47 +126,40 @@ export class TransactionLocks {
   /** Makes the table, whose name is locked exclusively. */
   create(name: string): PageId {
     const tree = this.#store.createTree(this.#active, name)
-    this.#know(name, tree)
+    this.#know(this.#locked(name, LockMode.X), tree)
     return tree
   }
 
   /** Removes the table, whose name is locked exclusively. */
   drop(name: string): void {
     this.#store.dropTree(this.#active, name)
-    this.#forget(this.#tables.get(name))
+    forget(this.#tableNamed(name))
   }
 
   /** A rollback may have undone the making of a table; the locks stay, only the lookups are repeated. */
   forgetTrees(): void {
-    for (const table of this.#tables.values()) this.#forget(table)
+    for (const table of this.#tables) forget(table)
   }
 
-  #forget(table: TableLock | undefined): void {
-    if (table?.tree === undefined) return
-    this.#byTree.delete(table.tree)
-    table.tree = undefined
-  }
-
-  /** Notes where a table is and how it is locked: perhaps as a whole, if this transaction made it, say. */
-  #know(name: string, tree: PageId): void {
+  /** Notes where a locked table is. It may be locked as a whole: if this transaction made it, say. */
+  #know(table: TableLock, tree: PageId): void {
     const { locks } = this.#store
     const { owner } = this.#active
-    const mode = locks.tableModeOf(owner, this.#store.catalogKey(name))
-    assert(mode !== undefined, 'a table is locked before it is looked up')
-    const table = this.#tables.get(name) ?? new TableLock(name, mode, locks.settings.escalateAt)
-    this.#tables.set(name, table)
-    this.#byTree.set(tree, table)
-    locks.names.set(tree, name)
+    locks.names.set(tree, table.name)
     table.tree = tree
-    table.mode = mode
     this.#latest = table
     if (!table.covers(LockMode.S)) return
-    locks.cover(owner, tree, mode)
-    table.escalated(mode)
+    locks.cover(owner, tree, table.mode)
+    table.escalated(table.mode)
   }
 
   #tableAt(tree: PageId): TableLock | undefined {
-    if (this.#latest?.tree !== tree) this.#latest = this.#byTree.get(tree)
+    if (this.#latest?.tree !== tree) this.#latest = this.#tables.find((table) => table.tree === tree)
+    return this.#latest
+  }
+
+  #tableNamed(name: string): TableLock | undefined {
+    if (this.#latest?.name !== name) this.#latest = this.#tables.find((table) => table.name === name)
     return this.#latest
   }
 
@@ -186,4 +190,9 @@ export class TransactionLocks {
       throw error
     }
   }
+}
+
+/** What is known of where a table is does not hold any more. */
+function forget(table: TableLock | undefined): void {
+  if (table !== undefined) table.tree = undefined
 }

@@ -72,11 +72,16 @@ export class VersionView {
   findTree(name: string): Tree | undefined {
     const known = this.#trees.get(name)
     if (known !== undefined) return known
-    const entry = this.get(CATALOG_TREE, this.store.catalogKey(name))
-    if (entry === undefined) return undefined
-    const tree = treeOfEntry(name, entry)
-    if (this.#isFixed) this.#trees.set(name, tree)
+    const tree = this.#lookUp(name)
+    if (this.#isFixed && tree !== undefined) this.#trees.set(name, tree)
     return tree
+  }
+
+  #lookUp(name: string): Tree | undefined {
+    const version = this.versionOf(CATALOG_TREE, this.store.catalogKey(name))
+    if (version === undefined) return this.store.findTree(name)
+    const entry = this.valueOf(version)
+    return entry === undefined ? undefined : treeOfEntry(name, entry)
   }
 
   /** To be called when the own transaction has dropped a table, or rolled back the making of one. */

@@ -33,8 +33,11 @@ export interface File {
   writeAt(source: Uint8Array, sourceStart: number, length: number, fileOffset: number): number
   size(): number
   truncate(size: number): void
-  /** Makes the file's bytes and size durable without stopping the event loop. */
-  sync(): Promise<void>
+  /**
+   * Makes the file's bytes and size durable without stopping the event loop. With `isIdle` the database has
+   * nothing else to do meanwhile: then an implementation may block, if it expects the sync to be short.
+   */
+  sync(isIdle?: boolean): Promise<void>
   /** The same, blocking. */
   syncBlocking(): void
   close(): void

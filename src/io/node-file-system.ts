@@ -32,6 +32,7 @@ import { AriesError } from '../common/errors.ts'
 import { type File, type FileSystem, ioError, type OpenMode } from './file-system.ts'
 import { assertFlat, compareNames } from './names.ts'
 import { lockDirectory } from './process-lock.ts'
+import { SyncPace } from './sync-pace.ts'
 
 /** `create` refuses a file that exists, so that nothing of a database is ever overwritten by it. */
 const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' }
@@ -46,6 +47,7 @@ export class NodeFileSystem implements FileSystem {
   readonly location: string
   readonly writable: boolean
   readonly #lockKind: LockKind
+  readonly #pace = new SyncPace()
 
   private constructor(location: string, writable: boolean, lockKind: LockKind) {
     this.location = location
@@ -84,7 +86,8 @@ export class NodeFileSystem implements FileSystem {
 
   open(name: string, mode: OpenMode): File {
     const descriptor = openSync(this.#path(name), FLAGS[mode])
-    return new NodeFile(name, descriptor, mode === 'read' ? descriptor : openSync(this.#path(name), FLAGS.write))
+    const blockingDescriptor = mode === 'read' ? descriptor : openSync(this.#path(name), FLAGS.write)
+    return new NodeFile(name, descriptor, blockingDescriptor, this.#pace)
   }
 
   rename(from: string, to: string): void {
@@ -120,9 +123,11 @@ class NodeFile implements File {
   readonly #blockingDescriptor: number
   #open = true
   #syncsInFlight = 0
+  readonly #pace: SyncPace
 
-  constructor(name: string, descriptor: number, blockingDescriptor: number) {
+  constructor(name: string, descriptor: number, blockingDescriptor: number, pace: SyncPace) {
     this.name = name
+    this.#pace = pace
     this.#descriptor = descriptor
     this.#blockingDescriptor = blockingDescriptor
   }
@@ -147,8 +152,15 @@ class NodeFile implements File {
     ftruncateSync(this.#descriptor, size)
   }
 
-  async sync(): Promise<void> {
+  async sync(isIdle = false): Promise<void> {
     this.#assertOpen()
+    const startedMs = performance.now()
+    if (isIdle && this.#pace.isShort) fdatasyncSync(this.#blockingDescriptor)
+    else await this.#syncInPool()
+    this.#pace.took(performance.now() - startedMs)
+  }
+
+  async #syncInPool(): Promise<void> {
     this.#syncsInFlight++
     try {
       await new Promise<void>((resolve, reject) => {

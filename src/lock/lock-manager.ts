@@ -137,6 +137,14 @@ export class LockManager {
     return undefined
   }
 
+  /** Whether a new owner would be granted the lock at once. */
+  isFreeFor(space: number, key: Uint8Array, keyStart: number, keyEnd: number, mode: LockMode): boolean {
+    if (this.#closeError !== undefined) return false
+    if (this.#held === 0) return true
+    const head = this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
+    return head === undefined || (head.queue === undefined && fitsHolders(head, mode, undefined))
+  }
+
   /** Whether anyone keeps others from inserting somewhere in `space`. */
   keepsGapsIn(space: number): boolean {
     return this.#gapsKept.size > 0 && this.#gapsKept.has(space)

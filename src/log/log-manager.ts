@@ -70,6 +70,8 @@ export class LogManager {
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly statistics = new FlushStatistics()
+  /** Whether anybody could use the time while a sync is under way. The transaction manager knows. */
+  isSomebodyAtWork: () => boolean = () => true
   readonly #segments: Segments
   readonly #identity: Identity
   readonly #runtime: Runtime
@@ -310,7 +312,8 @@ export class LogManager {
       const startedMs = this.#runtime.nowMs()
       const files = [...this.#unsynced]
       this.#unsynced.clear()
-      for (const file of files) await file.sync()
+      const isIdle = !this.isSomebodyAtWork()
+      for (const file of files) await file.sync(isIdle)
       this.#failStop.check()
       this.#durableUpTo(this.#inFlightEnd, this.#runtime.nowMs() - startedMs)
       flush.resolve()

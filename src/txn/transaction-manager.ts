@@ -59,7 +59,9 @@ export class TransactionManager {
   readonly #pending: PendingQueue
   readonly #versions: VersionStore
   readonly #active = new Map<TxnId, ActiveTransaction>()
-  readonly #underWay = new Set<Promise<void>>()
+  /** How many commits and rollbacks are under way, and who waits for them to end. */
+  #underWay = 0
+  readonly #onSettled: (() => void)[] = []
   /** Those that are prepared, or being so, by name, until they have ended. */
   readonly #named = new Map<string, ActiveTransaction>()
   #nextTxnId: number
@@ -85,6 +87,7 @@ export class TransactionManager {
     this.#pending = pending
     this.#versions = versions
     this.#nextTxnId = nextTxnId
+    writer.log.isSomebodyAtWork = () => this.#active.size > this.#underWay
   }
 
   get nextTxnId(): number {
@@ -143,14 +146,17 @@ export class TransactionManager {
     this.#named.set(name, transaction)
     // It reads no more, and holds nothing back for that.
     transaction.ended()
-    return this.#track(this.#awaitPrepared(transaction, lsn))
+    return this.#awaitPrepared(transaction, lsn)
   }
 
   async #awaitPrepared(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
+    this.#underWay++
     try {
       await this.#writer.log.waitDurable(lsn)
     } catch (error) {
       throw outcomeUnknown('prepare', error)
+    } finally {
+      this.#endWork()
     }
     transaction.state = 'prepared'
   }
@@ -169,7 +175,7 @@ export class TransactionManager {
     this.#failStop.check()
     const lsn = this.#logCommit(transaction)
     transaction.state = 'committing'
-    if (durability === 'full') return this.#track(this.#awaitDurable(transaction, lsn))
+    if (durability === 'full') return this.#awaitDurable(transaction, lsn)
     try {
       if (durability === 'lazy') this.#writer.log.writeOut()
     } catch (error) {
@@ -188,25 +194,27 @@ export class TransactionManager {
     return this.#writer.finish()
   }
 
-  #track(work: Promise<void>): Promise<void> {
-    this.#underWay.add(work)
-    const forget = (): void => void this.#underWay.delete(work)
-    work.then(forget, forget)
-    return work
+  /** A commit, a prepare or a rollback has ended, whether it succeeded or not. */
+  #endWork(): void {
+    if (--this.#underWay === 0) for (const settled of this.#onSettled.splice(0)) settled()
   }
 
   async #awaitDurable(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
+    this.#underWay++
     try {
       await this.#writer.log.waitDurable(lsn)
     } catch (error) {
       throw outcomeUnknown('commit', error)
+    } finally {
+      this.#endWork()
     }
     this.#committed(transaction)
   }
 
   /** Resolves when no commit and no rollback is under way any more, whether they succeeded or not. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#underWay)
+  settled(): Promise<void> {
+    if (this.#underWay === 0) return DONE
+    return new Promise((resolve) => this.#onSettled.push(resolve))
   }
 
   #committed(transaction: ActiveTransaction): void {
@@ -235,14 +243,16 @@ export class TransactionManager {
    * undone now; its locks stay then, `abort` may be called again, and a restart does the same.
    */
   abort(transaction: ActiveTransaction): Promise<void> {
-    return this.#track(this.#abort(transaction))
-  }
-
-  async #abort(transaction: ActiveTransaction): Promise<void> {
-    const { entry, owner, state } = transaction
+    const { owner, state } = transaction
     assert(state === 'active' || state === 'prepared' || state === 'stuck', 'an open transaction aborts')
     this.#locks.cancelWait(owner, transaction.cause ?? closedError('it was aborted'))
     transaction.state = 'rolling-back'
+    return this.#abort(transaction)
+  }
+
+  async #abort(transaction: ActiveTransaction): Promise<void> {
+    const { entry } = transaction
+    this.#underWay++
     try {
       this.#failStop.check()
       if (transaction.hasWritten) {
@@ -254,6 +264,8 @@ export class TransactionManager {
     } catch (error) {
       transaction.state = 'stuck'
       throw error
+    } finally {
+      this.#endWork()
     }
     this.statistics.aborted++
     this.#finish(transaction, 'aborted')
@@ -277,17 +289,16 @@ export class TransactionManager {
    * Undoes what was done since the savepoint; locks stay. Rejects as `abort` does; then a part is undone
    * and the transaction can only be aborted.
    */
-  rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
-    return this.#track(this.#rollbackTo(transaction, mark))
-  }
-
-  async #rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
+  async rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
     const { entry, pending } = transaction
+    this.#underWay++
     try {
       await this.#undoSliced(entry, mark.lsn)
     } catch (error) {
       if (transaction.state === 'active') transaction.state = 'stuck'
       throw error
+    } finally {
+      this.#endWork()
     }
     pending.length = mark.pendingCount
     entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
