@@ -6,10 +6,16 @@ import { Command, CommanderError } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { AriesError } from '../index.ts'
 import { addCheck } from './commands/check.ts'
+import { addDel } from './commands/del.ts'
 import { addDemo } from './commands/demo.ts'
+import { addExport } from './commands/export.ts'
+import { addGet } from './commands/get.ts'
+import { addImport } from './commands/import.ts'
 import { addInfo } from './commands/info.ts'
 import { addLog } from './commands/log.ts'
 import { addPage } from './commands/page.ts'
+import { addPut } from './commands/put.ts'
+import { addScan } from './commands/scan.ts'
 import { CliError, EXIT_CODE_HELP, ExitCode } from './errors.ts'
 
 function makeProgram(programFile: string): Command {
@@ -28,10 +34,16 @@ Examples:
 ${EXIT_CODE_HELP}`,
     )
   addDemo(program, programFile)
-  addCheck(program)
   addInfo(program)
+  addCheck(program)
   addLog(program)
   addPage(program)
+  addGet(program)
+  addScan(program)
+  addPut(program)
+  addDel(program)
+  addExport(program)
+  addImport(program)
   return program
 }
 

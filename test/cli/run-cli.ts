@@ -1,6 +1,6 @@
 /** Runs the program from its source: in this process, or as a user would, in one of its own. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
 import { run } from '../../src/cli/program.ts'
@@ -34,14 +34,18 @@ export async function runCli(...args: string[]): Promise<Outcome> {
   }
 }
 
-export type Running = ChildProcessByStdio<null, Readable, Readable>
+export type Running = ChildProcessByStdio<Writable | null, Readable, Readable>
 
 /** Starts it in a process of its own. */
-export function startCli(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
+export function startCli(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): Running {
   return spawn(process.execPath, ['--import', LOADER, PROGRAM, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
-  })
+  }) as Running
 }
 
 /** Waits for its end. */

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { RecoveryReport } from '../../index.ts'
 import { ExitCode } from '../errors.ts'
-import { isDamage, openToInspect } from '../inspect.ts'
+import { isDamage, openToInspect } from '../open.ts'
 import { coloured, counted, printJson, printLine } from '../output.ts'
 
 interface Findings {

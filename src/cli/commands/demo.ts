@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { describeSource, findPlaces, readPlaces } from '../demo/places.ts'
 import { ACCOUNTS, makePlan, type Plan } from '../demo/plan.ts'
-import { ProgressBar, printRound, printSummary } from '../demo/present.ts'
+import { DemoProgress, printRound, printSummary } from '../demo/present.ts'
 import type { Job } from '../demo/protocol.ts'
 import { Demo, type Round } from '../demo/run.ts'
 import { TRANSFER_CLIENTS, work } from '../demo/worker.ts'
@@ -76,7 +76,7 @@ async function demo(options: Options, programFile: string): Promise<void> {
   say(
     `${counted(plan.places.length, 'city', 'cities')} from ${describeSource(source)}, ${counted(options.kills, 'kill')}, seed ${seed}`,
   )
-  const bar = new ProgressBar(plan)
+  const bar = new DemoProgress(plan)
   const running = new Demo(
     { program: programFile, directory, source, plan, kills: options.kills },
     {

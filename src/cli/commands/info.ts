@@ -2,7 +2,7 @@
 import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { buffer, type Database, type DatabaseStats } from '../../index.ts'
-import { openToInspect } from '../inspect.ts'
+import { openToInspect } from '../open.ts'
 import { grouped, kibibytes, printJson, printLine } from '../output.ts'
 
 export function addInfo(program: Command): void {

@@ -1,47 +1,30 @@
 /** How the demo shows itself: a progress bar, a few lines a round, a table at the end. */
-import cliProgress from 'cli-progress'
 import Table from 'cli-table3'
 import type { RecoveryReport } from '../../index.ts'
 import { coloured, counted, grouped, kibibytes, milliseconds, printLine } from '../output.ts'
+import { ProgressBar } from '../progress.ts'
 import type { Plan } from './plan.ts'
 import type { Round } from './run.ts'
 
 const VIOLATIONS_SHOWN = 10
 
-/** A bar on stderr while work goes on; nothing where stderr is no terminal. */
-export class ProgressBar {
-  readonly #bar: cliProgress.SingleBar
+/** How far the demo is. */
+export class DemoProgress {
+  readonly #bar = new ProgressBar()
   readonly #plan: Plan
-  #isShown = false
 
   constructor(plan: Plan) {
     this.#plan = plan
-    this.#bar = new cliProgress.SingleBar(
-      {
-        format: '{bar} {task}: {percentage} % | {commits} commits',
-        stream: process.stderr,
-        clearOnComplete: true,
-        hideCursor: true,
-      },
-      cliProgress.Presets.shades_classic,
-    )
   }
 
   update(stepsCommitted: number, commits: number): void {
-    if (process.stderr.isTTY !== true) return
     const { batches, steps } = this.#plan
-    const status = {
-      task: stepsCommitted < batches ? 'loading cities' : 'renaming cities',
-      commits: grouped(commits),
-    }
-    if (this.#isShown) this.#bar.update(stepsCommitted, status)
-    else this.#bar.start(steps, stepsCommitted, status)
-    this.#isShown = true
+    const task = stepsCommitted < batches ? 'loading cities' : 'renaming cities'
+    this.#bar.update(task, stepsCommitted, steps, ` | ${grouped(commits)} commits`)
   }
 
   hide(): void {
-    if (this.#isShown) this.#bar.stop()
-    this.#isShown = false
+    this.#bar.hide()
   }
 }
 

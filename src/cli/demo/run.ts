@@ -11,7 +11,7 @@
 import { randomBelow, randomFrom } from '../../common/random.ts'
 import { AriesError, open, type RecoveryReport } from '../../index.ts'
 import { CliError, ExitCode } from '../errors.ts'
-import { isDamage } from '../inspect.ts'
+import { isDamage } from '../open.ts'
 import { Ledger } from './ledger.ts'
 import type { PlaceSource } from './places.ts'
 import type { Plan } from './plan.ts'

@@ -15,6 +15,7 @@ import { AriesError } from '../../index.ts'
 import { recordStartBehind } from '../../log/log-reader.ts'
 import { alignRecord, type LogRecordView, RECORD_ALIGNMENT, RecordType } from '../../log/log-record.ts'
 import { SEGMENT_HEADER_BYTES, segmentName } from '../../log/segment.ts'
+import { nextTurn } from '../turns.ts'
 import type { RawDatabase } from './raw-database.ts'
 
 /** A stretch of log without a valid record, between two that are valid. */
@@ -39,8 +40,6 @@ export interface LogVisitor {
 
 /** How many records or tries are made before others get a turn, so that Ctrl-C is heard. */
 const RECORDS_A_TURN = 20_000
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /**
  * Visits the records from `fromLsn` on, or from the next one behind it.

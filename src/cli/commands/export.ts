@@ -1,0 +1,109 @@
+/** `aries export`: all rows as JSON Lines. */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { Snapshot } from '../../index.ts'
+import { ExitCode } from '../errors.ts'
+import { interruptible } from '../interrupt.ts'
+import { isDamage, openToInspect } from '../open.ts'
+import { counted, warn } from '../output.ts'
+import { ProgressBar } from '../progress.ts'
+import { addRowOptions, type RowEncoding, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
+import { existingTable, type RawTable } from '../rows/tables.ts'
+import { nextTurn } from '../turns.ts'
+
+interface Options extends RowOptions {
+  readonly output?: string
+}
+
+const ROWS_A_TURN = 1_000
+
+export function addExport(program: Command): void {
+  addRowOptions(program.command('export'))
+    .description('write rows as JSON Lines, for "aries import" or other programs, without changing the database')
+    .argument('<directory>', 'the directory of the database')
+    .argument('[table...]', 'the tables; all when none is named')
+    .option('--output <file>', 'write to this file, which must not exist, instead of stdout')
+    .addHelpText(
+      'after',
+      `
+A line is {"table":...,"key":...,"value":...}. With --keys hex and --values hex every database can be written.
+All rows are of one moment. A table with a damaged page is written up to the damage.
+
+Examples:
+  $ aries export ./data > data.jsonl
+  $ aries export ./data fruit --values json --output fruit.jsonl
+  $ aries export ./old --keys hex --values hex | aries import ./new --create --keys hex --values hex
+
+Exits with 0, or with 1 when a table is damaged.`,
+    )
+    .action(async (directory: string, names: readonly string[], options: Options) => {
+      await interruptible(async (signal) => {
+        await using database = await openToInspect(directory)
+        using snapshot = database.snapshot()
+        const wanted = names.length === 0 ? snapshot.tables() : names
+        const tables = wanted.map((name) => existingTable(database, snapshot, name))
+        using output = new LineOutput(options.output)
+        const count = await exportTables(tables, snapshot, rowEncodingOf(options), output, signal)
+        if (options.output !== undefined) warn(`${counted(count, 'row')} written to ${options.output}`)
+      })
+    })
+}
+
+async function exportTables(
+  tables: readonly RawTable[],
+  snapshot: Snapshot,
+  encoding: RowEncoding,
+  output: LineOutput,
+  signal: AbortSignal,
+): Promise<number> {
+  using bar = new ProgressBar()
+  let count = 0
+  for (const [index, table] of tables.entries()) {
+    try {
+      for (const [key, value] of snapshot.range(table)) {
+        const row = { table: table.name, key: encoding.key.toJson(key), value: encoding.value.toJson(value) }
+        output.write(JSON.stringify(row))
+        if (++count % ROWS_A_TURN !== 0) continue
+        bar.update(`table ${table.name}`, index, tables.length, ` | ${counted(count, 'row')}`)
+        await nextTurn()
+        signal.throwIfAborted()
+      }
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      warn(`table ${table.name}: ${error.message}`)
+      process.exitCode = ExitCode.PROBLEMS
+    }
+  }
+  return count
+}
+
+/** Lines to stdout or to a new file, in large pieces. */
+class LineOutput implements Disposable {
+  readonly #file: number | undefined
+  #lines: string[] = []
+  #length = 0
+
+  constructor(path: string | undefined) {
+    this.#file = path === undefined ? undefined : openSync(path, 'wx')
+  }
+
+  write(line: string): void {
+    this.#lines.push(line)
+    this.#length += line.length
+    if (this.#length > 1 << 16) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#lines.length === 0) return
+    const text = `${this.#lines.join('\n')}\n`
+    this.#lines = []
+    this.#length = 0
+    if (this.#file === undefined) process.stdout.write(text)
+    else for (let bytes = Buffer.from(text); bytes.length > 0; ) bytes = bytes.subarray(writeSync(this.#file, bytes))
+  }
+
+  [Symbol.dispose](): void {
+    this.#flush()
+    if (this.#file !== undefined) closeSync(this.#file)
+  }
+}

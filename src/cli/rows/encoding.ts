@@ -1,0 +1,112 @@
+/**
+ * How keys and values, which are bytes, are written on the command line and in JSON Lines.
+ *
+ * | ENCODING | TEXT           | IN JSON         | BYTES              | WRITTEN BY THE CODEC |
+ * |----------|----------------|-----------------|--------------------|----------------------|
+ * | utf8     | the text       | a string        | its UTF-8          | `utf8`               |
+ * | json     | JSON           | the value itself | UTF-8 of the JSON | `json()`             |
+ * | hex      | two digits a byte | a string     | as they are        | `buffer`             |
+ */
+import { type Command, Option } from 'commander'
+import { json, utf8 } from '../../index.ts'
+import { printableKey } from '../../lock/lock-report.ts'
+import { CliError, ExitCode } from '../errors.ts'
+
+export type EncodingName = 'utf8' | 'json' | 'hex'
+
+/** All methods throw a `CliError` that says what does not fit. */
+export interface Encoding {
+  readonly name: EncodingName
+  fromText(text: string): Uint8Array
+  toText(bytes: Uint8Array): string
+  fromJson(value: unknown): Uint8Array
+  toJson(bytes: Uint8Array): unknown
+}
+
+/** Options that every verb which reads or writes rows has. */
+export interface RowOptions {
+  readonly keys: EncodingName
+  readonly values: EncodingName
+}
+
+const NAMES: readonly EncodingName[] = ['utf8', 'json', 'hex']
+
+/** Adds `--keys` and `--values`. */
+export function addRowOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--keys <encoding>', 'how keys are written').choices(NAMES).default('utf8'))
+    .addOption(new Option('--values <encoding>', 'how values are written').choices(NAMES).default('utf8'))
+}
+
+export interface RowEncoding {
+  readonly key: Encoding
+  readonly value: Encoding
+}
+
+export const rowEncodingOf = ({ keys, values }: RowOptions): RowEncoding => {
+  return { key: encodingOf(keys, '--keys'), value: encodingOf(values, '--values') }
+}
+
+function encodingOf(name: EncodingName, option: string): Encoding {
+  switch (name) {
+    case 'utf8':
+      return utf8Encoding(option)
+    case 'json':
+      return jsonEncoding(option)
+    case 'hex':
+      return HEX
+  }
+}
+
+const usage = (message: string): CliError => new CliError(message, ExitCode.USAGE)
+
+function utf8Encoding(option: string): Encoding {
+  const fromJson = (value: unknown): Uint8Array => {
+    if (typeof value !== 'string')
+      throw usage(`${JSON.stringify(value)} is no string; use ${option} json for values of JSON`)
+    return utf8.encode(value)
+  }
+  const toText = (bytes: Uint8Array): string => {
+    try {
+      return utf8.decode(bytes)
+    } catch {
+      throw new CliError(`${printableKey(bytes)} is not UTF-8 text; use ${option} hex`)
+    }
+  }
+  return { name: 'utf8', fromText: utf8.encode, toText, fromJson, toJson: toText }
+}
+
+function jsonEncoding(option: string): Encoding {
+  const codec = json<unknown>()
+  const toJson = (bytes: Uint8Array): unknown => {
+    try {
+      return codec.decode(bytes)
+    } catch {
+      throw new CliError(`${printableKey(bytes)} is not JSON; use ${option} utf8 or ${option} hex`)
+    }
+  }
+  return {
+    name: 'json',
+    fromText: (text) => {
+      try {
+        return codec.encode(JSON.parse(text))
+      } catch {
+        throw usage(`${JSON.stringify(text)} is not JSON; put strings in quotes, or use ${option} utf8`)
+      }
+    },
+    toText: (bytes) => JSON.stringify(toJson(bytes)),
+    fromJson: codec.encode,
+    toJson,
+  }
+}
+
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+function fromHex(value: unknown): Uint8Array {
+  if (typeof value !== 'string' || !/^([0-9a-f]{2})*$/i.test(value)) {
+    throw usage(`${JSON.stringify(value)} is not hexadecimal: two digits for each byte`)
+  }
+  return new Uint8Array(Buffer.from(value, 'hex'))
+}
+
+const HEX: Encoding = { name: 'hex', fromText: fromHex, toText: toHex, fromJson: fromHex, toJson: toHex }
