@@ -303,9 +303,15 @@ class Run {
     this.#open.delete(tx.id)
   }
 
-  /** Closes in the middle of it all; returns how often a table was locked as a whole. */
-  async finish(): Promise<number> {
+  /**
+   * Closes in the middle of it all, and if `commits` while whoever can commits; returns how often a table was
+   * locked as a whole.
+   */
+  async finish(commits: boolean): Promise<number> {
     const { db, runtime, managers } = this.#lab
+    for (const [by, client] of this.#clients.entries()) {
+      if (commits && client.session !== undefined) this.#start(client, { do: 'commit', by, durability: 'full' })
+    }
     await drive(runtime, db.close())
     await drive(runtime, Promise.all(this.#underWay))
     if (this.#failure !== undefined) throw this.#failure
@@ -328,7 +334,7 @@ describe('many clients on few rows', () => {
         const disk = await newDisk()
         const run = new Run(disk, await openLab(disk, { frames: 64, escalateLocksAt: escalateAt }), isSlow, escalateAt)
         for (const each of [...(isMade ? MAKING : []), ...list]) await run.take(each)
-        escalations += await run.finish()
+        escalations += await run.finish(isSlow)
       })
       const printed = ([list, isSlow, { escalateAt, isMade }]: [Step[], boolean, Setting]): string => {
         const first = `slow: ${isSlow}, tables locked from ${escalateAt} locks on, there before: ${isMade}`

@@ -127,6 +127,21 @@ export const WORKLOADS: readonly Workload[] = [
     },
   },
   {
+    name: 'a loser whose undo needs room beside the ghosts of another',
+    before: (lab, model) => fill(lab, model, 't', 12, 300),
+    run: async (lab, model) => {
+      const deletes = new Writer(lab)
+      for (let i = 0; i < 3; i++) await deletes.delete('t', keyOf(0, i))
+      const shrinks = new Writer(lab)
+      for (let i = 3; i < 7; i++) await shrinks.put('t', keyOf(0, i), contentOf(i, 10))
+      const taker = new Writer(lab)
+      for (let i = 20; i < 23; i++) await taker.put('t', keyOf(0, i), contentOf(i, 300))
+      await taker.commit(model)
+      await shrinks.abort()
+      await flush(lab, model)
+    },
+  },
+  {
     name: 'an overflow value replaced, shortened and deleted',
     before: (lab, model) => fill(lab, model, 't', 2, 20_000),
     run: async (lab, model) => {

@@ -78,7 +78,7 @@ export const BTREE_BUGS: readonly PlantedBug[] = [
     file: 'src/database/assemble.ts',
     find: 'parts.isRestarting() || locks.isLocked',
     replace: 'locks.isLocked',
-    first: 'crash.property.test.ts',
+    first: 'exhaustive.test.ts',
   },
   {
     name: 'separator-cut-too-short',
