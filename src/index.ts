@@ -6,6 +6,7 @@
 export { AriesError, type ErrorCode, type ErrorDetails } from './common/errors.ts'
 export type { Lsn, PageId, TxnId } from './common/ids.ts'
 export type { SkipReason, Trace, TracedDirtyPage, TracedTransaction, TraceEvent } from './common/trace.ts'
+export type { CheckProgress } from './database/check.ts'
 export { buffer, type Codec, json, utf8 } from './database/codecs.ts'
 export { type Database, open } from './database/database.ts'
 export type { Entries, SnapshotEntries } from './database/entries.ts'

@@ -6,6 +6,7 @@
  * count; the fences its parent says; one depth for all leaves; right siblings that name the next node
  * of the level; each page reached once and allocated. For every value in overflow pages: its chain.
  */
+import { problemOf } from '../buffer/data-file.ts'
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
@@ -52,9 +53,17 @@ export interface TreeCheck {
   readonly ghostCount: number
 }
 
-/** Checks one tree. `pages`, when given, are those other trees have: to be in two is a problem. */
-export function checkTree(btree: BTree, tree: Tree, pages: Set<PageId> = new Set()): TreeCheck {
-  const checker = new Checker(btree, tree, pages)
+/**
+ * Checks one tree. `pages`, when given, are those other trees have: to be in two is a problem. `onPage` is
+ * called for each page that is reached.
+ */
+export function checkTree(
+  btree: BTree,
+  tree: Tree,
+  pages: Set<PageId> = new Set(),
+  onPage: () => void = () => {},
+): TreeCheck {
+  const checker = new Checker(btree, tree, pages, onPage)
   checker.run()
   return { problems: checker.problems, pages, entryCount: checker.entryCount, ghostCount: checker.ghostCount }
 }
@@ -74,14 +83,16 @@ class Checker {
   readonly #btree: BTree
   readonly #tree: Tree
   readonly #pages: Set<PageId>
+  readonly #onPage: () => void
   #treeId = 0
   /** By level, the node met last: the next one of that level must be its right sibling. */
   readonly #previous = new Map<number, { pageId: PageId; rightSibling: PageId }>()
 
-  constructor(btree: BTree, tree: Tree, pages: Set<PageId>) {
+  constructor(btree: BTree, tree: Tree, pages: Set<PageId>, onPage: () => void) {
     this.#btree = btree
     this.#tree = tree
     this.#pages = pages
+    this.#onPage = onPage
   }
 
   run(): void {
@@ -110,14 +121,21 @@ class Checker {
       })
     } catch (error) {
       if (!AriesError.is(error)) throw error
-      this.#report(pageId, error.message)
+      this.problems.push(problemOf(error))
+      this.#forgetPrevious(expected.level)
       return
     }
     for (const slot of chains) this.#chain(pageId, slot)
     for (const { child, expected: bounds } of below) this.#node(child, bounds)
   }
 
+  /** Behind a node that cannot be read nobody knows whose right sibling comes next, on its level and below. */
+  #forgetPrevious(level = Number.POSITIVE_INFINITY): void {
+    for (const below of [...this.#previous.keys()]) if (below <= level) this.#previous.delete(below)
+  }
+
   #reach(pageId: PageId): boolean {
+    this.#onPage()
     if (this.#pages.has(pageId)) {
       this.#report(pageId, 'is reached twice')
       return false

@@ -109,6 +109,12 @@ export class DataFile {
   }
 }
 
+/** "page 12: fails its checksum", for lists of what is wrong; other errors in their own words. */
+export function problemOf(error: AriesError): string {
+  const { pageId, reason } = error.details
+  return typeof reason === 'string' ? `page ${pageId}: ${reason}` : error.message
+}
+
 /** The error for a page that cannot be used. */
 export function pageError(pageId: PageId, fault: PageFault, pageSize: number): AriesError {
   const reason = {
@@ -119,6 +125,6 @@ export function pageError(pageId: PageId, fault: PageFault, pageSize: number): A
   return new AriesError(
     'PAGE_CORRUPT',
     `page ${pageId} of ${DATA_FILE_NAME} ${reason}; restore the file from a backup, or drop what is on the page`,
-    { file: DATA_FILE_NAME, pageId, offset: pageId * pageSize },
+    { file: DATA_FILE_NAME, pageId, offset: pageId * pageSize, reason },
   )
 }

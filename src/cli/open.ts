@@ -1,5 +1,6 @@
 /** Opening a database: to look at it, recovered in memory where it has to be and never written to; or to write. */
-import { AriesError, type Database, type ErrorCode, type OpenOptions, open } from '../index.ts'
+import { openParts } from '../database/database.ts'
+import { AriesError, type Database, type ErrorCode, type OpenOptions } from '../index.ts'
 import { noDatabase, openDirectory } from './files/raw-database.ts'
 import { ProgressBar } from './progress.ts'
 
@@ -20,22 +21,27 @@ export function isDamage(error: unknown): error is AriesError {
  * The database in `directory` as the next open would find it.
  * @throws `CliError` when there is none; what `open` throws
  */
-export function openToInspect(directory: string): Promise<Database> {
-  return openShowingProgress(directory, (options) => open(openDirectory(directory), options))
+export async function openToInspect(directory: string): Promise<Database> {
+  return (await openPartsToInspect(directory)).database
+}
+
+/** The same, with what it stands on. */
+export function openPartsToInspect(directory: string): Promise<Parts> {
+  return openShowingProgress(directory, (options) => openParts(openDirectory(directory), options))
 }
 
 /**
  * The database in `directory`, to be changed.
  * @throws `CliError` when there is none; what `open` throws
  */
-export function openToWrite(directory: string, options: OpenOptions = {}): Promise<Database> {
-  return openShowingProgress(directory, (shown) => open(directory, { ...options, ...shown }))
+export async function openToWrite(directory: string, options: OpenOptions = {}): Promise<Database> {
+  const shown = await openShowingProgress(directory, (added) => openParts(directory, { ...options, ...added }))
+  return shown.database
 }
 
-async function openShowingProgress(
-  directory: string,
-  start: (options: OpenOptions) => Promise<Database>,
-): Promise<Database> {
+type Parts = Awaited<ReturnType<typeof openParts>>
+
+async function openShowingProgress(directory: string, start: (options: OpenOptions) => Promise<Parts>): Promise<Parts> {
   using bar = new ProgressBar()
   try {
     return await start({ onProgress: bar.recovery })

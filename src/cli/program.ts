@@ -16,6 +16,7 @@ import { addLog } from './commands/log.ts'
 import { addPage } from './commands/page.ts'
 import { addPut } from './commands/put.ts'
 import { addScan } from './commands/scan.ts'
+import { addStats } from './commands/stats.ts'
 import { CliError, EXIT_CODE_HELP, ExitCode } from './errors.ts'
 
 function makeProgram(programFile: string): Command {
@@ -35,6 +36,7 @@ ${EXIT_CODE_HELP}`,
     )
   addDemo(program, programFile)
   addInfo(program)
+  addStats(program)
   addCheck(program)
   addLog(program)
   addPage(program)

@@ -4,28 +4,37 @@
  */
 import { CATALOG_TREE } from '../btree/catalog.ts'
 import { checkTree } from '../btree/check.ts'
+import { problemOf } from '../buffer/data-file.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import type { Managers } from './assemble.ts'
 
-/** What is wrong, one line each. */
-export function checkDatabase(managers: Managers): string[] {
+/** How far a check has come, in pages. */
+export interface CheckProgress {
+  readonly done: number
+  readonly total: number
+}
+
+/** What is wrong, one line each: "page 12: reason". */
+export function checkDatabase(managers: Managers, onProgress?: (progress: CheckProgress) => void): string[] {
   const problems: string[] = []
   const owners = new Map<PageId, string>()
+  const allocated = readable(() => [...managers.space.allocatedPages()], problems)
+  let done = 0
+  const onPage = onProgress && (() => onProgress({ done: ++done, total: allocated.length }))
   const checkOne = (name: string, tree: PageId): void => {
-    const result = checkTree(managers.btree, tree)
-    problems.push(...result.problems.map((problem) => `table ${name}: ${problem}`))
+    const result = checkTree(managers.btree, tree, new Set(), onPage)
+    problems.push(...result.problems.map((problem) => `${problem} (table ${name})`))
     for (const pageId of result.pages) {
       const other = owners.get(pageId)
-      if (other !== undefined) problems.push(`page ${pageId}: in table ${name} and in table ${other}`)
+      if (other !== undefined) problems.push(`page ${pageId}: is in table ${name} and in table ${other}`)
       owners.set(pageId, name)
     }
   }
   checkOne('(catalog)', CATALOG_TREE)
   for (const { name, tree } of readable(() => managers.catalog.list(), problems)) checkOne(name, tree)
-  const allocated = readable(() => [...managers.space.allocatedPages()], problems)
   if (!isFreeingOpen(managers)) problems.push(...leaks(allocated, owners))
-  return problems
+  return [...new Set(problems)]
 }
 
 /** Whether pages are out of every table that will be freed: after a commit, or a commit that may yet come. */
@@ -38,12 +47,14 @@ function readable<T>(read: () => T[], problems: string[]): T[] {
     return read()
   } catch (error) {
     if (!AriesError.is(error)) throw error
-    problems.push(error.message)
+    problems.push(problemOf(error))
     return []
   }
 }
 
 /** Pages that are allocated and in no tree. With a damaged tree the rest of it looks leaked, too. */
 function leaks(allocated: readonly PageId[], owners: ReadonlyMap<PageId, string>): string[] {
-  return allocated.filter((pageId) => !owners.has(pageId)).map((pageId) => `page ${pageId}: allocated, but in no table`)
+  return allocated
+    .filter((pageId) => !owners.has(pageId))
+    .map((pageId) => `page ${pageId}: is allocated, but in no table`)
 }

@@ -12,7 +12,7 @@ import type { LockReport } from '../lock/lock-report.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkNotAborted, endOnAbort, rollBackBecause, throwCauseOf } from './cancellation.ts'
-import { checkDatabase } from './check.ts'
+import { type CheckProgress, checkDatabase } from './check.ts'
 import { areAllPrepared, InDoubtTransaction } from './in-doubt.ts'
 import { BUSY, readNow } from './instant-read.ts'
 import { Maintenance } from './maintenance.ts'
@@ -44,6 +44,14 @@ import { Transaction } from './transaction.ts'
  *   changed where that is possible; `DISK_FULL`; `DB_READ_ONLY`; `IO_ERROR`; `INVALID_ARGUMENT`
  */
 export async function open(location: string | FileSystem, options: OpenOptions = {}): Promise<Database> {
+  return (await openParts(location, options)).database
+}
+
+/** The same for the tools of this package, which look at what the database stands on. */
+export async function openParts(
+  location: string | FileSystem,
+  options: OpenOptions,
+): Promise<{ readonly database: Database; readonly opened: Opened }> {
   const settings = settingsOf(options)
   const fileSystem = typeof location === 'string' ? NodeFileSystem.open(location, settings) : location
   if (typeof fileSystem?.lock !== 'function') throw invalid('open takes a path or a FileSystem')
@@ -51,7 +59,7 @@ export async function open(location: string | FileSystem, options: OpenOptions =
   const unlock = await fileSystem.lock()
   try {
     const opened = await openFiles({ fileSystem, settings, options, runtime })
-    return new Database(opened, settings, runtime, fileSystem, unlock)
+    return { database: new Database(opened, settings, runtime, fileSystem, unlock), opened }
   } catch (error) {
     unlock()
     throw ioErrorOrBug(error, fileSystem)
@@ -268,12 +276,12 @@ export class Database {
   /**
    * Checks the structure of all tables and of the free space, and reads every page in use. Returns what
    * is wrong, one line each, such as `page 12: ...`; an empty list means sound. Runs in one step: nothing
-   * else happens meanwhile.
+   * else happens meanwhile, but `onProgress` is called for each page.
    * @throws `DB_CLOSED`, `IO_ERROR`
    */
-  check(): string[] {
+  check(onProgress?: (progress: CheckProgress) => void): string[] {
     this.#checkOpen()
-    return checkDatabase(this.#opened.managers)
+    return checkDatabase(this.#opened.managers, onProgress)
   }
 
   /**

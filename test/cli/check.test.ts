@@ -2,8 +2,9 @@
 import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { ShownRecord } from '../../src/cli/show/record-text.ts'
 import { open } from '../../src/index.ts'
-import { fingerprint, flipByte, makeDatabase as make, TEXT } from './databases.ts'
+import { fingerprint, flipByte, linesOf, makeDatabase as make, TEXT } from './databases.ts'
 import { runCli } from './run-cli.ts'
 
 const PAGE_BYTES = 8192
@@ -49,12 +50,53 @@ describe('check', () => {
     expect(problems.join('\n')).toMatch(/page \d+/)
   })
 
+  test('one damaged leaf is one problem, by page and reason', async () => {
+    const directory = await makeDatabase('closed')
+    const leaf = 4
+    flipByte(join(directory, 'data'), leaf * PAGE_BYTES + 100)
+    const { code, stdout } = await runCli('check', directory)
+    expect({ code, stdout }).toEqual({
+      code: 1,
+      stdout: `page ${leaf}: fails its checksum (table rows)\n${directory}: 1 problem\n`,
+    })
+  })
+
   test('a database that does not open for damage is a problem, too', async () => {
     const directory = await makeDatabase('killed')
     truncateSync(join(directory, 'data'), PAGE_BYTES)
     const { code, stdout } = await runCli('check', directory)
     expect(code).toBe(1)
     expect(stdout).toMatch(/PAGE_CORRUPT: .*cut short/)
+    expect(stdout).toContain('1 problem\n')
+  })
+
+  test('where damage keeps it from opening, everything damaged is listed all the same', async () => {
+    const directory = await makeDatabase('closed')
+    const before = (await runCli('log', directory, '--json')).stdout
+    const commits = linesOf<ShownRecord>(before).filter(({ type }) => type === 'commit')
+    for (const { lsn } of commits) flipByte(join(directory, 'log-000000000000'), lsn + 20)
+    expect(commits).toHaveLength(2)
+    for (const slot of [0, 4096]) flipByte(join(directory, 'master'), slot + 60)
+    for (const page of [0, 4, 5]) flipByte(join(directory, 'data'), page * PAGE_BYTES + 50)
+    const { code, stdout } = await runCli('check', directory, '--json')
+    const { problems } = JSON.parse(stdout) as { problems: string[] }
+    expect(code).toBe(1)
+    expect(problems.slice(1)).toEqual([
+      'master: 2 of its 2 slots are damaged',
+      ...commits.map(({ lsn, length }) => `log from LSN ${lsn} to LSN ${lsn + length}: no valid record`),
+      expect.stringMatching(/^page 0: it fails its checksum/),
+      expect.stringMatching(/^page 4: it fails its checksum; a whole copy is in the double-write file$/),
+      expect.stringMatching(/^page 5: it fails its checksum; a whole copy is in the double-write file$/),
+    ])
+  })
+
+  test('damage to log that no restart reads any more is found', async () => {
+    const directory = await makeDatabase('closed')
+    const record = linesOf<ShownRecord>((await runCli('log', directory, '--json')).stdout)[40] as ShownRecord
+    flipByte(join(directory, 'log-000000000000'), record.lsn + 20)
+    const { code, stdout } = await runCli('check', directory)
+    expect(code).toBe(1)
+    expect(stdout).toContain(`log from LSN ${record.lsn} to LSN `)
     expect(stdout).toContain('1 problem\n')
   })
 
@@ -107,5 +149,61 @@ describe('info', () => {
     const { stdout } = await runCli('info', await makeDatabase('closed'))
     expect(stdout).toMatch(/rows\s+│\s+2,000/)
     expect(stdout.includes('\u001b')).toBe(false)
+  })
+})
+
+describe('stats', () => {
+  test('tell of files, log and the shape of the tables', async () => {
+    const directory = await makeDatabase('killed')
+    const before = fingerprint(directory)
+    const { code, stdout } = await runCli('stats', directory, '--json')
+    expect(code).toBe(0)
+    const stats = JSON.parse(stdout) as {
+      files: { name: string; bytes: number }[]
+      pages: { allocated: number }
+      tables: { name: string; rows: number; height: number; leafPages: number; innerPages: number; leafFill: number }[]
+    }
+    expect(stats).toMatchObject({ pageSize: PAGE_BYTES, wasClosedCleanly: false, inDoubt: 0 })
+    expect(stats.files.map(({ name }) => name)).toEqual(['data', 'double-write', 'log-000000000000', 'master'])
+    const [catalog, rows] = stats.tables
+    expect(catalog).toMatchObject({ name: '(catalog)', tree: 2, rows: 1, height: 1 })
+    expect(rows).toMatchObject({
+      name: 'rows',
+      tree: 3,
+      rows: ROWS,
+      ghosts: 0,
+      height: 2,
+      innerPages: 1,
+      damagedPages: 0,
+    })
+    // Meta page, space map, catalog, and the table.
+    expect(stats.pages.allocated).toBe(3 + (rows?.leafPages ?? 0) + 1)
+    expect(rows?.leafFill).toBeGreaterThan(0.4)
+    expect(rows?.leafFill).toBeLessThan(1)
+    expect(fingerprint(directory)).toEqual(before)
+  })
+
+  test('a table with a damaged page is counted as far as can be', async () => {
+    const directory = await makeDatabase('closed')
+    flipByte(join(directory, 'data'), 4 * PAGE_BYTES + 100)
+    const { code, stdout } = await runCli('stats', directory)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/rows +│ +3 │ +1,9\d\d │.* 1 │$/m)
+  })
+
+  test('overflow pages and ghosts', async () => {
+    const directory = await make('closed', async (database) => {
+      const table = database.table('long', TEXT)
+      await table.put('a', 'x'.repeat(3 * PAGE_BYTES))
+      await table.put('b', 'y')
+      const tx = database.begin()
+      await tx.delete(table, 'b')
+      await tx.prepare('keeps its ghost')
+    })
+    const { stdout } = await runCli('stats', directory, '--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      inDoubt: 1,
+      tables: [{}, { name: 'long', rows: 1, ghosts: 1, height: 1, leafPages: 1, overflowPages: 4 }],
+    })
   })
 })

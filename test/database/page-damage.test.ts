@@ -1,6 +1,7 @@
 /** Damaged pages: only what needs them fails, the check lists them, and putting the bytes back makes them work. */
 import { describe, expect, test } from 'vitest'
 import { AriesError } from '../../src/common/errors.ts'
+import type { CheckProgress } from '../../src/database/check.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import {
@@ -97,12 +98,22 @@ describe('a damaged page of a clean database', () => {
   })
 })
 
+test('the check tells how far it is, up to all pages of the tables', async () => {
+  const db = await openOn(await diskWith(ROWS, { length: LENGTH }))
+  const steps: CheckProgress[] = []
+  expect(db.check((step) => steps.push(step))).toEqual([])
+  const total = steps.length
+  expect(total).toBeGreaterThan(3)
+  expect(steps).toEqual(Array.from({ length: total }, (_, i) => ({ done: i + 1, total })))
+  await db.close()
+})
+
 test('a damaged space map page: everything is read, the check reports the page and does not throw', async () => {
   const disk = await diskWith(ROWS, { length: LENGTH })
   disk.flipBit('data', PAGE_SIZE + 700, 5)
   const db = await openOn(disk)
   expect(await unreadable(db)).toEqual([])
-  expect(db.check()).toEqual([expect.stringMatching(/^PAGE_CORRUPT: page 1 of data fails its checksum/)])
+  expect(db.check()).toEqual([expect.stringMatching(/^page 1: fails its checksum$/)])
   await db.close()
 })
 

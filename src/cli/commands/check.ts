@@ -2,12 +2,15 @@
 import type { Command } from 'commander'
 import type { RecoveryReport } from '../../index.ts'
 import { ExitCode } from '../errors.ts'
+import { checkLogFiles, checkPageFile } from '../files/check-files.ts'
+import { RawDatabase } from '../files/raw-database.ts'
 import { isDamage, openToInspect } from '../open.ts'
 import { coloured, counted, printJson, printLine } from '../output.ts'
+import { ProgressBar } from '../progress.ts'
 
 interface Findings {
   readonly directory: string
-  /** Undefined when damage kept the database from opening. */
+  /** Undefined when damage keeps the database from opening. */
   readonly recovery: RecoveryReport | undefined
   readonly problems: readonly string[]
 }
@@ -15,14 +18,15 @@ interface Findings {
 export function addCheck(program: Command): void {
   program
     .command('check')
-    .description('check tables, pages, log and free space of a database, without changing it')
+    .description('check tables, pages, log, master record and free space of a database, without changing it')
     .argument('<directory>', 'the directory of the database')
     .option('--json', 'print the findings as JSON')
     .addHelpText(
       'after',
       `
 A database that was not closed cleanly is recovered in memory and checked as the next open would find
-it; its files stay as they are. No other process may have it open meanwhile.
+it; its files stay as they are. When damage keeps it from opening, every page is looked at as it lies in the file.
+No other process may have it open meanwhile.
 
 Examples:
   $ aries check ./data
@@ -39,14 +43,24 @@ Exits with 0 when the database is sound, with 1 when there are problems.`,
 }
 
 async function examine(directory: string): Promise<Findings> {
+  using bar = new ProgressBar()
+  const onLog = ({ done, total }: { done: number; total: number }): void => bar.update('log', done, total)
+  const onPage = ({ done, total }: { done: number; total: number }): void => bar.update('pages', done, total)
+  const logProblems = await withFiles(directory, (raw) => checkLogFiles(raw, onLog))
+  bar.hide()
   try {
     await using database = await openToInspect(directory)
-    const problems = database.check()
-    return { directory, recovery: database.recovery, problems }
+    return { directory, recovery: database.recovery, problems: [...logProblems, ...database.check(onPage)] }
   } catch (error) {
     if (!isDamage(error)) throw error
-    return { directory, recovery: undefined, problems: [error.message] }
+    const pages = await withFiles(directory, (raw) => checkPageFile(raw, onPage))
+    return { directory, recovery: undefined, problems: [error.message, ...logProblems, ...pages] }
   }
+}
+
+async function withFiles<T>(directory: string, work: (raw: RawDatabase) => Promise<T>): Promise<T> {
+  using raw = await RawDatabase.open(directory)
+  return await work(raw)
 }
 
 function printFindings({ directory, recovery, problems }: Findings): void {
