@@ -5,7 +5,7 @@ import { compareBytes, isZero } from '../../common/bytes.ts'
 import { asPageId, type PageId } from '../../common/ids.ts'
 import { type File, readFully } from '../../io/file-system.ts'
 import type { Identity } from '../../log/identity.ts'
-import { isPageValid, pageChecksum, pageIdOf, pageLsnOf } from '../../page/page.ts'
+import { heapStartOf, isPageValid, PageType, pageChecksum, pageIdOf, pageLsnOf, pageTypeOf } from '../../page/page.ts'
 import { CliError, ExitCode } from '../errors.ts'
 import type { RawDatabase } from './raw-database.ts'
 
@@ -83,9 +83,9 @@ export class PageFile implements Disposable {
     if (foundId !== pageId) faults.push(`it says that it is page ${foundId}`)
     const flipped = flippedBit(bytes, view, pageId, this.#identity)
     if (flipped !== undefined) faults.push(`one flipped bit explains it: bit ${flipped % 8} of byte ${flipped >>> 3}`)
-    const zeros = sectorsWhere(pageSize, (from, to) => isZero(bytes, from, to))
-    if (flipped === undefined && zeros !== '') {
-      faults.push(`bytes ${zeros} are zero, whole sectors: perhaps it is torn`)
+    if (looksTorn(bytes, view)) {
+      const zeros = sectorsWhere(pageSize, (from, to) => isZero(bytes, from, to))
+      faults.push(`bytes ${zeros} are zero, whole sectors: it is torn`)
     }
     return faults
   }
@@ -108,6 +108,14 @@ export class PageFile implements Disposable {
     this.#file.close()
     this.#doubleWrite?.file.close()
   }
+}
+
+/** Whether a sector is zero that no sound page has so: the one of the header, or the one where a node's cells begin. */
+function looksTorn(bytes: Uint8Array, view: DataView): boolean {
+  const type = pageTypeOf(view, 0)
+  const isNode = type === PageType.LEAF || type === PageType.INNER
+  const endIsUsed = isNode && heapStartOf(view, 0) < bytes.length
+  return isZero(bytes, 0, SECTOR_BYTES) || (endIsUsed && isZero(bytes, bytes.length - SECTOR_BYTES, bytes.length))
 }
 
 /** The one bit that, flipped back, makes the checksum right; undefined when there is none. */
