@@ -1,5 +1,6 @@
 /** One measurement of one engine, in this process and nothing else in it. What to do comes as a message, and the figures go back as one. */
 import { mkdirSync } from 'node:fs'
+import { keyFor, valueFor } from './data.ts'
 import { engineOf } from './engines/index.ts'
 import { load } from './load.ts'
 import { CACHE_BYTES, type Context, scaled } from './measurement.ts'
@@ -26,6 +27,12 @@ async function perform(task: Task): Promise<Answer> {
     if (dataset === undefined) throw new Error(`${measurement.id} has nothing to load`)
     const store = await context.open({ level: 'lazy', cacheBytes: CACHE_BYTES })
     await load(store, scaled(dataset.rows, task.scale), dataset.order)
+    await store.close()
+    return {}
+  }
+  if (task.step === 'putDurably') {
+    const store = await context.open({ level: 'full' })
+    for (let i = 0; i < (task.puts ?? 0); i++) await store.put(keyFor(i), valueFor(i))
     await store.close()
     return {}
   }

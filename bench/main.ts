@@ -10,6 +10,7 @@ import { availabilityOf, buildChild, buildLibrary, installPeers } from './prepar
 import { linesOf } from './report.ts'
 import type { MeasuredSet, Results } from './results.ts'
 import { type RunEvents, Runner, takesPart } from './runner.ts'
+import { hasStrace, verifyDurability } from './verify.ts'
 import { measurements } from './workloads/index.ts'
 import { writeResults } from './write.ts'
 
@@ -25,6 +26,7 @@ const HELP = `How fast aries-db is beside other embedded databases, on this mach
   --runs N          processes for each figure, 5 by default
   --window MS       how long a process counts, 1500 by default
   --quick           200,000 rows, 3 runs, windows of 400 ms
+  --verify          counts syncs for each durable put, with strace, and measures nothing
   --write           keeps the results: bench/results/latest.json, docs/performance.md and its charts
 
 Databases are made below the system's directory for temporary files, or below ARIES_BENCH_DIR.
@@ -42,10 +44,13 @@ const { values } = parseArgs({
     runs: { type: 'string' },
     window: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    verify: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
+
+const WARM_UP_MS = 500
 
 const say = (text: string): void => console.error(text)
 
@@ -57,7 +62,7 @@ function numberOf(name: 'rows' | 'runs' | 'window', otherwise: number): number {
 }
 
 function chosen(only: ReadonlySet<string> | undefined): Measurement[] {
-  if (only === undefined) return [...measurements]
+  if (only === undefined) return measurements.filter(({ isOnlyByName }) => isOnlyByName !== true)
   for (const name of only) {
     const isKnown = measurements.some(({ id, group, figures }) =>
       [id, group, ...figures.map((f) => f.id[0])].includes(name),
@@ -94,13 +99,30 @@ async function main(): Promise<void> {
   if (selected.length > 0) await compareEngines(selected)
 }
 
+async function showVerified(taking: readonly Engine[], runner: Runner): Promise<void> {
+  if (!hasStrace()) throw new Error('--verify counts system calls with strace, which is not installed')
+  console.log(
+    'durable puts of one client, of each 200: calls of fsync, fdatasync or msync, and writes through (O_DSYNC)',
+  )
+  for (const engine of taking) {
+    const { syncsAPut, writesThroughAPut, isDurable } = await verifyDurability(
+      engine,
+      runner.launcher,
+      runner.directory,
+    )
+    const counts = `${syncsAPut.toFixed(2).padStart(6)} syncs a put ${writesThroughAPut.toFixed(2).padStart(6)} writes through`
+    console.log(`${engine.id.padEnd(24)} ${counts}   ${isDurable ? 'durable' : 'NOT DURABLE'}`)
+  }
+}
+
 async function compareEngines(selected: readonly Measurement[]): Promise<void> {
   const { quick } = values
   const windowMs = numberOf('window', quick ? 400 : 1500)
   const options = {
     runs: numberOf('runs', quick ? 3 : 5),
     scale: numberOf('rows', quick ? 200_000 : 1_000_000) / 1_000_000,
-    times: { windowMs, warmUpMs: windowMs / 3 },
+    // Less would measure code that is not yet compiled.
+    times: { windowMs, warmUpMs: Math.max(WARM_UP_MS, windowMs / 3) },
   }
   buildLibrary(say)
   installPeers(say)
@@ -119,6 +141,7 @@ async function compareEngines(selected: readonly Measurement[]): Promise<void> {
   }
   const sets: Record<string, MeasuredSet> = {}
   try {
+    if (values.verify) return await showVerified(taking, runner)
     for (const [i, measurement] of selected.entries()) {
       const samples = await runner.measure(measurement, taking)
       const set = {

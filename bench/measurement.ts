@@ -49,6 +49,8 @@ export interface Measurement {
   readonly scalesCache?: boolean
   /** It changes the rows of its dataset, and so gets a copy. */
   readonly changesDataset?: boolean
+  /** Long, and so only run when it is named. */
+  readonly isOnlyByName?: boolean
   /** Whether an engine can take part. */
   readonly suits?: (engine: Engine) => boolean
   /** Runs in a process of its own, before, and is killed when it resolves. */

@@ -1,15 +1,12 @@
 /** Runs measurements: each in a fresh process, the engines taking turns, in directories that are gone afterwards. */
-import { type ChildProcess, fork } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Times } from './clock.ts'
 import type { Engine } from './engines/engine.ts'
+import { Launcher } from './launch.ts'
 import type { Measurement } from './measurement.ts'
-import { CHILD } from './prepare.ts'
 import type { Answer, Task } from './task.ts'
-
-const LIMIT_MS = 15 * 60_000
 
 export interface RunOptions {
   readonly runs: number
@@ -31,12 +28,16 @@ export class Runner {
   readonly #options: RunOptions
   readonly #events: RunEvents
   readonly #directory: string
-  #child: ChildProcess | undefined
+  readonly #launcher = new Launcher()
 
   constructor(options: RunOptions, events: RunEvents) {
     this.#options = options
     this.#events = events
     this.#directory = mkdtempSync(join(process.env['ARIES_BENCH_DIR'] ?? tmpdir(), 'aries-bench-'))
+  }
+
+  get launcher(): Launcher {
+    return this.#launcher
   }
 
   get directory(): string {
@@ -45,7 +46,7 @@ export class Runner {
 
   /** Ends what runs and removes all directories. */
   cleanUp(): void {
-    this.#child?.kill('SIGKILL')
+    this.#launcher.kill()
     rmSync(this.#directory, { recursive: true, force: true })
   }
 
@@ -115,26 +116,7 @@ export class Runner {
   #perform(step: Task['step'], measurement: Measurement, engine: Engine, directory: string): Promise<Answer> {
     const { times, scale } = this.#options
     const task: Task = { step, engine: engine.id, measurement: measurement.id, directory, times, scale }
-    return new Promise((resolve, reject) => {
-      const child = fork(CHILD, [], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-      this.#child = child
-      let answer: Answer = { error: 'it ended without an answer' }
-      const timer = setTimeout(() => {
-        answer = { error: `it took more than ${LIMIT_MS / 60_000} minutes` }
-        child.kill('SIGKILL')
-      }, LIMIT_MS)
-      child.once('message', (message: Answer) => {
-        answer = message
-        if (step === 'untilKilled') child.kill('SIGKILL')
-      })
-      child.once('exit', () => {
-        clearTimeout(timer)
-        this.#child = undefined
-        if (answer.error === undefined) resolve(answer)
-        else reject(new Error(answer.error))
-      })
-      child.send(task)
-    })
+    return this.#launcher.perform(task)
   }
 }
 

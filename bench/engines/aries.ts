@@ -82,6 +82,15 @@ export class AriesStore implements Store {
     return count
   }
 
+  checkpoint(): Promise<void> {
+    return this.db.checkpoint()
+  }
+
+  holdSnapshot(): () => void {
+    const snapshot = this.db.snapshot()
+    return () => snapshot.close()
+  }
+
   logBytes(): number {
     return this.db.stats().log.redoWindowBytes
   }

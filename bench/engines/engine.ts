@@ -36,6 +36,10 @@ export interface Store {
   logBytes(): number
   /** Bytes of the cache that are in use, where the engine tells. */
   cacheUsedBytes?(): number
+  /** Writes back what is in memory or in the log, where there is such a call. */
+  checkpoint?(): Awaitable<unknown>
+  /** Holds the state as of now for reading, as a backup or a long report would; the result lets go of it. */
+  holdSnapshot?(): () => void
   close(): Awaitable<unknown>
 }
 

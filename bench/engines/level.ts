@@ -23,6 +23,7 @@ interface LevelDatabase {
   get(key: Buffer): Promise<Buffer | undefined>
   getSync(key: Buffer): Buffer | undefined
   iterator(options: object): LevelIterator
+  snapshot(): { close(): Promise<void> }
   close(): Promise<void>
 }
 
@@ -85,6 +86,11 @@ class LevelStore implements Store {
     }
     await iterator.close()
     return count
+  }
+
+  holdSnapshot(): () => void {
+    const snapshot = this.#db.snapshot()
+    return () => void snapshot.close()
   }
 
   logBytes(): number {

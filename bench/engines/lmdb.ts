@@ -15,6 +15,7 @@ interface LmdbDatabase {
   transactionSync<T>(work: () => T): T
   get(key: Buffer): Buffer | undefined
   getRange(options: object): Iterable<{ key: Buffer; value: Buffer }>
+  useReadTransaction(): { done(): void }
   readonly flushed: Promise<unknown>
   close(): Promise<void>
 }
@@ -86,6 +87,11 @@ class LmdbStore implements Store {
       if (key.length > 0 && value.length > 0) count++
     }
     return count
+  }
+
+  holdSnapshot(): () => void {
+    const transaction = this.db.useReadTransaction()
+    return () => transaction.done()
   }
 
   /** It has no log; what the file holds stands in for it. */

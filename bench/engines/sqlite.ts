@@ -113,6 +113,19 @@ class SqliteStore implements Store {
     return count
   }
 
+  checkpoint(): unknown {
+    return this.#db.pragma('wal_checkpoint(TRUNCATE)')
+  }
+
+  /** Another connection in a transaction that has read. */
+  holdSnapshot(): () => void {
+    const Sqlite = loadPeer<SqliteClass>('better-sqlite3')
+    const reader = new Sqlite(join(this.#directory, 'data.db'))
+    reader.exec('BEGIN')
+    reader.prepare('SELECT 1 FROM rows LIMIT 1').get()
+    return () => reader.close()
+  }
+
   logBytes(): number {
     return fileBytes(this.#directory, /-wal$/)
   }

@@ -7,7 +7,7 @@ import { load } from '../load.ts'
 import { CACHE_BYTES, type Context, type Figures, type Measurement, ROWS, scaled, type Target } from '../measurement.ts'
 
 /** Rows that are there when clients begin to put; they choose among twice as many. */
-const PRESENT_ROWS = 100_000
+export const PRESENT_ROWS = 100_000
 const ACCOUNTS = 10_000
 const START_BALANCE = 1_000_000
 const MB = 1e6
@@ -22,7 +22,7 @@ function puts(store: Store, rows: number, makeValue: (n: number) => Buffer): () 
 }
 
 /** One or two puts a transaction. */
-function smallTransactions(store: Store, rows: number): () => unknown {
+export function smallTransactions(store: Store, rows: number): () => unknown {
   const keys = KeySample.uniform(2 * rows)
   let count = 0
   return () => {
