@@ -1,11 +1,10 @@
 /** Charts of the results, drawn by Vega-Lite, which is among the packages of the benchmark. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { OURS } from './engines/index.ts'
 import type { Measurement } from './measurement.ts'
-import { requireFromBench } from './prepare.ts'
 import { bestPeer, type Results, summaryOf } from './results.ts'
+import { GROWTH_LINES, GROWTH_ROWS } from './workloads/growth.ts'
 
 interface VegaModule {
   parse(spec: object): object
@@ -16,8 +15,8 @@ interface VegaLiteModule {
   compile(spec: object): { spec: object }
 }
 
-const importPeer = <T>(name: string): Promise<T> =>
-  import(pathToFileURL(requireFromBench.resolve(name)).href) as Promise<T>
+/** By a name in a variable, so that nothing needs it to be installed. */
+const importPeer = <T>(name: string): Promise<T> => import(name) as Promise<T>
 
 async function draw(spec: object, path: string): Promise<void> {
   const [vega, vegaLite] = await Promise.all([importPeer<VegaModule>('vega'), importPeer<VegaLiteModule>('vega-lite')])
@@ -67,6 +66,32 @@ function ratioSpec(measurements: readonly Measurement[], results: Results): obje
   }
 }
 
+/** Costs against the number of rows, both by powers of ten: a cost that grows as the table does is a diagonal. */
+function growthSpec(results: Results): object | undefined {
+  const values = GROWTH_LINES.flatMap(({ kind, title }) =>
+    GROWTH_ROWS.flatMap((rows) => {
+      const id = `n-${kind}-${rows}`
+      const found = summaryOf(results.measurements[id]?.samples[id]?.[OURS] ?? [])
+      return found === undefined ? [] : [{ line: title, rows, cost: found.median }]
+    }),
+  )
+  if (values.length === 0) return undefined
+  const powers = { scale: { type: 'log' }, axis: { format: '~s' } }
+  return {
+    ...STYLE,
+    title: 'cost of an operation by rows in the table',
+    data: { values },
+    width: 420,
+    height: 320,
+    mark: { type: 'line', point: true },
+    encoding: {
+      x: { field: 'rows', type: 'quantitative', title: 'rows', ...powers },
+      y: { field: 'cost', type: 'quantitative', title: 'microseconds (restart: milliseconds)', ...powers },
+      color: { field: 'line', type: 'nominal', sort: null, title: null, legend: { labelLimit: 260 } },
+    },
+  }
+}
+
 /** Draws what there are results for; the names of the charts. */
 export async function drawCharts(
   measurements: readonly Measurement[],
@@ -75,7 +100,11 @@ export async function drawCharts(
   say: (text: string) => void,
 ): Promise<string[]> {
   mkdirSync(directory, { recursive: true })
-  const specs: Record<string, object> = { ratios: ratioSpec(measurements, results) }
+  const growth = growthSpec(results)
+  const specs: Record<string, object> = {
+    ratios: ratioSpec(measurements, results),
+    ...(growth === undefined ? {} : { growth }),
+  }
   try {
     for (const [name, spec] of Object.entries(specs)) await draw(spec, join(directory, `${name}.svg`))
     return Object.keys(specs)

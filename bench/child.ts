@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { keyFor, valueFor } from './data.ts'
 import { engineOf } from './engines/index.ts'
 import { load } from './load.ts'
-import { CACHE_BYTES, type Context, scaled } from './measurement.ts'
+import { CACHE_BYTES, type Context, rowsOf } from './measurement.ts'
 import type { Answer, Task } from './task.ts'
 import { measurementOf } from './workloads/index.ts'
 
@@ -26,7 +26,7 @@ async function perform(task: Task): Promise<Answer> {
   if (task.step === 'load') {
     if (dataset === undefined) throw new Error(`${measurement.id} has nothing to load`)
     const store = await context.open({ level: 'lazy', cacheBytes: CACHE_BYTES })
-    await load(store, scaled(dataset.rows, task.scale), dataset.order)
+    await load(store, rowsOf(dataset, task.scale), dataset.order)
     await store.close()
     return {}
   }
@@ -37,8 +37,7 @@ async function perform(task: Task): Promise<Answer> {
     return {}
   }
   if (task.step === 'untilKilled') {
-    await measurement.untilKilled?.(context)
-    return {}
+    return { figures: (await measurement.untilKilled?.(context)) ?? {} }
   }
   return { figures: await measurement.run(context) }
 }

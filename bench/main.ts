@@ -32,7 +32,7 @@ const HELP = `How fast aries-db is beside other embedded databases, on this mach
 Databases are made below the system's directory for temporary files, or below ARIES_BENCH_DIR.
 
 Workloads:
-${measurements.map(({ id, figures }) => `  ${id.padEnd(10)} ${figures[0]?.title}`).join('\n')}
+${measurements.map(({ id, figures, isOnlyByName = false }) => `  ${id.padEnd(14)} ${figures[0]?.title}${isOnlyByName ? '; only when named' : ''}`).join('\n')}
   isolation, locks   what isolation levels and locks cost, in CPU time; only when named
 `
 

@@ -25,6 +25,8 @@ export type Figures = Record<string, number>
 export interface Dataset {
   readonly rows: number
   readonly order: Order
+  /** So many whatever the scale. */
+  readonly isExact?: boolean
 }
 
 export interface Context {
@@ -53,13 +55,16 @@ export interface Measurement {
   readonly isOnlyByName?: boolean
   /** Whether an engine can take part. */
   readonly suits?: (engine: Engine) => boolean
-  /** Runs in a process of its own, before, and is killed when it resolves. */
-  readonly untilKilled?: (context: Context) => Promise<void>
+  /** Runs in a process of its own, before, which is killed when it resolves. */
+  readonly untilKilled?: (context: Context) => Promise<Figures>
   readonly run: (context: Context) => Promise<Figures>
 }
 
 export const MIB = 1 << 20
 export const CACHE_BYTES = 512 * MIB
 export const ROWS = 1_000_000
+
+export const rowsOf = ({ rows, isExact = false }: Dataset, scale: number): number =>
+  isExact ? rows : scaled(rows, scale)
 
 export const scaled = (count: number, scale: number): number => Math.max(1000, Math.round(count * scale))

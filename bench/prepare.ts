@@ -1,7 +1,6 @@
 /** What must be there before anything is measured: the built library, the peers, the bundle of the child process. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
@@ -94,5 +93,3 @@ export function availabilityOf(engine: Engine): { version: string } | { missing:
 function versionIn(path: string): string {
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }
-
-export const requireFromBench = createRequire(join(BENCH, 'package.json'))

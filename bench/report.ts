@@ -5,8 +5,13 @@ import { bestPeer, type Judged, judge, type MeasuredSet, type Results, short, su
 
 type Samples = Record<string, number[]>
 
-const withUnit = (value: number, unit: string): string =>
-  unit.startsWith('/') ? `${short(value)}${unit}` : `${short(value)} ${unit}`
+const NONE = '–'
+
+function withUnit(value: number, unit: string): string {
+  // Rows are counted: one more or less matters.
+  if (unit === 'rows') return `${value.toLocaleString('en-US')} rows`
+  return unit.startsWith('/') ? `${short(value)}${unit}` : `${short(value)} ${unit}`
+}
 
 interface Row {
   readonly kind: FigureKind
@@ -31,9 +36,9 @@ function compare({ kind, samples }: Row): Comparison {
   const own = summaryOf(samples[OURS] ?? [])
   const best = bestPeer(kind, samples, OURS)
   return {
-    ours: own === undefined ? '–' : withUnit(own.median, kind.unit),
-    best: best === undefined ? '–' : `${withUnit(best.median, kind.unit)} (${best.engine})`,
-    ratio: own === undefined || best === undefined ? '–' : (own.median / best.median).toFixed(2),
+    ours: own === undefined ? NONE : withUnit(own.median, kind.unit),
+    best: best === undefined ? NONE : `${withUnit(best.median, kind.unit)} (${best.engine})`,
+    ratio: own === undefined || best === undefined ? NONE : (own.median / best.median).toFixed(2),
     judged: (kind.targets ?? []).map((target) => judge(kind, target, samples, OURS)),
   }
 }
@@ -58,10 +63,12 @@ function ratioTable(measurements: readonly Measurement[], results: Results): str
   const rows = measurements.flatMap((measurement) => {
     const set = results.measurements[measurement.id]
     if (set === undefined) return []
-    return rowsOf(measurement, set).map((row) => {
+    return rowsOf(measurement, set).flatMap((row) => {
       const { ours, best, ratio, judged } = compare(row)
+      // What nobody else does, and nothing is aimed at, is in the tables of all engines.
+      if (ratio === NONE && judged.length === 0) return []
       const target = judged.map((each) => each.target).join('; ')
-      return [row.kind.title, ours, best, ratio, target, judged.map(verdict).join('; ')]
+      return [[row.kind.title, ours, best, ratio, target, judged.map(verdict).join('; ')]]
     })
   })
   return table(['workload', 'aries-db', 'best peer', 'ratio', 'target', ''], rows)
@@ -83,7 +90,7 @@ function fullTable(group: string, measurements: readonly Measurement[], results:
       `${kind.title}, ${kind.unit}`,
       ...taking.map((engine) => {
         const found = summaryOf(samples[engine.id] ?? [])
-        if (found === undefined) return '–'
+        if (found === undefined) return NONE
         return `${short(found.median)} (${short(found.min)}–${short(found.max)})`
       }),
     ]),

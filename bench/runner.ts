@@ -88,8 +88,10 @@ export class Runner {
     if (dataset !== undefined && directory === work) cpSync(dataset, work, { recursive: true })
     this.#events.begin(measurement, engine, `run ${run + 1} of ${this.#options.runs}`)
     try {
-      if (measurement.untilKilled !== undefined) await this.#perform('untilKilled', measurement, engine, directory)
-      return (await this.#perform('run', measurement, engine, directory)).figures ?? {}
+      const before =
+        measurement.untilKilled === undefined ? {} : await this.#perform('untilKilled', measurement, engine, directory)
+      const after = await this.#perform('run', measurement, engine, directory)
+      return { ...before.figures, ...after.figures }
     } finally {
       rmSync(work, { recursive: true, force: true })
     }

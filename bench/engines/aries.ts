@@ -8,11 +8,10 @@ type Rows = Aries.Table<Uint8Array, Uint8Array>
 /** Never reached: the log stays whole. */
 const UNREACHED_BYTES = 2 ** 40
 
-/** A name in a variable, so that bundlers leave it alone: children run from `bench/dist`. */
-const BUILT = '../../dist/index.js'
+/** A module of the built package, as seen from `bench/dist`, where children run. */
+export const builtUrlOf = (name: string): string => new URL(`../../dist/${name}`, import.meta.url).href
 
-export const loadAries = (): Promise<AriesModule> =>
-  import(new URL(BUILT, import.meta.url).href) as Promise<AriesModule>
+export const loadAries = (): Promise<AriesModule> => import(builtUrlOf('index.js')) as Promise<AriesModule>
 
 export const aries: Engine = {
   id: 'aries-db',

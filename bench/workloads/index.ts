@@ -1,5 +1,7 @@
 /** All measurements, in the order in which they run and are shown. */
 import type { Measurement } from '../measurement.ts'
+import { durability } from './durability.ts'
+import { growth } from './growth.ts'
 import { reads } from './reads.ts'
 import { responsiveness } from './responsiveness.ts'
 import { restart } from './restart.ts'
@@ -14,6 +16,8 @@ export const measurements: readonly Measurement[] = [
   ...restart,
   ...responsiveness,
   ...snapshots,
+  ...growth,
+  ...durability,
 ]
 
 export function measurementOf(id: string): Measurement {

@@ -9,7 +9,7 @@ const BATCH_ROWS = 1000
 const KEYS = 4_000_000
 
 /** Random rows in transactions of a thousand, until so much is logged. */
-export async function fillLog({ open, scale }: Context): Promise<void> {
+export async function fillLog({ open, scale }: Context): Promise<Figures> {
   const store = await open({ keepsLog: true })
   const keys = KeySlab.ofAll(KEYS, 'random')
   await store.put(keyFor(0), valueFor(0))
@@ -21,6 +21,7 @@ export async function fillLog({ open, scale }: Context): Promise<void> {
       numbers.map(valueFor),
     )
   }
+  return {}
 }
 
 async function reopen({ open }: Context): Promise<Figures> {
