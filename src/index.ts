@@ -5,7 +5,15 @@
 
 export { AriesError, type ErrorCode, type ErrorDetails } from './common/errors.ts'
 export type { Lsn, PageId, TxnId } from './common/ids.ts'
-export type { SkipReason, Trace, TracedDirtyPage, TracedTransaction, TraceEvent } from './common/trace.ts'
+export type {
+  SkipReason,
+  Trace,
+  TracedDirtyPage,
+  TracedTransaction,
+  TraceEvent,
+  UndoPassReason,
+} from './common/trace.ts'
+export { describeEvent } from './common/trace-text.ts'
 export type { CheckProgress } from './database/check.ts'
 export { buffer, type Codec, json, utf8 } from './database/codecs.ts'
 export { type Database, open } from './database/database.ts'

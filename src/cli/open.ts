@@ -1,6 +1,7 @@
 /** Opening a database: to look at it, recovered in memory where it has to be and never written to; or to write. */
 import { openParts } from '../database/database.ts'
-import { AriesError, type Database, type ErrorCode, type OpenOptions } from '../index.ts'
+import { AriesError, type Database, type ErrorCode, type OpenOptions, type Trace } from '../index.ts'
+import type { LockKind } from '../io/node-file-system.ts'
 import { noDatabase, openDirectory } from './files/raw-database.ts'
 import { ProgressBar } from './progress.ts'
 
@@ -26,8 +27,10 @@ export async function openToInspect(directory: string): Promise<Database> {
 }
 
 /** The same, with what it stands on. */
-export function openPartsToInspect(directory: string): Promise<Parts> {
-  return openShowingProgress(directory, (options) => openParts(openDirectory(directory), options))
+export function openPartsToInspect(directory: string, lockKind: LockKind = 'quiet', trace?: Trace): Promise<Parts> {
+  return openShowingProgress(directory, (options) =>
+    openParts(openDirectory(directory, lockKind), trace === undefined ? options : { ...options, trace }),
+  )
 }
 
 /**

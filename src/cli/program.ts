@@ -8,6 +8,7 @@ import { AriesError } from '../index.ts'
 import { addCheck } from './commands/check.ts'
 import { addDel } from './commands/del.ts'
 import { addDemo } from './commands/demo.ts'
+import { addExplain } from './commands/explain.ts'
 import { addExport } from './commands/export.ts'
 import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
@@ -40,6 +41,7 @@ ${EXIT_CODE_HELP}`,
   addCheck(program)
   addLog(program)
   addPage(program)
+  addExplain(program)
   addGet(program)
   addScan(program)
   addPut(program)

@@ -29,8 +29,30 @@ export interface TracedDirtyPage {
   readonly recLsn: Lsn
 }
 
+/** Why undo passes over a record of a loser. */
+export type UndoPassReason =
+  /** A CLR: what lies between it and its undoNextLsn is undone already, or is to stay. */
+  | 'clr'
+  /** The record was written to be redone only. */
+  | 'redo-only'
+  /** The record changes no page: BEGIN, ABORT, PENDING. */
+  | 'not-undoable'
+  /** The undo of it has found nothing left to change. */
+  | 'nothing-left'
+
 /** One step of restart. */
 export type TraceEvent =
+  /** One record of the analysis pass, and the rows of the two tables that it has changed. */
+  | {
+      readonly kind: 'analysed'
+      readonly lsn: Lsn
+      /** As in `aries log`: update, clr, commit, ... */
+      readonly type: string
+      readonly transactions: readonly TracedTransaction[]
+      /** The transaction that has left the table: this is its END. */
+      readonly ended: TxnId | undefined
+      readonly dirtyPages: readonly TracedDirtyPage[]
+    }
   /** The tables as the scan left them, before anything is appended. */
   | {
       readonly kind: 'analysis'
@@ -40,10 +62,29 @@ export type TraceEvent =
       readonly dirtyPages: readonly TracedDirtyPage[]
     }
   | { readonly kind: 'redo-start'; readonly lsn: Lsn }
-  | { readonly kind: 'redone'; readonly lsn: Lsn; readonly pageId: PageId }
-  | { readonly kind: 'redo-skipped'; readonly lsn: Lsn; readonly reason: SkipReason }
+  /** A winner that lacked its END got it. */
+  | { readonly kind: 'winner-ended'; readonly txnId: TxnId; readonly endLsn: Lsn }
+  /** Applied, because `lsn` is above `pageLsn`, which the page had until now; 0 for a page made anew. */
+  | { readonly kind: 'redone'; readonly lsn: Lsn; readonly pageId: PageId; readonly pageLsn: Lsn }
+  /** Passed over; `recLsn` and `pageLsn` are there when the reason is about them. */
+  | {
+      readonly kind: 'redo-skipped'
+      readonly lsn: Lsn
+      readonly reason: SkipReason
+      readonly pageId: PageId | undefined
+      readonly recLsn: Lsn | undefined
+      readonly pageLsn: Lsn | undefined
+    }
   | { readonly kind: 'redo-end'; readonly dirtyPages: readonly TracedDirtyPage[] }
   | { readonly kind: 'undone'; readonly lsn: Lsn; readonly txnId: TxnId; readonly clrLsn: Lsn }
+  /** Undo goes on with `nextLsn` of this transaction, 0 = nothing is left. */
+  | {
+      readonly kind: 'undo-passed'
+      readonly lsn: Lsn
+      readonly txnId: TxnId
+      readonly reason: UndoPassReason
+      readonly nextLsn: Lsn
+    }
   | { readonly kind: 'rolled-back'; readonly txnId: TxnId; readonly endLsn: Lsn }
   /** A prepared transaction holds its locks again; its PREPARE is at `lsn`. */
   | { readonly kind: 'in-doubt'; readonly txnId: TxnId; readonly lsn: Lsn; readonly name: string }

@@ -159,7 +159,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
   const { fileSystem, settings, runtime } = context
   const { identity, master, reader, segments } = location
   checkFixedOptions(settings, identity)
-  const analysis = analyse(reader, master.checkpointLsn, analysisProgress(context, master))
+  const analysis = analyse(reader, master.checkpointLsn, analysisProgress(context, master), context.options.trace)
   checkLogEnd(reader, analysis.endLsn, master.endLsn, identity.segmentBytes)
   const isClean = master.isClean && analysis.endLsn === master.endLsn && location.notices.length === 0
   if (!isClean && !fileSystem.writable)

@@ -16,11 +16,12 @@ import { assert } from '../common/assert.ts'
 import { getU53 } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../common/ids.ts'
+import type { Trace, TraceEvent } from '../common/trace.ts'
 import { flushedLsnOf, type LogReader } from '../log/log-reader.ts'
-import { type LogRecordView, RecordType } from '../log/log-record.ts'
+import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../log/log-record.ts'
 import { segmentName } from '../log/segment.ts'
 import { type CheckpointPart, decodeCheckpointPart } from './checkpoint-record.ts'
-import { isFurther, TransactionEntry, TxnStatus } from './transaction-table.ts'
+import { isFurther, TransactionEntry, TxnStatus, tracedTransaction } from './transaction-table.ts'
 
 /** What the analysis pass found. */
 export interface Analysis {
@@ -41,7 +42,7 @@ export interface Analysis {
  * Scans from `startLsn`, a BEGIN_CHECKPOINT or the start of the log.
  * @throws `LOG_CORRUPT`, `LOG_FOREIGN`, `FORMAT_UNSUPPORTED`, `IO_ERROR`
  */
-export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) => void): Analysis {
+export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) => void, trace?: Trace): Analysis {
   const tables = new Tables()
   let records = 0
   let checkpointEndLsn = startLsn
@@ -53,7 +54,8 @@ export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) 
     if (type === RecordType.FLUSH_MARKER) provenLsn = flushedLsnOf(record)
     if (continuesCheckpoint && tables.isEmptyOfWork) checkpointEndLsn = reader.position
     records++
-    tables.take(record)
+    if (trace === undefined) tables.take(record)
+    else trace(tables.takeTraced(record))
     onRecord?.(record.lsn)
   }
   const { transactions, dirtyPages, nextTxnId } = tables
@@ -90,6 +92,24 @@ class Tables {
     if (record.txnId !== NO_TXN) this.#takeTransaction(record)
     if (record.pageId !== NO_PAGE && !this.dirtyPages.has(record.pageId)) {
       this.dirtyPages.set(record.pageId, record.lsn)
+    }
+  }
+
+  /** Takes the record and tells what it has changed in the tables. */
+  takeTraced(record: LogRecordView): TraceEvent {
+    const { lsn, type, txnId, pageId } = record
+    const isNewPage = pageId !== NO_PAGE && !this.dirtyPages.has(pageId)
+    this.take(record)
+    const part = type === RecordType.END_CHECKPOINT ? decodeCheckpointPart(record) : undefined
+    const ids = [...(part?.transactions.map(({ id }) => id) ?? []), ...(txnId === NO_TXN ? [] : [txnId])]
+    const pages = [...(part?.dirtyPages.map(([id]) => id) ?? []), ...(isNewPage ? [pageId] : [])]
+    return {
+      kind: 'analysed',
+      lsn,
+      type: RECORD_TYPE_NAMES[type] as string,
+      transactions: ids.flatMap((id) => this.transactions.get(id) ?? []).map(tracedTransaction),
+      ended: type === RecordType.END ? txnId : undefined,
+      dirtyPages: pages.map((id) => ({ pageId: id, recLsn: this.dirtyPages.get(id) as Lsn })),
     }
   }
 

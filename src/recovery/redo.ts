@@ -9,7 +9,7 @@
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, NO_PAGE, NULL_LSN, type PageId } from '../common/ids.ts'
-import type { SkipReason, Trace } from '../common/trace.ts'
+import type { SkipReason, Trace, TraceEvent } from '../common/trace.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import { type LogRecordView, RecordType } from '../log/log-record.ts'
 import { ResourceId, type ResourceManagers } from '../log/resource-manager.ts'
@@ -33,6 +33,8 @@ export class Redo {
   /** Where history starts to be repeated: the oldest recLsn, 0 when nothing was dirty. */
   readonly startLsn: Lsn
   #redone = 0
+  /** What the last page that was looked at had. */
+  #pageLsn = NULL_LSN
   readonly #skipped: Record<SkipReason, number> = {
     'not-redoable': 0,
     'not-in-dpt': 0,
@@ -82,10 +84,22 @@ export class Redo {
     const reason = this.#skipReason(record) ?? this.#redo(record)
     if (reason === undefined) {
       this.#redone++
-      this.#trace?.({ kind: 'redone', lsn: record.lsn, pageId: record.pageId })
+      this.#trace?.({ kind: 'redone', lsn: record.lsn, pageId: record.pageId, pageLsn: this.#pageLsn })
     } else {
       this.#skipped[reason]++
-      this.#trace?.({ kind: 'redo-skipped', lsn: record.lsn, reason })
+      if (this.#trace !== undefined) this.#trace(this.#traceOfSkip(record, reason))
+    }
+  }
+
+  #traceOfSkip(record: LogRecordView, reason: SkipReason): TraceEvent {
+    const { lsn, pageId } = record
+    return {
+      kind: 'redo-skipped',
+      lsn,
+      reason,
+      pageId: pageId === NO_PAGE ? undefined : pageId,
+      recLsn: this.#dirtyPages.get(pageId),
+      pageLsn: reason === 'pageLsn>=lsn' ? this.#pageLsn : undefined,
     }
   }
 
@@ -102,7 +116,8 @@ export class Redo {
     const page = this.#fix(record, manager.formatsPage(record.operation))
     if (page < 0) return 'page-damaged'
     try {
-      if (pageLsnOf(this.#buffer.view, page) >= record.lsn) return 'pageLsn>=lsn'
+      this.#pageLsn = pageLsnOf(this.#buffer.view, page)
+      if (this.#pageLsn >= record.lsn) return 'pageLsn>=lsn'
       this.#buffer.markDirty(page, record.lsn)
       manager.redo(record, page)
       setPageLsn(this.#buffer.view, page, record.lsn)

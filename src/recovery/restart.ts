@@ -23,7 +23,7 @@ import type { ResourceManagers } from '../log/resource-manager.ts'
 import type { Analysis } from './analysis.ts'
 import { Redo } from './redo.ts'
 import type { RecoveryProgress, RecoveryReport } from './report.ts'
-import { type TransactionEntry, type TransactionTable, TXN_STATUS_NAMES, TxnStatus } from './transaction-table.ts'
+import { type TransactionEntry, type TransactionTable, TxnStatus, tracedTransaction } from './transaction-table.ts'
 import type { Rollback } from './undo.ts'
 
 export interface RestartContext {
@@ -49,7 +49,10 @@ export function restart(context: RestartContext, analysis: Analysis): Pick<Recov
   const { log, buffer, rollback, table, runtime } = context
   traceAnalysis(context, analysis)
   const { losers, endless } = sortTransactions(analysis, table)
-  for (const winner of endless) rollback.end(winner)
+  for (const winner of endless) {
+    const endLsn = rollback.end(winner)
+    context.trace?.({ kind: 'winner-ended', txnId: winner.id, endLsn })
+  }
 
   let startedMs = runtime.nowMs()
   const redo = new Redo(buffer, context.managers, analysis.dirtyPages, context.trace)
@@ -108,12 +111,7 @@ function traceAnalysis(context: RestartContext, analysis: Analysis): void {
     kind: 'analysis',
     startLsn: analysis.startLsn,
     endLsn: analysis.endLsn,
-    transactions: [...analysis.transactions.values()].map((entry) => ({
-      txnId: entry.id,
-      status: TXN_STATUS_NAMES[entry.status] as string,
-      lastLsn: entry.lastLsn,
-      undoNextLsn: entry.undoNextLsn,
-    })),
+    transactions: [...analysis.transactions.values()].map(tracedTransaction),
     dirtyPages: traced(analysis.dirtyPages),
   })
 }

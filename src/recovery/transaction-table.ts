@@ -3,6 +3,7 @@
  * no END yet (Mohan et al., TODS 1992, section 4.3). A transaction that only reads is not in it.
  */
 import { type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
+import type { TracedTransaction } from '../common/trace.ts'
 
 /** Numbers are on disk, in the checkpoint's tables. */
 export const TxnStatus = { RUNNING: 1, COMMITTING: 2, ABORTING: 3, PREPARED: 4 } as const
@@ -39,6 +40,11 @@ export class TransactionEntry {
   constructor(id: TxnId) {
     this.id = id
   }
+}
+
+/** The row of a transaction as the trace shows it. */
+export function tracedTransaction({ id, status, lastLsn, undoNextLsn }: TransactionEntry): TracedTransaction {
+  return { txnId: id, status: TXN_STATUS_NAMES[status] as string, lastLsn, undoNextLsn }
 }
 
 /** All transactions that have written and not ended. */

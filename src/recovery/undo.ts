@@ -14,7 +14,7 @@
  */
 import { assert } from '../common/assert.ts'
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
-import type { Trace } from '../common/trace.ts'
+import type { Trace, UndoPassReason } from '../common/trace.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import { CLR_HEADER_BYTES, type LogRecordView, RecordType } from '../log/log-record.ts'
 import type { ResourceManagers } from '../log/resource-manager.ts'
@@ -50,17 +50,24 @@ export class Rollback {
     if (record.type === RecordType.CLR) {
       assert(record.undoNextLsn < record.lsn, 'undoNextLsn goes back (I6)')
       entry.undoNextLsn = record.undoNextLsn
+      if (this.trace !== undefined) this.#tracePass(entry, record, 'clr')
     } else if (record.type === RecordType.UPDATE && !record.isRedoOnly) {
       this.#compensate(entry, record)
     } else {
       entry.undoNextLsn = record.prevLsn
+      if (this.trace !== undefined) this.#tracePass(entry, record, record.isRedoOnly ? 'redo-only' : 'not-undoable')
     }
+  }
+
+  #tracePass({ id, undoNextLsn }: TransactionEntry, { lsn }: LogRecordView, reason: UndoPassReason): void {
+    this.trace?.({ kind: 'undo-passed', lsn, txnId: id, reason, nextLsn: undoNextLsn })
   }
 
   #compensate(entry: TransactionEntry, record: LogRecordView): void {
     const compensation = this.#managers.of(record.resource).undo(record, entry)
     if (compensation === undefined) {
       entry.undoNextLsn = record.prevLsn
+      if (this.trace !== undefined) this.#tracePass(entry, record, 'nothing-left')
       return
     }
     this.spendReserve(entry, CLR_HEADER_BYTES + compensation.payload.length)

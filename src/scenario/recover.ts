@@ -20,7 +20,7 @@ import { lowWaterMark } from '../recovery/checkpoint.ts'
 import { PageWriter } from '../recovery/page-writer.ts'
 import { Redo } from '../recovery/redo.ts'
 import { restart } from '../recovery/restart.ts'
-import { type TransactionEntry, TransactionTable, TXN_STATUS_NAMES } from '../recovery/transaction-table.ts'
+import { type TransactionEntry, TransactionTable, tracedTransaction } from '../recovery/transaction-table.ts'
 import { Rollback } from '../recovery/undo.ts'
 import { readSlots, SlotsResourceManager } from './slots-resource-manager.ts'
 import { LOG_START_LSN, type PageImage, pageIdsOf, readLog, type Store } from './store.ts'
@@ -196,12 +196,7 @@ function lowWaterLsnOf({ startLsn, dirtyPages, transactions }: Analysis): Lsn {
 }
 
 function rowsOf(table: TransactionTable): TracedTransaction[] {
-  return [...table].map((entry) => ({
-    txnId: entry.id,
-    status: TXN_STATUS_NAMES[entry.status] as string,
-    lastLsn: entry.lastLsn,
-    undoNextLsn: entry.undoNextLsn,
-  }))
+  return [...table].map(tracedTransaction)
 }
 
 function readPages(buffer: BufferManager, store: Store): Map<PageId, PageImage> {

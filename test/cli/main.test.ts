@@ -12,7 +12,21 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(scratch, { recursive: true, force: true }))
 
-const VERBS = ['check', 'del', 'demo', 'export', 'get', 'import', 'info', 'log', 'page', 'put', 'scan', 'stats']
+const VERBS = [
+  'check',
+  'del',
+  'demo',
+  'explain',
+  'export',
+  'get',
+  'import',
+  'info',
+  'log',
+  'page',
+  'put',
+  'scan',
+  'stats',
+]
 
 describe('help', () => {
   test('--help lists the verbs, examples and exit codes, but not the inner verb', async () => {

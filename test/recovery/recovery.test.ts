@@ -185,7 +185,15 @@ describe('redo', () => {
       redone: 1,
       skipped: { 'not-redoable': 1, 'not-in-dpt': 1, 'lsn<recLsn': 1, 'pageLsn>=lsn': 1, 'page-damaged': 1 },
     })
-    expect(events.filter((event) => event.kind === 'redone')).toEqual([{ kind: 'redone', lsn: second, pageId: 2 }])
+    // The record before it on that page is passed over by recLsn: it is on the disk.
+    const passed = events.flatMap((event) => (event.kind === 'redo-skipped' ? [event] : []))
+    const first = passed.find(({ reason }) => reason === 'lsn<recLsn')
+    expect(first).toMatchObject({ pageId: 2, recLsn: second, pageLsn: undefined })
+    const there = passed.find(({ reason }) => reason === 'pageLsn>=lsn')
+    expect(there).toMatchObject({ pageId: 1, recLsn: start, pageLsn: there?.lsn })
+    expect(events.filter((event) => event.kind === 'redone')).toEqual([
+      { kind: 'redone', lsn: second, pageId: 2, pageLsn: first?.lsn },
+    ])
     expect([again.get(1, 0), again.get(2, 0), again.get(2, 1), again.get(3, 0)]).toEqual([11, 22, 23, 0])
     expect(again.buffer.quarantined).toEqual([4])
     // Again: nothing is left to do (I14).

@@ -1,0 +1,118 @@
+/** The steps of a restart for people and for programs, with the two tables as they are after each. */
+import type { TracedDirtyPage, TracedTransaction, TraceEvent } from '../../index.ts'
+import { describeEvent } from '../../index.ts'
+import { coloured } from '../output.ts'
+import type { ShownRecord } from './record-text.ts'
+
+export type Phase = 'analysis' | 'redo' | 'undo'
+
+const ROWS_SHOWN = 8
+const LSN_WIDTH = 9
+
+export function phaseOf({ kind }: TraceEvent): Phase {
+  switch (kind) {
+    case 'analysed':
+    case 'analysis':
+    case 'winner-ended':
+      return 'analysis'
+    case 'redo-start':
+    case 'redone':
+    case 'redo-skipped':
+    case 'redo-end':
+      return 'redo'
+    default:
+      return 'undo'
+  }
+}
+
+/** The transactions that a step is about, besides that of its record. */
+export function transactionsOf(event: TraceEvent): number[] {
+  if ('txnId' in event) return [event.txnId]
+  if (event.kind === 'analysed') return event.transactions.map(({ txnId }) => txnId)
+  return []
+}
+
+/** The transaction table (ATT) and the dirty page table (DPT) while analysis builds them. */
+export class RestartTables {
+  readonly transactions = new Map<number, TracedTransaction>()
+  readonly dirtyPages = new Map<number, TracedDirtyPage>()
+
+  take(event: TraceEvent): void {
+    if (event.kind !== 'analysed') return
+    for (const row of event.transactions) this.transactions.set(row.txnId, row)
+    for (const row of event.dirtyPages) this.dirtyPages.set(row.pageId, row)
+    if (event.ended !== undefined) this.transactions.delete(event.ended)
+  }
+}
+
+/** The step with its record, and of analysis the tables after it. */
+export function eventAsJson(event: TraceEvent, record: ShownRecord | undefined, tables: RestartTables): object {
+  const { transactions, dirtyPages } = tables
+  return {
+    phase: phaseOf(event),
+    ...event,
+    ...(event.kind === 'analysed' ? { att: [...transactions.values()], dpt: [...dirtyPages.values()] } : {}),
+    ...(record === undefined ? {} : { record }),
+    text: describeEvent(event),
+  }
+}
+
+/** The step in one line or a few. */
+export function eventLines(
+  event: TraceEvent,
+  record: ShownRecord | undefined,
+  tables: RestartTables,
+  isFull: boolean,
+): string[] {
+  switch (event.kind) {
+    case 'analysed':
+      return [recordLine(record), ...tableLines(event, tables, isFull)]
+    case 'redone':
+    case 'redo-skipped':
+    case 'undone':
+    case 'undo-passed':
+      return [recordLine(record), continuation(describeEvent(event), event.kind)]
+    default:
+      return [describeEvent(event)]
+  }
+}
+
+function recordLine(record: ShownRecord | undefined): string {
+  if (record === undefined) return ''
+  const { lsn, type, txn, page, description } = record
+  const places = [...(txn === null ? [] : [`T${txn}`]), ...(page === null ? [] : [`P${page}`])].join(' ')
+  return `${String(lsn).padStart(LSN_WIDTH)}  ${type.padEnd(16)} ${places.padEnd(12)} ${description}`.trimEnd()
+}
+
+const INDENT = ' '.repeat(LSN_WIDTH + 2)
+
+function continuation(text: string, kind: TraceEvent['kind']): string {
+  const style = kind === 'redone' ? 'green' : kind === 'undone' ? 'yellow' : 'dim'
+  return `${INDENT}${coloured(style, text)}`
+}
+
+/** The tables that the record has changed, as they are now. */
+function tableLines(
+  event: Extract<TraceEvent, { kind: 'analysed' }>,
+  tables: RestartTables,
+  isFull: boolean,
+): string[] {
+  const lines: string[] = []
+  if (event.transactions.length > 0 || event.ended !== undefined) {
+    lines.push(tableLine('ATT', [...tables.transactions.values()].map(attRow), isFull))
+  }
+  if (event.dirtyPages.length > 0) lines.push(tableLine('DPT', [...tables.dirtyPages.values()].map(dptRow), isFull))
+  return lines
+}
+
+function tableLine(name: string, rows: readonly string[], isFull: boolean): string {
+  const shown = isFull ? rows : rows.slice(-ROWS_SHOWN)
+  const more = rows.length - shown.length
+  const text = rows.length === 0 ? 'empty' : `${more > 0 ? `${more} more, ` : ''}${shown.join(', ')}`
+  return `${INDENT}${coloured('dim', `${name}  ${text}`)}`
+}
+
+const attRow = ({ txnId, status, lastLsn, undoNextLsn }: TracedTransaction): string =>
+  `T${txnId} ${status} last ${lastLsn}${undoNextLsn === lastLsn ? '' : ` undoNext ${undoNextLsn}`}`
+
+const dptRow = ({ pageId, recLsn }: TracedDirtyPage): string => `P${pageId} since ${recLsn}`

@@ -1,0 +1,67 @@
+/** The events of a trace in words. */
+import { NULL_LSN } from './ids.ts'
+import type { SkipReason, TracedDirtyPage, TracedTransaction, TraceEvent, UndoPassReason } from './trace.ts'
+
+/** One sentence that says what has happened and why. */
+export function describeEvent(event: TraceEvent): string {
+  switch (event.kind) {
+    case 'analysed':
+      return describeAnalysed(event)
+    case 'analysis':
+      return `Analysis has read the log from LSN ${event.startLsn} to its end at LSN ${event.endLsn}: ${count(event.transactions.length, 'transaction')} and ${count(event.dirtyPages.length, 'dirty page')} are in the tables.`
+    case 'winner-ended':
+      return `Transaction ${event.txnId} had committed and only lacked its END, which is written at LSN ${event.endLsn}.`
+    case 'redo-start':
+      if (event.lsn === NULL_LSN) return 'No page was dirty, so there is nothing to redo.'
+      return `Redo begins at LSN ${event.lsn}, the oldest recLSN of the dirty page table.`
+    case 'redone':
+      return `LSN ${event.lsn} is redone: page ${event.pageId} has pageLSN ${event.pageLsn}, so the change is not on it.`
+    case 'redo-skipped':
+      return `LSN ${event.lsn} is not redone: ${SKIP_TEXTS[event.reason](event)}.`
+    case 'redo-end':
+      return `Redo has ended: ${count(event.dirtyPages.length, 'page')} in the buffer pool differ from the disk.`
+    case 'undone':
+      return `LSN ${event.lsn} of transaction ${event.txnId} is undone; the CLR is at LSN ${event.clrLsn}.`
+    case 'undo-passed':
+      return `LSN ${event.lsn} of transaction ${event.txnId} is passed over: ${PASS_TEXTS[event.reason]}; ${nextText(event.nextLsn)}.`
+    case 'rolled-back':
+      return `Transaction ${event.txnId} is rolled back; its END is at LSN ${event.endLsn}.`
+    case 'in-doubt':
+      return `Transaction ${event.txnId} was prepared as ${JSON.stringify(event.name)} at LSN ${event.lsn}: it holds its locks again and waits for its outcome.`
+  }
+}
+
+/** Numbers in front of reasons are those of `SkipReason`. */
+type Skipped = Extract<TraceEvent, { kind: 'redo-skipped' }>
+const SKIP_TEXTS: Readonly<Record<SkipReason, (event: Skipped) => string>> = {
+  'not-redoable': () => '(1) it changes no page',
+  'not-in-dpt': ({ pageId }) => `(2) page ${pageId} is not in the dirty page table, so the change was on disk`,
+  'lsn<recLsn': ({ pageId, recLsn }) => `(3) page ${pageId} became dirty only at LSN ${recLsn}`,
+  'pageLsn>=lsn': ({ pageId, pageLsn }) => `(4) page ${pageId} has pageLSN ${pageLsn}, so the change is on it`,
+  'page-damaged': ({ pageId }) => `(5) page ${pageId} cannot be read and stays set apart`,
+}
+
+const PASS_TEXTS: Readonly<Record<UndoPassReason, string>> = {
+  clr: 'it is a CLR, and what it leads past is undone or is to stay',
+  'redo-only': 'it was written to be redone only',
+  'not-undoable': 'it changes no page',
+  'nothing-left': 'nothing of it is left to undo',
+}
+
+const nextText = (nextLsn: number): string => (nextLsn === NULL_LSN ? 'nothing is left' : `LSN ${nextLsn} is next`)
+
+const count = (value: number, noun: string): string => `${value} ${noun}${value === 1 ? '' : 's'}`
+
+function describeAnalysed(event: Extract<TraceEvent, { kind: 'analysed' }>): string {
+  const changes = [
+    ...event.transactions.map(rowText),
+    ...(event.ended === undefined ? [] : [`transaction ${event.ended} leaves the table`]),
+    ...event.dirtyPages.map(pageText),
+  ]
+  return `LSN ${event.lsn}, ${event.type}: ${changes.length === 0 ? 'the tables stay as they are' : changes.join('; ')}.`
+}
+
+const rowText = ({ txnId, status, lastLsn, undoNextLsn }: TracedTransaction): string =>
+  `transaction ${txnId} is ${status} with lastLSN ${lastLsn}${undoNextLsn === lastLsn ? '' : `, undoNextLSN ${undoNextLsn}`}`
+
+const pageText = ({ pageId, recLsn }: TracedDirtyPage): string => `page ${pageId} may be dirty since LSN ${recLsn}`
