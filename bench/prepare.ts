@@ -52,8 +52,9 @@ export function installPeers(say: (text: string) => void): void {
   if (existsSync(join(BENCH, 'node_modules', '.package-lock.json'))) return
   say('installing the peers into bench/node_modules (the library itself does without them)')
   try {
-    // Only better-sqlite3 needs its script: the others bring what they need ready-made.
-    npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], BENCH)
+    // Only better-sqlite3 needs its script: the others bring what they need ready-made. Not `npm ci`, which
+    // gives up where a registry lacks the binaries of another system.
+    npm(['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'], BENCH)
   } catch (error) {
     say(`the peers could not be installed: ${stderrOf(error)}`)
     return
@@ -67,7 +68,9 @@ export function installPeers(say: (text: string) => void): void {
 
 function stderrOf(error: unknown): string {
   const { stderr } = error as { stderr?: Buffer }
-  return stderr?.toString().trim().split('\n').at(-1) ?? String(error)
+  const lines = stderr?.toString().split('\n') ?? []
+  // Node.js and npm end with what says little; the line that says why begins so.
+  return lines.find((line) => /^(\w*Error:|npm error (?!code))/.test(line)) ?? String(error)
 }
 
 /** The version of an engine, or why it cannot be used. */
