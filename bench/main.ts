@@ -18,7 +18,7 @@ const HELP = `How fast aries-db is beside other embedded databases, on this mach
 
   npm run bench                                   everything; about an hour
   npm run bench -- --quick                        everything, small and rough; minutes
-  npm run bench -- --only e,f --engines aries-db,lmdb
+  npm run bench -- --only e,f --engines aries,lmdb
 
   --only LIST       workloads, by letter (a) or name (e-sync); see below
   --engines LIST    ${engines.map(({ id }) => id).join(', ')}

@@ -47,7 +47,8 @@ export class Runner {
   /** Ends what runs and removes all directories. */
   cleanUp(): void {
     this.#launcher.kill()
-    rmSync(this.#directory, { recursive: true, force: true })
+    // What was killed may still be letting go.
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 })
   }
 
   async measure(measurement: Measurement, engines: readonly Engine[]): Promise<Samples> {

@@ -21,8 +21,9 @@ export const engines: readonly Engine[] = [
   sqliteWasm,
 ]
 
+/** By its name or the beginning of it: `aries`, `classic`. */
 export function engineOf(id: string): Engine {
-  const engine = engines.find((each) => each.id === id)
+  const engine = engines.find((each) => each.id === id) ?? engines.find((each) => each.id.startsWith(id))
   if (engine === undefined) throw new Error(`unknown engine ${id}; there are ${engines.map((e) => e.id).join(', ')}`)
   return engine
 }
