@@ -39,7 +39,7 @@ async function work(bench: Bench, trial: Trial, closes: boolean): Promise<void> 
     await patient.hears('opened', 'refused')
     await setTimeout(bench.draw(WORK_MS_MAX))
     // Something to recover, for who is killed.
-    await patient.hears('ack')
+    await patient.hears('kept')
     if (closes) patient.askToClose()
     else patient.kill()
     await patient.ends()

@@ -37,13 +37,18 @@ async function hangs(signal: AbortSignal): Promise<'hangs' | 'over'> {
   return 'hangs'
 }
 
+/** What can be heard: messages, and that a commit was acknowledged which outlives a kill. */
+type Heard = Message['event'] | 'kept'
+
 /** A working process, while something is done to it. */
 export class Patient extends Life {
-  readonly heard = new Set<Message['event']>()
+  readonly heard = new Set<Heard>()
+  /** The commits that a kill may take back. */
+  readonly #loose = new Set<number>()
   #waiting: (() => void)[] = []
 
   /** Resolves when one of these messages has come, or the process has ended. @throws when neither ever happens */
-  async hears(...events: Message['event'][]): Promise<void> {
+  async hears(...events: Heard[]): Promise<void> {
     const isHeard = (): boolean => events.some((event) => this.heard.has(event))
     const giveUp = new AbortController()
     const hang = hangs(giveUp.signal)
@@ -71,6 +76,8 @@ export class Patient extends Life {
   /** Takes note of a message. */
   note(message: Message): void {
     this.heard.add(message.event)
+    if (message.event === 'ask' && message.durability === 'none') this.#loose.add(message.id)
+    if (message.event === 'ack' && !this.#loose.has(message.id)) this.heard.add('kept')
     for (const wake of this.#waiting.splice(0)) wake()
   }
 }
