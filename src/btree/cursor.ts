@@ -14,7 +14,7 @@ import { assert } from '../common/assert.ts'
 import { asPageId, NULL_LSN, type PageId } from '../common/ids.ts'
 import { pageIdOf, pageLsnOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
 import type { BTree } from './btree.ts'
-import type { LeafBatch } from './leaf-batch.ts'
+import { LeafBatch } from './leaf-batch.ts'
 import {
   cellAt,
   copyKeyFrom,
@@ -105,16 +105,17 @@ export class TreeCursor {
   }
 
   /**
-   * Copies the current entry and those behind it in its leaf into `batch`, at most `limit`, and goes to the
-   * last of them. To be called right after `seek` or `advance`.
+   * Takes the current entry and those behind it in its leaf, at most `limit`, and goes to the last of them. To
+   * be called right after `seek` or `advance`.
    */
-  takeLeaf(batch: LeafBatch, limit: number): void {
+  takeLeaf(limit: number): LeafBatch {
     const page = this.#fixUnchanged()
     assert(page >= 0 && limit > 0, 'the cursor has just found an entry')
     const left = this.#reverse ? this.#slot + 1 : slotCountOf(this.#buffer.view, page) - this.#slot
     const count = Math.min(left, limit)
-    batch.fill(this.#buffer, page, this.#slot, this.#reverse ? -1 : 1, count)
+    const batch = new LeafBatch(this.#buffer, page, this.#slot, this.#reverse ? -1 : 1, count)
     this.#remember(page, this.#reverse ? this.#slot - count + 1 : this.#slot + count - 1)
+    return batch
   }
 
   #seekForward(key: Uint8Array | undefined, inclusive: boolean): boolean {

@@ -1,11 +1,11 @@
 /**
  * Walks a range of a table for a view whose own transaction, if it has one, writes nothing: what it shows
- * cannot change, so it reads ahead, a part of a leaf at a time. What versions say of these entries is asked
+ * cannot change, so it reads ahead, the rest of a leaf at a time. What versions say of these entries is asked
  * at the moment they are read, when page and versions fit each other.
  */
 
 import type { TreeCursor } from '../btree/cursor.ts'
-import { LeafBatch } from '../btree/leaf-batch.ts'
+import type { LeafBatch } from '../btree/leaf-batch.ts'
 import { GHOST_FLAG, OVERFLOW_FLAG } from '../btree/node-page.ts'
 import { assert } from '../common/assert.ts'
 import type { PageId } from '../common/ids.ts'
@@ -14,25 +14,20 @@ import { type ByteRange, isBeforeEnd } from './range.ts'
 import type { VersionView } from './version-view.ts'
 import type { ViewWalkPorts, Walk } from './view-walk.ts'
 
-/** The first batch is small, for who wants only a few entries; then each is larger than the one before. */
-const BATCH_ENTRIES_AT_FIRST = 16
-const BATCH_GROWTH = 4
-
 export class SnapshotWalk implements Walk {
   readonly #range: ByteRange
   readonly #view: VersionView
   readonly #ports: ViewWalkPorts
-  readonly #batch = new LeafBatch()
   #left: number
   #tree: PageId | undefined
   #cursor: TreeCursor | undefined
-  #batchMax = BATCH_ENTRIES_AT_FIRST
+  #batch: LeafBatch | undefined
   /** Where in the batch the walk is, and how much of the batch lies in the range. */
   #index = -1
   #count = 0
   #isLastBatch = false
   /** The entries of the batch of which an older version has to be shown. */
-  readonly #versions = new Map<number, Version>()
+  #versions: Map<number, Version> | undefined
 
   constructor(range: ByteRange, view: VersionView, ports: ViewWalkPorts) {
     this.#range = range
@@ -47,14 +42,15 @@ export class SnapshotWalk implements Walk {
   }
 
   get key(): Uint8Array {
-    return this.#batch.keyAt(this.#index)
+    return (this.#batch as LeafBatch).keyAt(this.#index)
   }
 
   value(): Uint8Array {
-    const version = this.#versions.size === 0 ? undefined : this.#versions.get(this.#index)
+    const version = this.#versions?.get(this.#index)
     if (version !== undefined) return this.#view.valueOf(version) as Uint8Array
-    const stored = this.#batch.storedValueAt(this.#index)
-    const flags = this.#batch.flagsAt(this.#index)
+    const batch = this.#batch as LeafBatch
+    const stored = batch.storedValueAt(this.#index)
+    const flags = batch.flagsAt(this.#index)
     return (flags & OVERFLOW_FLAG) === 0 ? stored : this.#view.store.btree.resolveValue(flags, stored)
   }
 
@@ -78,22 +74,20 @@ export class SnapshotWalk implements Walk {
   }
 
   #isShown(index: number): boolean {
-    const version = this.#versions.size === 0 ? undefined : this.#versions.get(index)
+    const version = this.#versions?.get(index)
     if (version !== undefined) return version.before !== undefined
-    return (this.#batch.flagsAt(index) & GHOST_FLAG) === 0
+    return ((this.#batch as LeafBatch).flagsAt(index) & GHOST_FLAG) === 0
   }
 
   /** Reads the next entries; false at the end of the range. */
   #readOn(): boolean {
     if (this.#isLastBatch || !this.#step()) return false
-    const cursor = this.#cursor as TreeCursor
-    cursor.takeLeaf(this.#batch, Math.min(this.#left, this.#batchMax))
-    this.#batchMax *= BATCH_GROWTH
+    const batch = (this.#cursor as TreeCursor).takeLeaf(this.#left)
+    this.#batch = batch
     this.#index = 0
-    this.#count = this.#countInRange()
-    this.#isLastBatch = this.#count < this.#batch.count
-    this.#versions.clear()
-    if (!this.#view.store.versions.isEmpty) this.#findVersions(this.tree)
+    this.#count = this.#countInRange(batch)
+    this.#isLastBatch = this.#count < batch.count
+    this.#versions = this.#view.store.versions.isEmpty ? undefined : this.#findVersions(this.tree, batch)
     return this.#count > 0
   }
 
@@ -107,17 +101,26 @@ export class SnapshotWalk implements Walk {
     return this.#cursor.seek(start, { reverse, inclusive: startInclusive })
   }
 
-  #countInRange(): number {
-    let { count } = this.#batch
-    while (count > 0 && !isBeforeEnd(this.#range, this.#batch.keyAt(count - 1))) count--
-    return count
+  /** How many entries of the batch come before the end of the range. */
+  #countInRange(batch: LeafBatch): number {
+    const isInRange = (index: number): boolean => isBeforeEnd(this.#range, batch.keyAt(index))
+    if (isInRange(batch.count - 1)) return batch.count
+    let low = 0
+    let high = batch.count - 1
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isInRange(middle)) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
-  #findVersions(tree: PageId): void {
-    const batch = this.#batch
+  #findVersions(tree: PageId, batch: LeafBatch): Map<number, Version> {
+    const versions = new Map<number, Version>()
     for (let i = 0; i < this.#count; i++) {
-      const version = this.#view.versionOf(tree, batch.bytes, batch.keyStartAt(i), batch.keyEndAt(i))
-      if (version !== undefined) this.#versions.set(i, version)
+      const version = this.#view.versionOf(tree, batch.keyAt(i))
+      if (version !== undefined) versions.set(i, version)
     }
+    return versions
   }
 }

@@ -45,9 +45,9 @@ export class VersionView {
   }
 
   /** The older version that this view has to take of a key; undefined where the page is right. @throws as `check` */
-  versionOf(tree: Tree, key: Uint8Array, keyStart = 0, keyEnd = key.length): Version | undefined {
+  versionOf(tree: Tree, key: Uint8Array): Version | undefined {
     this.check()
-    return this.store.versions.find(this.#reader.csn, this.#self, tree, key, keyStart, keyEnd)
+    return this.store.versions.find(this.#reader.csn, this.#self, tree, key)
   }
 
   /** A copy of the value of `key`. @throws as `check`, `PAGE_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR` */

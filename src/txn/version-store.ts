@@ -238,16 +238,9 @@ export class VersionStore {
   }
 
   /** What the reader at `csn` of transaction `self` has to take instead of what the page holds, if anything. */
-  find(
-    csn: number,
-    self: ActiveTransaction | undefined,
-    tree: number,
-    key: Uint8Array,
-    keyStart = 0,
-    keyEnd = key.length,
-  ): Version | undefined {
+  find(csn: number, self: ActiveTransaction | undefined, tree: number, key: Uint8Array): Version | undefined {
     if (this.#entryCount === 0) return undefined
-    let version = this.#chains.find(hashKey(tree, key, keyStart, keyEnd), tree, key, keyStart, keyEnd)?.newest
+    let version = this.#chains.find(hashKey(tree, key, 0, key.length), tree, key, 0, key.length)?.newest
     if (version === undefined || (self !== undefined && version.writer === self)) return undefined
     let found: Version | undefined
     for (; version !== undefined && version.csn > csn; version = version.older) found = version
