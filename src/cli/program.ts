@@ -16,7 +16,9 @@ import { addInfo } from './commands/info.ts'
 import { addLog } from './commands/log.ts'
 import { addPage } from './commands/page.ts'
 import { addPut } from './commands/put.ts'
+import { addRecover } from './commands/recover.ts'
 import { addScan } from './commands/scan.ts'
+import { addScenario } from './commands/scenario.ts'
 import { addStats } from './commands/stats.ts'
 import { CliError, EXIT_CODE_HELP, ExitCode } from './errors.ts'
 
@@ -42,6 +44,8 @@ ${EXIT_CODE_HELP}`,
   addLog(program)
   addPage(program)
   addExplain(program)
+  addRecover(program)
+  addScenario(program)
   addGet(program)
   addScan(program)
   addPut(program)

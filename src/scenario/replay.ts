@@ -8,6 +8,7 @@ import { lowWaterMark } from '../recovery/checkpoint.ts'
 import { buildDatabase } from './build.ts'
 import { compareEpisode, compareOutcome, comparePages, compareRollback, type Mode, modeOf } from './compare.ts'
 import { type Difference, describeDifference, differences } from './difference.ts'
+import { logAfter } from './observe.ts'
 import { outcomeOf } from './outcome.ts'
 import { recover, rollBack } from './recover.ts'
 import { checkResilience } from './resilience.ts'
@@ -90,13 +91,6 @@ function replayRestarts(scenario: RestartScenario, notes: Set<string>): Differen
     log = logAfter(scenario, i, log)
   }
   return found
-}
-
-/** The durable log when the attempt after `index` begins. */
-function logAfter(scenario: RestartScenario, index: number, log: readonly ScenarioRecord[]): readonly ScenarioRecord[] {
-  const expected = scenario.episodes[index]?.expected
-  // Of an interrupted attempt only what became durable is listed.
-  return [...log, ...(expected?.analysis.appended ?? []), ...(expected?.undo?.appended ?? [])]
 }
 
 function replayEpisode(

@@ -24,6 +24,7 @@ const VERBS = [
   'log',
   'page',
   'put',
+  'recover',
   'scan',
   'stats',
 ]

@@ -1,8 +1,8 @@
 /** How the demo shows itself: a progress bar, a few lines a round, a table at the end. */
 import Table from 'cli-table3'
-import type { RecoveryReport } from '../../index.ts'
-import { coloured, counted, grouped, kibibytes, milliseconds, printLine } from '../output.ts'
+import { coloured, counted, grouped, milliseconds, printLine } from '../output.ts'
 import { ProgressBar } from '../progress.ts'
+import { reportLines } from '../show/recovery-report.ts'
 import type { Plan } from './plan.ts'
 import type { Round } from './run.ts'
 
@@ -36,35 +36,13 @@ export function printRound(round: Round, kills: number): void {
   printLine(
     `${coloured('bold', title)}: ${grouped(round.acknowledged)} commits acknowledged, ${grouped(round.inFlight)} in flight`,
   )
-  for (const [phase, text] of recovery.wasNeeded ? phasesOf(recovery) : [['recovery', 'not needed']]) {
-    printLine(`  ${phase?.padEnd(9)} ${text}`)
-  }
+  for (const line of reportLines(recovery)) printLine(`  ${line}`)
   for (const notice of recovery.notices) printLine(`  note      ${notice}`)
   if (violations.length === 0) printLine(`  ${coloured('green', 'verified')}  ${verifiedText(round)}`)
   for (const violation of violations.slice(0, VIOLATIONS_SHOWN))
     printLine(`  ${coloured('red', 'VIOLATED')}  ${violation}`)
   const more = violations.length - VIOLATIONS_SHOWN
   if (more > 0) printLine(`  and ${counted(more, 'further violation')}`)
-}
-
-function phasesOf({ analysis, redo, undo, restoredPages, totalMs }: RecoveryReport): [string, string][] {
-  const skipped = Object.entries(redo.skipped).filter(([, count]) => count > 0)
-  const reasons = skipped.map(([reason, count]) => `${reason} ${grouped(count)}`).join(', ')
-  return [
-    [
-      'analysis',
-      `${counted(analysis.records, 'record')} (${kibibytes(analysis.bytes)}): ${counted(analysis.losers, 'loser')}, ${counted(analysis.dirtyPages, 'dirty page')}; ${milliseconds(analysis.ms)}`,
-    ],
-    [
-      'redo',
-      `${counted(redo.records, 'record')} (${kibibytes(redo.bytes)}): ${grouped(redo.redone)} redone; skipped: ${reasons || 'none'}; ${milliseconds(redo.ms)}`,
-    ],
-    [
-      'undo',
-      `${counted(undo.losersUndone, 'loser')} undone with ${counted(undo.clrs, 'CLR')}; ${milliseconds(undo.ms)}`,
-    ],
-    ['restart', `${milliseconds(totalMs)} in all, ${counted(restoredPages.length, 'torn page')} restored`],
-  ]
 }
 
 function verifiedText(round: Round): string {

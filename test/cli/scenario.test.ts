@@ -1,0 +1,126 @@
+/** `aries scenario run` and `aries recover`. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import type { RecoveryReport } from '../../src/index.ts'
+import type { ObservedRestart } from '../../src/scenario/observe.ts'
+import type { RestartScenario } from '../../src/scenario/scenario.ts'
+import { linesOf, makeDatabase, scratchPath, TEXT } from './databases.ts'
+import { runCli } from './run-cli.ts'
+
+const FOLDER = fileURLToPath(new URL('../scenarios/', import.meta.url))
+const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.json'))
+const fileOf = (id: string): string => join(FOLDER, FILES.find((name) => name.startsWith(`${id}-`)) as string)
+
+interface Shown {
+  readonly id: string
+  readonly mode: string
+  readonly verdict: string
+  readonly restarts: readonly ObservedRestart[]
+}
+
+describe('scenario run', () => {
+  test('shows of every golden scenario what its book expects', async () => {
+    const { code, stdout } = await runCli('scenario', 'run', ...FILES.map((name) => join(FOLDER, name)), '--json')
+    const all = linesOf<Shown>(stdout)
+    expect(code).toBe(0)
+    expect(all).toHaveLength(FILES.length)
+    let compared = 0
+    for (const { id, mode, restarts } of all) {
+      const scenario = JSON.parse(readFileSync(fileOf(id), 'utf8')) as RestartScenario
+      for (const [i, { expected }] of (mode === 'exact' ? (scenario.episodes ?? []) : []).entries()) {
+        if (restarts.length === 0) continue
+        compared++
+        const seen = restarts[i] as ObservedRestart
+        expect(seen.startLsn, id).toBe(expected.analysis.startLsn)
+        expect(
+          Object.fromEntries(seen.transactions.map(({ txn, status, lastLsn }) => [txn, { status, lastLsn }])),
+          id,
+        ).toEqual(expected.analysis.att)
+        expect(Object.fromEntries(seen.dirtyPages.map(({ page, recLsn }) => [page, recLsn])), id).toEqual(
+          expected.analysis.dpt,
+        )
+        if (expected.undo != null && scenario.episodes[i]?.crash == null)
+          expect(seen.undoOrder, id).toEqual(expected.undo.order)
+      }
+    }
+    expect(compared).toBeGreaterThan(25)
+  })
+
+  test('as text: the tables of the book, and the verdict', async () => {
+    const { code, stdout } = await runCli('scenario', 'run', fileOf('S01'))
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^S01 {2}R&G 18\.5/)
+    expect(stdout).toMatch(/analysis, from LSN 0\n(.*\n)+?.*T1 +│ running +│ 80 /)
+    expect(stdout).toMatch(/redo, from LSN 20\n(.*\n)+?│ 50 +│ no: \(1\) it changes no page │/)
+    expect(stdout).toMatch(/undo, in the order 80, 60, 40, 20\n/)
+    expect(stdout).toMatch(/│ 110 │ clr +│ T3 +│ 90 +│ P2 +│ v back to b1, undoes 60, undoNextLSN 40 │/)
+    expect(stdout).toMatch(/│ P2 +│ 110 +│ v = b1 +│/)
+    expect(stdout).toMatch(/\nS01 {2}equal \(exact\)/)
+  })
+
+  test('a second crash in the restart: what it takes away is told', async () => {
+    const { stdout } = await runCli('scenario', 'run', fileOf('S02'))
+    expect(stdout).toContain('restart 1 of 3')
+    expect(stdout).toMatch(/the next crash leaves the log up to LSN \d+/)
+    expect(stdout).toContain('lost in the next crash')
+  })
+
+  test('one that is not as it expects ends with 1', async () => {
+    const file = scratchPath('wrong.json')
+    const text = readFileSync(fileOf('S01'), 'utf8').replace('"order": [80, 60', '"order": [60, 80')
+    writeFileSync(file, text)
+    const { code, stdout } = await runCli('scenario', 'run', file, '--verdicts')
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^S01 {2}DIFFERS at episodes\[0\]\.undo\.order/)
+  })
+
+  test.each([
+    ['no JSON', '{', /is not JSON/],
+    [
+      'a wrong place',
+      readFileSync(fileOf('S01'), 'utf8').replace('"T1", "prevLsn": 20', '"T1", "prevLsn": 30'),
+      /S01.*log\[8\]/,
+    ],
+  ])('%s is the usage, and the place is named', async (_name, text, message) => {
+    const file = scratchPath('wrong.json')
+    writeFileSync(file, text)
+    const { code, stderr } = await runCli('scenario', 'run', file)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(message)
+  })
+
+  test('a missing id, a missing file', async () => {
+    expect((await runCli('scenario', 'run', fileOf('S01'), '--id', 'X9')).code).toBe(2)
+    expect((await runCli('scenario', 'run', scratchPath('none.json'))).code).toBe(3)
+  })
+})
+
+describe('recover', () => {
+  test('recovers once, reports it, and names what is in doubt', async () => {
+    const directory = await makeDatabase('killed', async (database) => {
+      const table = database.table('fruit', TEXT)
+      await table.put('apple', 'red')
+      const prepared = database.begin()
+      await prepared.put(table, 'fig', 'brown')
+      await prepared.prepare('transfer 1')
+      await database.begin().put(table, 'kiwi', 'green')
+    })
+    const first = await runCli('recover', directory, '--json')
+    const report = JSON.parse(first.stdout) as RecoveryReport & { inDoubt: string[] }
+    expect(first.code).toBe(0)
+    expect(report).toMatchObject({ wasNeeded: true, undo: { losersUndone: 1, clrs: 1 }, inDoubt: ['transfer 1'] })
+    expect(await runCli('recover', directory)).toEqual({
+      code: 0,
+      stdout: 'recovery  not needed\nin doubt  1 transaction: "transfer 1"\n',
+      stderr: '',
+    })
+  })
+
+  test('as text, pass by pass', async () => {
+    const directory = await makeDatabase('killed', async (database) => database.table('a', TEXT).put('k', 'v'))
+    const { stdout } = await runCli('recover', directory)
+    expect(stdout).toMatch(/^analysis {2}\d+ records .*\nredo {6}\d+ records .*\nundo {6}0 losers .*\nrestart {3}/)
+  })
+})
