@@ -17,6 +17,7 @@ import { addLog } from './commands/log.ts'
 import { addPage } from './commands/page.ts'
 import { addPut } from './commands/put.ts'
 import { addRecover } from './commands/recover.ts'
+import { addRepl } from './commands/repl.ts'
 import { addScan } from './commands/scan.ts'
 import { addScenario } from './commands/scenario.ts'
 import { addStats } from './commands/stats.ts'
@@ -35,6 +36,8 @@ Examples:
   $ aries demo            kill a working database and see it recover
   $ aries check ./data    is this database sound?
   $ aries info ./data     what is in it?
+  $ aries log ./data      what has happened to it?
+  $ aries repl            try it, crash it, look inside
 ${EXIT_CODE_HELP}`,
     )
   addDemo(program, programFile)
@@ -46,6 +49,7 @@ ${EXIT_CODE_HELP}`,
   addExplain(program)
   addRecover(program)
   addScenario(program)
+  addRepl(program)
   addGet(program)
   addScan(program)
   addPut(program)

@@ -115,6 +115,11 @@ export class LogManager {
     return asLsn(this.#bufferLsn + this.#tail)
   }
 
+  /** The place held free for the flush marker of the next batch, which has no content yet; undefined when there is none. */
+  get openMarkerLsn(): Lsn | undefined {
+    return this.#markerAt < 0 ? undefined : asLsn(this.#bufferLsn + this.#markerAt)
+  }
+
   /** Every byte below is durable: the record at `lsn` is durable exactly when `flushedLsn > lsn`. */
   get flushedLsn(): Lsn {
     return asLsn(this.#flushedLsn)

@@ -6,17 +6,14 @@ import { CliError, ExitCode } from '../errors.ts'
 import { PageFile, type RawPage } from '../files/page-file.ts'
 import { RawDatabase } from '../files/raw-database.ts'
 import { coloured, printJson, printLine } from '../output.ts'
-import { type Field, fieldsOf, pageTypeName } from '../show/page-fields.ts'
+import { fieldsOf, pageTypeName } from '../show/page-fields.ts'
+import { pageLines } from '../show/page-text.ts'
 
 interface Options {
   readonly full?: boolean
   readonly inUse?: boolean
   readonly json?: boolean
 }
-
-const BYTES_A_LINE = 16
-/** Of a longer field only the start is shown, unless all is asked for. */
-const LINES_A_FIELD = 2
 
 export function addPage(program: Command): void {
   program
@@ -77,7 +74,7 @@ function jsonOf(page: RawPage, copies: readonly string[]): object {
 }
 
 function printPage(page: RawPage, copies: readonly string[], isFull: boolean): void {
-  const { pageId, bytes, view, storedChecksum, neededChecksum, faults, isUnwritten } = page
+  const { pageId, view, storedChecksum, neededChecksum, faults, isUnwritten } = page
   const isSound = faults.length === 0
   printLine(
     coloured(
@@ -94,30 +91,5 @@ function printPage(page: RawPage, copies: readonly string[], isFull: boolean): v
   for (const copy of copies) printLine(`in the double-write file: ${copy}`)
   if (isUnwritten) return
   printLine()
-  for (const field of fieldsOf(page)) printField(bytes, field, isFull)
+  for (const line of pageLines(page, isFull)) printLine(line)
 }
-
-/** The bytes of a field at the left, what they mean at the right. */
-function printField(bytes: Uint8Array, { at, length, name, value }: Field, isFull: boolean): void {
-  if (name === 'unused' && value === 'zeros' && !isFull) {
-    printLine(
-      `${offsetText(at)}  ${''.padEnd(3 * BYTES_A_LINE)} ${coloured('dim', `${length} unused bytes, all zero`)}`,
-    )
-    return
-  }
-  const lines = Math.ceil(length / BYTES_A_LINE)
-  const shown = isFull ? lines : Math.min(lines, LINES_A_FIELD)
-  for (let line = 0; line < shown; line++) {
-    const from = at + line * BYTES_A_LINE
-    const part = bytes.subarray(from, Math.min(from + BYTES_A_LINE, at + length))
-    const hex = (hexOf(part).match(/../g) ?? []).join(' ').padEnd(3 * BYTES_A_LINE)
-    const isCut = line === shown - 1 && shown < lines
-    const meaning = line === 0 ? `${name}${value === '' ? '' : `: ${value}`}` : coloured('dim', asciiOf(part))
-    printLine(`${offsetText(from)}  ${hex} ${meaning}${isCut ? coloured('dim', ` ... ${length} bytes`) : ''}`.trimEnd())
-  }
-}
-
-const offsetText = (at: number): string => at.toString(16).padStart(4, '0')
-
-const asciiOf = (bytes: Uint8Array): string =>
-  String.fromCharCode(...bytes.map((byte) => (byte >= 0x20 && byte < 0x7f ? byte : 0x2e)))
