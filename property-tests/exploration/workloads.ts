@@ -28,9 +28,10 @@ export class Writer {
     this.effects.push({ kind: 'put', table, key, value })
   }
 
+  /** A transaction that only deletes what is not there has written nothing, and its commit makes nothing durable. */
   async delete(table: string, key: string): Promise<void> {
-    await this.#tx.delete(tableOf(this.#lab.db, table), key)
-    this.effects.push({ kind: 'delete', table, key })
+    const existed = await this.#tx.delete(tableOf(this.#lab.db, table), key)
+    if (existed) this.effects.push({ kind: 'delete', table, key })
   }
 
   async drop(table: string): Promise<void> {
