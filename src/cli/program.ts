@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { AriesError } from '../index.ts'
 import { addCheck } from './commands/check.ts'
+import { addCrash } from './commands/crash.ts'
 import { addDel } from './commands/del.ts'
 import { addDemo } from './commands/demo.ts'
 import { addExplain } from './commands/explain.ts'
@@ -50,6 +51,7 @@ ${EXIT_CODE_HELP}`,
   addRecover(program)
   addScenario(program)
   addRepl(program)
+  addCrash(program)
   addGet(program)
   addScan(program)
   addPut(program)

@@ -9,7 +9,9 @@ export class ProgressBar implements Disposable {
       format: '{bar} {task}: {percentage} %{detail}',
       stream: process.stderr,
       clearOnComplete: true,
-      hideCursor: true,
+      // Ctrl-C may end the program at any time, and must leave the terminal as it was.
+      hideCursor: false,
+      linewrap: true,
     },
     cliProgress.Presets.shades_classic,
   )

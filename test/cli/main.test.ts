@@ -13,6 +13,7 @@ beforeEach(() => {
 afterEach(() => rmSync(scratch, { recursive: true, force: true }))
 
 const VERBS = [
+  'crash',
   'check',
   'del',
   'demo',
