@@ -39,9 +39,11 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     file: BUFFER_MANAGER,
     find: `    if (this.#recLsn[frame] !== 0) return
     this.#recLsn[frame] = lsn
+    this.#dirtyOrder.add(frame, lsn)
     if (`,
     replace: `    const wasDirty = this.#recLsn[frame] !== 0
     this.#recLsn[frame] = lsn
+    this.#dirtyOrder.add(frame, lsn)
     if (!wasDirty && `,
     first: 'crash.property.test.ts',
   },

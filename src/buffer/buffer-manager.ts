@@ -26,6 +26,7 @@ import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { pageLsnOf, sealPage } from '../page/page.ts'
 import { type DataFile, type PageFault, pageError } from './data-file.ts'
+import { DirtyOrder } from './dirty-order.ts'
 import { areaPages, BACKGROUND, DEMAND, type DoubleWrite } from './double-write.ts'
 import { type LogPort, type PageBatch, PageFlusher } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
@@ -33,6 +34,10 @@ import { Replacer } from './replacer.ts'
 
 /** Frames below this many cannot hold what one structure change pins. */
 export const FRAMES_MIN = 8
+/** Of the coldest frames, a sixteenth of the pool or this many, half are kept clean for evictions. */
+const RESERVE_FRAMES_MAX = 512
+/** With more of the pool dirty than this, a clean victim is hardly to be found. */
+const LOOK_FOR_CLEAN_BELOW = 0.85
 
 export class BufferManager {
   /** The arena. A page is a byte offset into it. */
@@ -61,6 +66,7 @@ export class BufferManager {
   readonly #pinCount: Int32Array
   readonly #recLsn: Float64Array
   readonly #writingRecLsn: Float64Array
+  readonly #dirtyOrder = new DirtyOrder((frame, recLsn) => this.#effectiveRecLsn(frame) === recLsn)
   readonly #free: number[] = []
   readonly #staging: (Uint8Array | undefined)[] = []
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
@@ -68,6 +74,7 @@ export class BufferManager {
   #usedFrames = 0
   #dirtyCount = 0
   readonly #isUsable = (frame: number): boolean => this.#pinCount[frame] === 0 && this.#writingRecLsn[frame] === 0
+  readonly #isCleanAndUsable = (frame: number): boolean => this.#recLsn[frame] === 0 && this.#isUsable(frame)
   readonly #pageIdOfFrame = (frame: number): PageId => asPageId(this.#pageIds[frame] as number)
 
   constructor(
@@ -202,6 +209,7 @@ export class BufferManager {
     const frame = page / this.pageSize
     if (this.#recLsn[frame] !== 0) return
     this.#recLsn[frame] = lsn
+    this.#dirtyOrder.add(frame, lsn)
     if (this.#writingRecLsn[frame] === 0) this.#dirtyCount++
   }
 
@@ -218,7 +226,7 @@ export class BufferManager {
     const free = this.#free.pop()
     if (free !== undefined) return free
     if (this.#usedFrames < this.frameCount) return this.#usedFrames++
-    const frame = this.#replacer.victim(this.#isUsable, this.#pageIdOfFrame)
+    const frame = this.#victim()
     if (frame < 0) {
       throw new AriesError(
         'POOL_EXHAUSTED',
@@ -229,6 +237,16 @@ export class BufferManager {
     this.#table.delete(asPageId(this.#pageIds[frame] as number))
     this.statistics.evictions++
     return frame
+  }
+
+  /**
+   * A clean page where there is one, even if others are colder: writing one first would hold up everybody, and
+   * the background will have written the others soon.
+   */
+  #victim(): number {
+    const isWorthLooking = this.#dirtyCount <= this.frameCount * LOOK_FOR_CLEAN_BELOW
+    const clean = isWorthLooking ? this.#replacer.victim(this.#isCleanAndUsable, this.#pageIdOfFrame) : -1
+    return clean >= 0 ? clean : this.#replacer.victim(this.#isUsable, this.#pageIdOfFrame)
   }
 
   /** The victim is dirty: write it now, together with the next ones that would be. */
@@ -267,18 +285,13 @@ export class BufferManager {
 
   /** The oldest recLsn, or null when nothing is dirty: where redo would have to start. */
   minRecLsn(): Lsn {
-    let min = Number.POSITIVE_INFINITY
-    for (let frame = 0; frame < this.#usedFrames; frame++) {
-      const recLsn = this.#effectiveRecLsn(frame)
-      if (recLsn !== 0 && recLsn < min) min = recLsn
-    }
-    for (const recLsn of this.#quarantine.values()) min = Math.min(min, recLsn)
+    const min = Math.min(this.#dirtyOrder.oldest(), ...this.#quarantine.values())
     return min === Number.POSITIVE_INFINITY ? NULL_LSN : asLsn(min)
   }
 
   /**
-   * Writes one batch of dirty pages in the background: those whose recLsn is below `horizonLsn`, then,
-   * while more than `dirtyTarget` pages are dirty, the coldest. Returns how many were written.
+   * Writes one batch of dirty pages in the background: those whose recLsn is below `horizonLsn`, and, when more
+   * than `dirtyTarget` pages are dirty or evictions would soon have to write, the coldest. Returns how many were written.
    * Rejects with `DB_FAILED` after a failed write or sync, with `DISK_FULL` when it can be retried.
    */
   async writeBack(horizonLsn: Lsn, dirtyTarget: number): Promise<number> {
@@ -289,17 +302,31 @@ export class BufferManager {
 
   #selectForWriteBack(horizonLsn: Lsn, dirtyTarget: number): number[] {
     const limit = this.#batchLimit()
-    const frames: number[] = []
+    const frames = new Set<number>()
     const consider = (frame: number): boolean => {
-      if (this.#recLsn[frame] !== 0 && this.#isUsable(frame)) frames.push(frame)
-      return frames.length < limit
+      if (this.#recLsn[frame] !== 0 && this.#isUsable(frame)) frames.add(frame)
+      return frames.size < limit
     }
-    for (let frame = 0; frame < this.#usedFrames && frames.length < limit; frame++) {
-      if ((this.#recLsn[frame] as number) < horizonLsn) consider(frame)
-    }
-    if (frames.length > 0 || this.#dirtyCount <= dirtyTarget) return frames
-    this.#replacer.coldest(consider)
-    return frames
+    this.#dirtyOrder.below(horizonLsn, consider)
+    const isCrowded = this.#dirtyCount - frames.size > dirtyTarget || this.isReserveLow
+    if (isCrowded && frames.size < limit) this.#replacer.coldest(consider)
+    return [...frames]
+  }
+
+  /**
+   * Whether evictions will soon have to write: the pool is full, and of the pages that would go next at least
+   * half are dirty.
+   */
+  get isReserveLow(): boolean {
+    if (this.#free.length > 0 || this.#usedFrames < this.frameCount || this.#dirtyCount === 0) return false
+    const reserve = Math.min(RESERVE_FRAMES_MAX, this.frameCount >>> 4)
+    let seen = 0
+    let clean = 0
+    this.#replacer.coldest((frame) => {
+      if (this.#isCleanAndUsable(frame)) clean++
+      return ++seen < reserve
+    })
+    return 2 * clean < seen
   }
 
   /** Writes every dirty page. For a clean close; no page may be pinned. */

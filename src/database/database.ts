@@ -116,6 +116,7 @@ export class Database {
       isWritable: writable,
       runtime,
       versionLimits: { maxAgeMs: settings.snapshotMaxAgeMs, maxBytes: settings.snapshotMaxBytes },
+      room: () => this.#maintenance.room(),
       onEnd: () => this.#maintenance.poke(),
     })
     this.#maintenance.poke()

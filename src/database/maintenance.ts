@@ -35,12 +35,16 @@ export interface MaintenanceParts {
 
 /** More than this part of the pool dirty: the coldest pages are written back. */
 const DIRTY_PART = 0.6
+/** More than this part dirty: who writes waits until some have been written back. */
+const FULL_PART = 0.75
 /** Redo may grow to this part of maxRedoBytes before old pages are written back. */
 const REDO_PART = 0.75
 
 export class Maintenance {
   readonly #parts: MaintenanceParts
   #running: Promise<void> | undefined
+  /** Those who wait for the end of a slice. */
+  readonly #waiting: (() => void)[] = []
   #poked = false
   #stopped: boolean
   #ticker: Cancel | undefined
@@ -72,7 +76,27 @@ export class Maintenance {
   #start(): void {
     this.#running = this.#run().finally(() => {
       this.#running = undefined
+      this.#wake()
     })
+  }
+
+  /**
+   * For who has written: what to wait for when so much of the pool is dirty that evictions would soon have to
+   * write, which holds up everybody. It resolves when the background has made room, or cannot.
+   */
+  room(): Promise<void> | undefined {
+    if (!this.#isFull || this.#stopped || this.#parts.failStop.failed) return undefined
+    this.poke()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  get #isFull(): boolean {
+    const { buffer } = this.#parts
+    return buffer.dirtyCount > buffer.frameCount * FULL_PART
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
   }
 
   #tick(): void {
@@ -90,6 +114,7 @@ export class Maintenance {
     do {
       this.#poked = false
       while (!this.#stopped && !this.#parts.failStop.failed && (await this.#quietly(() => this.#slice()))) {
+        if (!this.#isFull) this.#wake()
         await this.#turn()
       }
     } while (this.#poked && !this.#stopped)
@@ -155,7 +180,7 @@ export class Maintenance {
   async #writeBack(): Promise<boolean> {
     const { buffer, log, settings } = this.#parts
     const horizon = asLsn(Math.max(0, log.nextLsn - settings.maxRedoBytes * REDO_PART))
-    const isCrowded = buffer.dirtyCount > buffer.frameCount * DIRTY_PART
+    const isCrowded = buffer.dirtyCount > buffer.frameCount * DIRTY_PART || buffer.isReserveLow
     const minRecLsn = buffer.minRecLsn()
     if (!isCrowded && (minRecLsn === 0 || minRecLsn >= horizon)) return false
     return (await buffer.writeBack(horizon, Math.floor(buffer.frameCount * DIRTY_PART))) > 0
@@ -187,6 +212,7 @@ export class Maintenance {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#ticker?.()
+    this.#wake()
     await this.#running
   }
 

@@ -38,6 +38,8 @@ export interface StoreParts {
   readonly isWritable: boolean
   readonly runtime: Runtime
   readonly versionLimits: VersionLimits
+  /** What a writer waits for when too many pages are dirty. */
+  readonly room: () => Promise<void> | undefined
   /** Called after each end of a transaction or a snapshot: there may be work for the background. */
   readonly onEnd: () => void
 }
@@ -63,6 +65,7 @@ export class Store {
   readonly #isWritable: boolean
   readonly #runtime: Runtime
   readonly #limits: VersionLimits
+  readonly #room: () => Promise<void> | undefined
   readonly #onEnd: () => void
   readonly #catalogKeys = new Map<string, Uint8Array>()
 
@@ -77,6 +80,7 @@ export class Store {
     this.#isWritable = parts.isWritable
     this.#runtime = parts.runtime
     this.#limits = parts.versionLimits
+    this.#room = parts.room
     this.#onEnd = parts.onEnd
   }
 
@@ -193,6 +197,11 @@ export class Store {
       this.transactions.undoOperation(transaction, mark)
       throw error
     }
+  }
+
+  /** To be called after a put: now and then a promise to wait for, so that the background and others come to run. */
+  giveWay(): Promise<void> | undefined {
+    return this.#room() ?? this.transactions.giveWay()
   }
 
   delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {

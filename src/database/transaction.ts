@@ -126,7 +126,7 @@ export class Transaction {
       if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#put(table, key, value))
       if (this.#view !== undefined) this.#checkMayPut(this.#view, table.name, tree, bytes)
       this.#store.put(this.#active, tree, bytes, content)
-      return this.#store.transactions.giveWay() ?? DONE
+      return this.#store.giveWay() ?? DONE
     } catch (error) {
       return Promise.reject(error)
     }

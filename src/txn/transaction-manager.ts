@@ -43,7 +43,7 @@ export type Durability = 'none' | 'lazy' | 'full'
 
 /** Records undone in one turn of the event loop. */
 const UNDO_SLICE_RECORDS = 500
-/** Operations after which one gives way to timers and input, which resolved promises alone never do. */
+/** Operations after which all give way to timers and input. */
 const OPERATIONS_PER_TURN = 512
 
 const DONE: Promise<void> = Promise.resolve()
@@ -66,6 +66,8 @@ export class TransactionManager {
   readonly #named = new Map<string, ActiveTransaction>()
   #nextTxnId: number
   #operations = 0
+  /** Set while those who call `giveWay` have to wait. */
+  #pause: Promise<void> | undefined
 
   constructor(
     writer: PageWriter,
@@ -123,12 +125,20 @@ export class TransactionManager {
   }
 
   /**
-   * Counts an operation; now and then returns a promise to wait for, which lets timers and input run.
+   * Counts an operation. After so many returns a promise to wait for, to everybody until it has resolved: timers
+   * and input run then, which resolved promises alone never let them.
    */
   giveWay(): Promise<void> | undefined {
-    if (++this.#operations < OPERATIONS_PER_TURN) return undefined
-    this.#operations = 0
-    return new Promise((resolve) => this.#runtime.nextTurn(resolve))
+    if (this.#pause === undefined && ++this.#operations >= OPERATIONS_PER_TURN) {
+      this.#pause = new Promise((resolve) => {
+        this.#runtime.nextTurn(() => {
+          this.#operations = 0
+          this.#pause = undefined
+          resolve()
+        })
+      })
+    }
+    return this.#pause
   }
 
   /**

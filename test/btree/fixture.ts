@@ -177,7 +177,7 @@ export class Fixture {
       const manager = this.managers.of(record.resource)
       const formats = manager.formatsPage(record.operation)
       const page = formats ? this.buffer.fixNew(record.pageId) : this.buffer.fix(record.pageId)
-      this.buffer.markDirty(page, asLsn(64))
+      this.buffer.markDirty(page, this.log.nextLsn)
       manager.redo(record, page)
       setPageLsn(this.buffer.view, page, record.lsn)
       this.buffer.unfix(page)

@@ -30,7 +30,7 @@ class Bench {
     },
   }
 
-  constructor(disk = new SimulatedFileSystem()) {
+  constructor(disk = new SimulatedFileSystem(), frames = FRAMES_MIN) {
     this.disk = disk
     const isNew = disk.list().length === 0
     if (isNew) {
@@ -42,7 +42,14 @@ class Bench {
     }
     this.dataFile = new DataFile(disk.open(DATA_FILE_NAME, 'write'), IDENTITY)
     this.doubleWrite = new DoubleWrite(disk.open('double-write', 'write'), IDENTITY)
-    this.buffer = new BufferManager(IDENTITY, 0, this.log, this.dataFile, this.doubleWrite, this.failStop)
+    this.buffer = new BufferManager(
+      IDENTITY,
+      frames * PAGE_SIZE,
+      this.log,
+      this.dataFile,
+      this.doubleWrite,
+      this.failStop,
+    )
   }
 
   /** Formats a page with `fill` as content, changed last at `lsn`. */
@@ -85,6 +92,27 @@ describe('the pool', () => {
     for (let pageId = 1; pageId <= 80; pageId++) expect(bench.fillOf(pageId)).toBe(pageId)
     expect(bench.buffer.statistics.evictions).toBeGreaterThan(70)
     expect(bench.buffer.pinnedCount).toBe(0)
+  })
+
+  test('a clean page goes before colder ones that would have to be written first', async () => {
+    const bench = new Bench()
+    for (let pageId = 2; pageId < 2 + FRAMES_MIN; pageId++) bench.make(pageId, 10 + pageId)
+    await bench.buffer.writeAll()
+    for (let pageId = 2; pageId < 2 + 5; pageId++) bench.change(pageId, 100 + pageId, 1)
+    for (let pageId = 20; pageId < 23; pageId++) bench.buffer.unfix(bench.buffer.fixNew(asPageId(pageId)))
+    expect(bench.buffer.statistics).toMatchObject({ demandBatches: 0, evictions: 3 })
+    expect([...bench.buffer.dirtyPages()].map(([pageId]) => pageId).sort()).toEqual([2, 3, 4, 5, 6])
+  })
+
+  test('the reserve is low when what would go next is dirty, and write-back mends that', async () => {
+    const bench = new Bench(undefined, 64)
+    for (let pageId = 2; pageId < 2 + 63; pageId++) bench.make(pageId, 10 + pageId)
+    expect(bench.buffer.isReserveLow, 'there is a free frame').toBe(false)
+    bench.make(70, 90)
+    expect(bench.buffer.isReserveLow).toBe(true)
+    expect(await bench.buffer.writeBack(asLsn(0), 64), 'no more dirty than allowed').toBeGreaterThan(0)
+    expect(bench.buffer.isReserveLow).toBe(false)
+    expect(await bench.buffer.writeBack(asLsn(0), 64)).toBe(0)
   })
 
   test('with every frame pinned there is POOL_EXHAUSTED, and it works again when one is let go', () => {

@@ -1,0 +1,60 @@
+/** Work that never has to wait for anything lets timers, input and the background run all the same. */
+import { expect, test } from 'vitest'
+import { nodeRuntime } from '../../src/io/node-runtime.ts'
+import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { keyOf, openOn, PAGE_SIZE, textOf, textTable, writeRows } from './support.ts'
+
+const CLIENTS = 64
+/** So many operations of all clients together in one turn of the event loop, and one more of each. */
+const OPERATIONS_MAX = 512 + CLIENTS
+
+/** The most operations that were done between two turns of the event loop. */
+async function mostInATurn(operate: (client: number, i: number) => Promise<unknown>): Promise<number> {
+  let done = 0
+  let most = 0
+  let isOver = false
+  const beat = (): void => {
+    most = Math.max(most, done)
+    done = 0
+    if (!isOver) setImmediate(beat)
+  }
+  setImmediate(beat)
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async (_, client) => {
+      for (let i = 0; i < 200; i++) {
+        await operate(client, i)
+        done++
+      }
+    }),
+  )
+  isOver = true
+  return most
+}
+
+test('many clients that read', async () => {
+  const db = await openOn(new SimulatedFileSystem(), { runtime: nodeRuntime })
+  await writeRows(db, 0, 100)
+  expect(await mostInATurn((client) => textTable(db).get(keyOf(client)))).toBeLessThanOrEqual(OPERATIONS_MAX)
+  await db.close()
+})
+
+test('many clients that write', async () => {
+  const db = await openOn(new SimulatedFileSystem(), { runtime: nodeRuntime, durability: 'none' })
+  const put = (client: number, i: number): Promise<void> => textTable(db).put(keyOf(client), textOf(i))
+  expect(await mostInATurn(put)).toBeLessThanOrEqual(OPERATIONS_MAX)
+  await db.close()
+})
+
+test('who writes faster than pages can be written back waits, so that nobody has to write for a frame', async () => {
+  const db = await openOn(new SimulatedFileSystem(), { durability: 'lazy', poolBytes: 512 * PAGE_SIZE })
+  const put = (i: number): Promise<void> => textTable(db).put(keyOf((i * 7919) % 100_000), textOf(i, 800))
+  await Promise.all(
+    Array.from({ length: 16 }, async (_, client) => {
+      for (let i = 0; i < 400; i++) await put(client + 16 * i)
+    }),
+  )
+  const { buffer } = db.stats()
+  expect(buffer.evictions).toBeGreaterThan(500)
+  expect(buffer.demandBatches).toBe(0)
+  await db.close()
+})
