@@ -6,12 +6,14 @@
 export { AriesError, type ErrorCode, type ErrorDetails } from './common/errors.ts'
 export type { Lsn, PageId, TxnId } from './common/ids.ts'
 export type {
+  RestartEvent,
   SkipReason,
   Trace,
   TracedDirtyPage,
   TracedTransaction,
   TraceEvent,
   UndoPassReason,
+  WorkEvent,
 } from './common/trace.ts'
 export { describeEvent } from './common/trace-text.ts'
 export type { CheckProgress } from './database/check.ts'

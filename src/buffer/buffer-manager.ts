@@ -21,6 +21,7 @@
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, asPageId, type Lsn, NULL_LSN, type PageId } from '../common/ids.ts'
+import type { Trace } from '../common/trace.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
@@ -72,6 +73,7 @@ export class BufferManager {
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
   readonly #quarantine = new Map<PageId, Lsn>()
   #usedFrames = 0
+  #trace: Trace
   #dirtyCount = 0
   readonly #isUsable = (frame: number): boolean => this.#pinCount[frame] === 0 && this.#writingRecLsn[frame] === 0
   readonly #isCleanAndUsable = (frame: number): boolean => this.#recLsn[frame] === 0 && this.#isUsable(frame)
@@ -102,6 +104,12 @@ export class BufferManager {
     this.#pinCount = new Int32Array(this.frameCount)
     this.#recLsn = new Float64Array(this.frameCount)
     this.#writingRecLsn = new Float64Array(this.frameCount)
+  }
+
+  /** From now on `trace` hears of pages. */
+  listen(trace: Trace): void {
+    this.#trace = trace
+    this.#flusher.trace = trace
   }
 
   get dirtyCount(): number {
@@ -211,6 +219,7 @@ export class BufferManager {
     this.#recLsn[frame] = lsn
     this.#dirtyOrder.add(frame, lsn)
     if (this.#writingRecLsn[frame] === 0) this.#dirtyCount++
+    this.#trace?.({ kind: 'dirtied', pageId: this.#pageIdOfFrame(frame), recLsn: lsn })
   }
 
   /** A damaged page that redo cannot bring up to date stays dirty in the tables, and unusable. */
@@ -236,6 +245,7 @@ export class BufferManager {
     if (this.#recLsn[frame] !== 0) this.#writeOnDemand(frame)
     this.#table.delete(asPageId(this.#pageIds[frame] as number))
     this.statistics.evictions++
+    this.#trace?.({ kind: 'evicted', pageId: this.#pageIdOfFrame(frame) })
     return frame
   }
 

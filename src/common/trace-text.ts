@@ -5,6 +5,31 @@ import type { SkipReason, TracedDirtyPage, TracedTransaction, TraceEvent, UndoPa
 /** One sentence that says what has happened and why. */
 export function describeEvent(event: TraceEvent): string {
   switch (event.kind) {
+    case 'appended': {
+      const { lsn, type, txnId, pageId } = event
+      const of = txnId === undefined ? '' : ` of transaction ${txnId}`
+      return `LSN ${lsn} is appended: ${type}${of}${pageId === undefined ? '' : `, page ${pageId}`}.`
+    }
+    case 'flushed':
+      return `The log is durable up to LSN ${event.toLsn}.`
+    case 'dirtied':
+      return `Page ${event.pageId} becomes dirty: its recLSN is ${event.recLsn}.`
+    case 'page-written':
+      return `Page ${event.pageId} is written to disk with pageLSN ${event.pageLsn}; the log was durable up to there first.`
+    case 'evicted':
+      return `Page ${event.pageId} gives up its frame.`
+    case 'checkpoint':
+      return `The checkpoint at LSN ${event.lsn} is complete; a restart begins there, and the log is needed from LSN ${event.lowWaterLsn} on.`
+    case 'split':
+      return `Page ${event.pageId} of tree ${event.tree} is split: its upper half is now page ${event.newPageId}.`
+    case 'root-grown':
+      return `Tree ${event.tree} grows by a level: what its root held is now page ${event.newPageId}.`
+    case 'lock-wait':
+      return `Transaction ${event.txnId} waits for ${event.mode} on ${event.key} in tree ${event.space}.`
+    case 'lock-granted':
+      return `Transaction ${event.txnId} has got ${event.mode} on ${event.key} in tree ${event.space}, which it waited for.`
+    case 'deadlock':
+      return `Transactions ${event.members.join(', ')} wait for each other in a circle; ${event.victim} is given up.`
     case 'analysed':
       return describeAnalysed(event)
     case 'analysis':

@@ -41,7 +41,7 @@ export type UndoPassReason =
   | 'nothing-left'
 
 /** One step of restart. */
-export type TraceEvent =
+export type RestartEvent =
   /** One record of the analysis pass, and the rows of the two tables that it has changed. */
   | {
       readonly kind: 'analysed'
@@ -89,5 +89,46 @@ export type TraceEvent =
   /** A prepared transaction holds its locks again; its PREPARE is at `lsn`. */
   | { readonly kind: 'in-doubt'; readonly txnId: TxnId; readonly lsn: Lsn; readonly name: string }
 
-/** Receives events; undefined when nobody listens. */
+/** One step of normal work, once the database is open. */
+export type WorkEvent =
+  /** A record is in the log buffer. */
+  | {
+      readonly kind: 'appended'
+      readonly lsn: Lsn
+      /** As in `aries log`: update, clr, commit, ... */
+      readonly type: string
+      readonly txnId: TxnId | undefined
+      readonly pageId: PageId | undefined
+    }
+  /** The log is durable up to `toLsn`, which it was up to `fromLsn` before. */
+  | { readonly kind: 'flushed'; readonly fromLsn: Lsn; readonly toLsn: Lsn }
+  /** A page that was as on disk is about to get the change at `recLsn`. */
+  | { readonly kind: 'dirtied'; readonly pageId: PageId; readonly recLsn: Lsn }
+  /** A page is in its place on disk. */
+  | { readonly kind: 'page-written'; readonly pageId: PageId; readonly pageLsn: Lsn }
+  /** A page has lost its frame to another one. */
+  | { readonly kind: 'evicted'; readonly pageId: PageId }
+  /** A checkpoint is complete; a restart needs nothing of the log below `lowWaterLsn`. */
+  | { readonly kind: 'checkpoint'; readonly lsn: Lsn; readonly endLsn: Lsn; readonly lowWaterLsn: Lsn }
+  /** The upper cells of a node have moved to a new node. */
+  | { readonly kind: 'split'; readonly tree: PageId; readonly pageId: PageId; readonly newPageId: PageId }
+  /** The root has got a level: what it held is in a new child. */
+  | { readonly kind: 'root-grown'; readonly tree: PageId; readonly newPageId: PageId }
+  /** A transaction waits for a lock: of a key, named as in lock reports, in the tree `space`. */
+  | {
+      readonly kind: 'lock-wait' | 'lock-granted'
+      readonly txnId: TxnId
+      readonly space: number
+      readonly key: string
+      readonly mode: string
+    }
+  /** A wait closed a cycle; this member of it is given up. */
+  | { readonly kind: 'deadlock'; readonly victim: TxnId; readonly members: readonly TxnId[] }
+
+export type TraceEvent = RestartEvent | WorkEvent
+
+/**
+ * Called in the middle of things: a listener must not use the database. Receives events; undefined when
+ * nobody listens.
+ */
 export type Trace = ((event: TraceEvent) => void) | undefined

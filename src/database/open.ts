@@ -24,6 +24,7 @@ import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, type PageId } from '../common/ids.ts'
+import type { Trace } from '../common/trace.ts'
 import { cleaningUp, closeAll, type FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { Identity } from '../log/identity.ts'
@@ -59,9 +60,14 @@ interface Context {
 
 /** @throws see `open` in `database.ts` */
 export async function openFiles(context: Context): Promise<Opened> {
-  const { fileSystem, settings } = context
-  const state = stateOf(fileSystem)
-  if (state === 'there') return restartDatabase(context)
+  const opened = await (isDatabaseThere(context) ? restartDatabase(context) : createDatabase(context))
+  listen(opened, context.options.trace)
+  return opened
+}
+
+/** @throws `DB_NOT_FOUND`, `DB_READ_ONLY` when there is none and none may be made */
+function isDatabaseThere({ fileSystem, settings }: Context): boolean {
+  if (stateOf(fileSystem) === 'there') return true
   if (!settings.createIfMissing) {
     throw new AriesError(
       'DB_NOT_FOUND',
@@ -70,7 +76,14 @@ export async function openFiles(context: Context): Promise<Opened> {
     )
   }
   if (!fileSystem.writable) throw readOnly(fileSystem, 'a database cannot be made there')
-  return createDatabase(context)
+  return false
+}
+
+/** Restart has told its own steps; from here on the managers tell theirs. */
+function listen({ managers, checkpointer }: Opened, trace: Trace): void {
+  const { log, buffer, locks, btree, rollback } = managers
+  for (const teller of [log, locks, btree.context, rollback, checkpointer]) teller.trace = trace
+  buffer.listen(trace)
 }
 
 function readOnly(fileSystem: FileSystem, why: string): AriesError {

@@ -40,7 +40,7 @@ export interface OpenOptions {
   readonly doubleWrite?: boolean
   /** Called now and then during restart. */
   readonly onProgress?: (progress: RecoveryProgress) => void
-  /** Receives every step of restart. */
+  /** Receives every step of restart, then of normal work. It is called in the middle of things, so it must not use the database. */
   readonly trace?: Trace
   /** Time, turns and randomness; for simulation. Default: the process's own. */
   readonly runtime?: Runtime

@@ -33,9 +33,10 @@
 import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
 import { hashKey, KeyTable } from '../common/key-table.ts'
+import type { Trace } from '../common/trace.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { chooseVictim, DeadlockSearch } from './deadlock.ts'
-import { coversKeys, keepsGap, LockMode, supremum } from './lock-mode.ts'
+import { coversKeys, keepsGap, LockMode, modeName, supremum } from './lock-mode.ts'
 import {
   addGrant,
   findGrant,
@@ -75,6 +76,8 @@ export class LockManager {
   readonly settings: LockSettings
   /** What reports and errors call the spaces. */
   readonly names: SpaceNames
+  /** Set while somebody listens. */
+  trace: Trace
   readonly #runtime: Runtime
   readonly #table: LockTable = new KeyTable((keyCapacity) => new LockHead(keyCapacity))
   readonly #deadlockSearch = new DeadlockSearch()
@@ -316,11 +319,17 @@ export class LockManager {
       owner.waiting = wait
       this.#waiting++
       this.#waits++
+      if (this.trace !== undefined) this.#traceWait('lock-wait', wait)
       this.#breakDeadlocks(owner)
       if (owner.waiting === wait && timeoutMs < Number.POSITIVE_INFINITY) {
         wait.cancelTimer = this.#runtime.after(timeoutMs, () => this.#timeOut(wait, timeoutMs))
       }
     })
+  }
+
+  #traceWait(kind: 'lock-wait' | 'lock-granted', { owner, head, mode }: LockWait): void {
+    const { space, keyText } = this.names.describe(head)
+    this.trace?.({ kind, txnId: owner.transaction.txnId, space, key: keyText, mode: modeName(mode) })
   }
 
   /** One wait may close several cycles, and a victim's end may even grant the wait. */
@@ -330,6 +339,11 @@ export class LockManager {
       if (cycle === undefined) return
       const victim = chooseVictim(cycle)
       this.#deadlocks++
+      this.trace?.({
+        kind: 'deadlock',
+        victim: victim.transaction.txnId,
+        members: cycle.map(({ transaction }) => transaction.txnId),
+      })
       this.#reject(victim.waiting as LockWait, deadlockError(cycle, victim, this.names))
     }
   }
@@ -376,6 +390,7 @@ export class LockManager {
     this.#endWait(wait)
     if (wait.held !== undefined) this.#raise(wait.held, wait.mode)
     else this.#grant(wait.owner, wait.head, wait.mode)
+    if (this.trace !== undefined) this.#traceWait('lock-granted', wait)
     wait.resolve()
   }
 }

@@ -28,6 +28,7 @@ import { assert } from '../common/assert.ts'
 import { setU53 } from '../common/bytes.ts'
 import { checksum, placeSeed } from '../common/checksum.ts'
 import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../common/ids.ts'
+import type { Trace } from '../common/trace.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { type File, ioError, writeFully } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
@@ -36,6 +37,7 @@ import type { Identity } from './identity.ts'
 import { LogReader, MARKER_BYTES } from './log-reader.ts'
 import {
   alignRecord,
+  appendedEvent,
   CLR_HEADER_BYTES,
   CRC,
   FLAGS,
@@ -70,6 +72,8 @@ export class LogManager {
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly statistics = new FlushStatistics()
+  /** Set while somebody listens. */
+  trace: Trace
   /** Whether anybody could use the time while a sync is under way. The transaction manager knows. */
   isSomebodyAtWork: () => boolean = () => true
   readonly #segments: Segments
@@ -201,7 +205,9 @@ export class LogManager {
     const lsn = this.#bufferLsn + at
     this.#seal(at, this.#startedLength, lsn)
     this.#tail = at + alignRecord(this.#startedLength)
-    return this.#record.set(this.bytes, this.view, at, asLsn(lsn))
+    const record = this.#record.set(this.bytes, this.view, at, asLsn(lsn))
+    if (this.trace !== undefined) this.trace(appendedEvent(record))
+    return record
   }
 
   #seal(at: number, length: number, lsn: number): void {
@@ -341,8 +347,11 @@ export class LogManager {
   }
 
   #durableUpTo(lsn: number, tookMs: number): void {
-    if (lsn > this.#flushedLsn) this.statistics.flushed(lsn - this.#flushedLsn, tookMs)
-    this.#flushedLsn = Math.max(this.#flushedLsn, lsn)
+    const fromLsn = this.flushedLsn
+    if (lsn <= fromLsn) return
+    this.statistics.flushed(lsn - fromLsn, tookMs)
+    this.#flushedLsn = lsn
+    this.trace?.({ kind: 'flushed', fromLsn, toLsn: asLsn(lsn) })
   }
 
   /**

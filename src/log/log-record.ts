@@ -37,7 +37,8 @@
  * smaller than the CLR's LSN).
  */
 import { getU53 } from '../common/bytes.ts'
-import { asLsn, asPageId, asTxnId, type Lsn, type PageId, type TxnId } from '../common/ids.ts'
+import { asLsn, asPageId, asTxnId, type Lsn, NO_PAGE, NO_TXN, type PageId, type TxnId } from '../common/ids.ts'
+import type { WorkEvent } from '../common/trace.ts'
 
 export const RecordType = {
   BEGIN: 1,
@@ -147,6 +148,17 @@ export class LogRecordView {
     const start = this.payloadEnd - this.length
     const bytes = this.bytes.slice(start, this.payloadEnd)
     return new LogRecordView().set(bytes, new DataView(bytes.buffer), 0, this.lsn)
+  }
+}
+
+/** What the trace says of a record that was appended. */
+export function appendedEvent({ lsn, type, txnId, pageId }: LogRecordView): WorkEvent {
+  return {
+    kind: 'appended',
+    lsn,
+    type: RECORD_TYPE_NAMES[type] as string,
+    txnId: txnId === NO_TXN ? undefined : txnId,
+    pageId: pageId === NO_PAGE ? undefined : pageId,
   }
 }
 

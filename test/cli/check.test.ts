@@ -50,15 +50,17 @@ describe('check', () => {
     expect(problems.join('\n')).toMatch(/page \d+/)
   })
 
-  test('one damaged leaf is one problem, by page and reason', async () => {
+  test('one damaged leaf is one problem, by page and reason, wherever it is', async () => {
     const directory = await makeDatabase('closed')
-    const leaf = 4
-    flipByte(join(directory, 'data'), leaf * PAGE_BYTES + 100)
-    const { code, stdout } = await runCli('check', directory)
-    expect({ code, stdout }).toEqual({
-      code: 1,
-      stdout: `page ${leaf}: fails its checksum (table rows)\n${directory}: 1 problem\n`,
-    })
+    for (const leaf of [4, 5, 20]) {
+      flipByte(join(directory, 'data'), leaf * PAGE_BYTES + 100)
+      const { code, stdout } = await runCli('check', directory)
+      expect({ code, stdout }).toEqual({
+        code: 1,
+        stdout: `page ${leaf}: fails its checksum (table rows)\n${directory}: 1 problem\n`,
+      })
+      flipByte(join(directory, 'data'), leaf * PAGE_BYTES + 100)
+    }
   })
 
   test('a database that does not open for damage is a problem, too', async () => {

@@ -33,6 +33,7 @@ async function fill(database: Database): Promise<void> {
   await loser.put(fruit, 'lemon', 'yellow')
   await loser.rollbackTo(savepoint)
   await database.checkpoint()
+  await database.table('vegetables', TEXT).put('leek', 'green')
   await loser.put(fruit, 'lime', 'green')
   const aborted = database.begin()
   await aborted.put(fruit, 'plum', 'blue')

@@ -89,6 +89,11 @@ test('chains: prevLSN leads to every record of the transaction, undoNextLSN past
   const ofLoser = all.filter(({ txn }) => txn === savepointClr.txn)
   const lastLsn = String(ofLoser.at(-1)?.lsn)
   expect(await records(directory, '--chain', lastLsn)).toEqual([...ofLoser].reverse())
+  const { code, stderr } = await runCli('log', directory, '--chain', String(Number(lastLsn) + 8))
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: `aries: there is no valid record at LSN ${Number(lastLsn) + 8}\n`,
+  })
   const undo = await records(directory, '--undo-chain', lastLsn)
   expect(undo.map(({ description }) => /'(\w+)'/.exec(description)?.[1] ?? description)).toEqual([
     'lime',

@@ -103,7 +103,7 @@ describe('transactions', () => {
 
 describe('crash and recover', () => {
   test('a power cut takes what was not synced, a kill does not', async () => {
-    const { run } = await openShell()
+    const { run, late } = await openShell()
     await run('begin W')
     await run('put apple red')
     await run('commit')
@@ -118,10 +118,11 @@ describe('crash and recover', () => {
     await run('put kiwi green')
     await run('flush')
     await run('crash kill')
-    const told = await run('recover explain')
+    const report = await run('recover explain')
+    const told = late.join('\n')
     expect(told).toMatch(/LSN \d+, update: transaction \d+ is running/)
     expect(told).toMatch(/LSN \d+ of transaction \d+ is undone; the CLR is at LSN \d+\./)
-    expect(told).toMatch(/undo +1 loser undone with 1 CLR/)
+    expect(report).toMatch(/undo +1 loser undone with 1 CLR/)
     expect(await run('check')).toBe('sound')
     expect(await run('recover')).toContain('there is nothing to recover')
   })
@@ -140,6 +141,19 @@ describe('crash and recover', () => {
 })
 
 describe('looking inside', () => {
+  test('trace tells what the engine does, until it is turned off', async () => {
+    const { run, late } = await openShell()
+    expect(await run('trace on')).toBe('trace on')
+    await run('put apple red')
+    expect(late).toContainEqual(expect.stringMatching(/^ {2}LSN \d+ is appended: update of transaction \d+, page 3\.$/))
+    expect(late).toContainEqual(expect.stringMatching(/^ {2}The log is durable up to LSN \d+\.$/))
+    await run('trace off')
+    const count = late.length
+    await run('put banana yellow')
+    expect(late).toHaveLength(count)
+    await expect(run('trace')).rejects.toThrow('usage: trace on|off')
+  })
+
   test('the tables, and what empties them', async () => {
     const { run } = await openShell()
     expect(await run('show att')).toContain('the transaction table is empty')

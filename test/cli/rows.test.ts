@@ -61,6 +61,10 @@ describe('reading', () => {
     expect(await keys('--prefix', 'b', '--reverse')).toEqual(['bilberry', 'banana'])
     expect(await keys('--keys', 'hex', '--prefix', '62')).toEqual(['62616e616e61', '62696c6265727279'])
     expect(await keys('--keys', 'hex', '--prefix', 'ff')).toEqual([])
+    await out('put', directory, 'fruit', 'ff01', '00', '61ff', '00', '--keys', 'hex', '--values', 'hex')
+    const hex = ['--keys', 'hex', '--values', 'hex']
+    expect(await keys(...hex, '--prefix', 'ff')).toEqual(['ff01'])
+    expect(await keys(...hex, '--prefix', '61ff')).toEqual(['61ff'])
   })
 
   test('a database in doubt about a row shows it as it was', async () => {

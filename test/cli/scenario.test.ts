@@ -56,6 +56,7 @@ describe('scenario run', () => {
     expect(stdout).toMatch(/redo, from LSN 20\n(.*\n)+?│ 50 +│ no: \(1\) it changes no page │/)
     expect(stdout).toMatch(/undo, in the order 80, 60, 40, 20\n/)
     expect(stdout).toMatch(/│ 110 │ clr +│ T3 +│ 90 +│ P2 +│ v back to b1, undoes 60, undoNextLSN 40 │/)
+    expect(stdout).toMatch(/│ 125 │ end +│ T3 +│ 120 /)
     expect(stdout).toMatch(/│ P2 +│ 110 +│ v = b1 +│/)
     expect(stdout).toMatch(/\nS01 {2}equal \(exact\)/)
   })

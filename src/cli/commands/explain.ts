@@ -1,14 +1,22 @@
 /** `aries explain`: a restart of a copy in memory, step by step. */
 import { type Command, Option } from 'commander'
 import { asLsn } from '../../common/ids.ts'
-import type { AriesError, RecoveryReport, TraceEvent } from '../../index.ts'
+import type { AriesError, RecoveryReport, RestartEvent } from '../../index.ts'
 import { wholeNumber } from '../arguments.ts'
 import { ExitCode } from '../errors.ts'
 import { RawDatabase } from '../files/raw-database.ts'
 import { isDamage, openPartsToInspect } from '../open.ts'
 import { counted, milliseconds, printLine } from '../output.ts'
 import { type ShownRecord, shownRecord } from '../show/record-text.ts'
-import { eventAsJson, eventLines, type Phase, phaseOf, RestartTables, transactionsOf } from '../show/restart-text.ts'
+import {
+  eventAsJson,
+  eventLines,
+  isOfRestart,
+  type Phase,
+  phaseOf,
+  RestartTables,
+  transactionsOf,
+} from '../show/restart-text.ts'
 
 interface Options {
   readonly phase?: Phase
@@ -45,7 +53,9 @@ Exits with 0, or with 1 when damage ends the restart.`,
       using raw = await RawDatabase.open(directory)
       const teller = new Teller(raw, options)
       try {
-        const { database } = await openPartsToInspect(directory, 'none', (event) => teller.take(event))
+        const { database } = await openPartsToInspect(directory, 'none', (event) => {
+          if (isOfRestart(event)) teller.take(event)
+        })
         if (!options.json) printReport(database.recovery)
         await database.close()
       } catch (error) {
@@ -68,7 +78,7 @@ class Teller {
     this.#options = options
   }
 
-  take(event: TraceEvent): void {
+  take(event: RestartEvent): void {
     this.#tables.take(event)
     const phase = phaseOf(event)
     if (!this.#isWanted(event, phase)) return
@@ -82,7 +92,7 @@ class Teller {
     for (const line of eventLines(event, record, this.#tables, this.#options.full === true)) printLine(line)
   }
 
-  #isWanted(event: TraceEvent, phase: Phase): boolean {
+  #isWanted(event: RestartEvent, phase: Phase): boolean {
     const { phase: wantedPhase, txn, page } = this.#options
     if (wantedPhase !== undefined && phase !== wantedPhase) return false
     if (txn === undefined && page === undefined) return true
@@ -92,7 +102,7 @@ class Teller {
   }
 
   /** The record that a step is about, if it is of the log on disk and not written by the restart. */
-  #recordOf(event: TraceEvent): ShownRecord | undefined {
+  #recordOf(event: RestartEvent): ShownRecord | undefined {
     if (!('lsn' in event) || event.kind === 'redo-start' || !this.#raw.reader.isValidAt(event.lsn)) return undefined
     return shownRecord(this.#raw.reader.readAt(asLsn(event.lsn)))
   }

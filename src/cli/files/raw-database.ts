@@ -56,7 +56,7 @@ export class RawDatabase implements Disposable {
 }
 
 /** The directory of a database, to be looked at only. @throws `CliError` when it is missing */
-export function openDirectory(directory: string, lockKind: LockKind = 'quiet'): FileSystem {
+export function openDirectory(directory: string, lockKind: LockKind): FileSystem {
   try {
     return new InspectionFileSystem(NodeFileSystem.open(directory, { createIfMissing: false }, lockKind))
   } catch (error) {

@@ -233,10 +233,23 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
     choices: () => ['explain'],
     run: async (session, { words }) => {
       if (session.isOpen) throw new CliError('the database is open; there is nothing to recover')
-      const told: string[] = []
-      const trace = words[0] === 'explain' ? (event: TraceEvent) => void told.push(describeEvent(event)) : undefined
-      const { recovery } = await session.open(trace)
-      return [...told, ...reportLines(recovery)]
+      const { onEvent } = session
+      if (words[0] === 'explain') session.onEvent = (event) => tellEvent(session, event)
+      try {
+        return reportLines((await session.open()).recovery)
+      } finally {
+        session.onEvent = onEvent
+      }
+    },
+  },
+  trace: {
+    usage: 'trace on|off',
+    help: 'tell everything that the engine does: records, flushes, pages, locks, splits, checkpoints, rollbacks',
+    choices: () => ['on', 'off'],
+    run: async (session, { words }) => {
+      if (words[0] !== 'on' && words[0] !== 'off') throw new UsageError('usage: trace on|off')
+      session.onEvent = words[0] === 'on' ? (event) => tellEvent(session, event) : undefined
+      return [`trace ${words[0]}`]
     },
   },
   check: {
@@ -263,6 +276,8 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
     run: async () => Object.values(COMMANDS).map(({ usage, help }) => `${usage.padEnd(32)} ${help}`),
   },
 }
+
+const tellEvent = (session: Session, event: TraceEvent): void => session.print(`  ${describeEvent(event)}`)
 
 async function collect(rows: AsyncIterable<[string, string]>): Promise<string[]> {
   const lines: string[] = []

@@ -44,7 +44,10 @@ export class Session {
   /** The transaction that commands belong to; without one each is a transaction of its own. */
   current: NamedTransaction | undefined
   readonly transactions = new Map<string, NamedTransaction>()
-  readonly #print: (line: string) => void
+  /** Hears of everything that the engine does. */
+  onEvent: ((event: TraceEvent) => void) | undefined
+  /** Prints a line at any time, also between two commands. */
+  readonly print: (line: string) => void
   readonly #createIfMissing: boolean
   #disk = new SimulatedFileSystem()
   #open: Open | undefined
@@ -53,12 +56,12 @@ export class Session {
   constructor(directory: string | undefined, createIfMissing: boolean, print: (line: string) => void) {
     this.directory = directory
     this.#createIfMissing = createIfMissing
-    this.#print = print
+    this.print = print
   }
 
   /** Opens the database, with a restart if need be. @throws what `open` throws */
-  async open(trace?: (event: TraceEvent) => void): Promise<Database> {
-    const traced: OpenOptions = trace === undefined ? {} : { trace }
+  async open(): Promise<Database> {
+    const traced: OpenOptions = { trace: (event) => this.onEvent?.(event) }
     const isNew = this.#disk.list().length === 0
     this.#open =
       this.directory === undefined
@@ -192,7 +195,7 @@ export class Session {
     const text = outcome === undefined || 'error' in outcome ? errorText(outcome?.error) : outcome.text
     // After a crash nobody is there any more who could hear of it.
     if (this.isOpen && (named === undefined || this.transactions.has(named.name)))
-      this.#print(`${named?.name ?? ''} ${what}: ${text}`)
+      this.print(`${named?.name ?? ''} ${what}: ${text}`)
     if (named !== undefined && !named.transaction.isActive) this.forget(named)
   }
 }

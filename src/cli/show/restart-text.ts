@@ -1,5 +1,5 @@
 /** The steps of a restart for people and for programs, with the two tables as they are after each. */
-import type { TracedDirtyPage, TracedTransaction, TraceEvent } from '../../index.ts'
+import type { RestartEvent, TracedDirtyPage, TracedTransaction, TraceEvent } from '../../index.ts'
 import { describeEvent } from '../../index.ts'
 import { coloured } from '../output.ts'
 import type { ShownRecord } from './record-text.ts'
@@ -9,24 +9,27 @@ export type Phase = 'analysis' | 'redo' | 'undo'
 const ROWS_SHOWN = 8
 const LSN_WIDTH = 9
 
-export function phaseOf({ kind }: TraceEvent): Phase {
-  switch (kind) {
-    case 'analysed':
-    case 'analysis':
-    case 'winner-ended':
-      return 'analysis'
-    case 'redo-start':
-    case 'redone':
-    case 'redo-skipped':
-    case 'redo-end':
-      return 'redo'
-    default:
-      return 'undo'
-  }
+const PHASES: Readonly<Record<RestartEvent['kind'], Phase>> = {
+  analysed: 'analysis',
+  analysis: 'analysis',
+  'winner-ended': 'analysis',
+  'redo-start': 'redo',
+  redone: 'redo',
+  'redo-skipped': 'redo',
+  'redo-end': 'redo',
+  undone: 'undo',
+  'undo-passed': 'undo',
+  'rolled-back': 'undo',
+  'in-doubt': 'undo',
 }
 
+export const phaseOf = ({ kind }: RestartEvent): Phase => PHASES[kind]
+
+/** The other events are those of normal work, behind the restart. */
+export const isOfRestart = (event: TraceEvent): event is RestartEvent => event.kind in PHASES
+
 /** The transactions that a step is about, besides that of its record. */
-export function transactionsOf(event: TraceEvent): number[] {
+export function transactionsOf(event: RestartEvent): number[] {
   if ('txnId' in event) return [event.txnId]
   if (event.kind === 'analysed') return event.transactions.map(({ txnId }) => txnId)
   return []
@@ -37,7 +40,7 @@ export class RestartTables {
   readonly transactions = new Map<number, TracedTransaction>()
   readonly dirtyPages = new Map<number, TracedDirtyPage>()
 
-  take(event: TraceEvent): void {
+  take(event: RestartEvent): void {
     if (event.kind !== 'analysed') return
     for (const row of event.transactions) this.transactions.set(row.txnId, row)
     for (const row of event.dirtyPages) this.dirtyPages.set(row.pageId, row)
@@ -46,7 +49,7 @@ export class RestartTables {
 }
 
 /** The step with its record, and of analysis the tables after it. */
-export function eventAsJson(event: TraceEvent, record: ShownRecord | undefined, tables: RestartTables): object {
+export function eventAsJson(event: RestartEvent, record: ShownRecord | undefined, tables: RestartTables): object {
   const { transactions, dirtyPages } = tables
   return {
     phase: phaseOf(event),
@@ -59,7 +62,7 @@ export function eventAsJson(event: TraceEvent, record: ShownRecord | undefined, 
 
 /** The step in one line or a few. */
 export function eventLines(
-  event: TraceEvent,
+  event: RestartEvent,
   record: ShownRecord | undefined,
   tables: RestartTables,
   isFull: boolean,
@@ -86,14 +89,14 @@ function recordLine(record: ShownRecord | undefined): string {
 
 const INDENT = ' '.repeat(LSN_WIDTH + 2)
 
-function continuation(text: string, kind: TraceEvent['kind']): string {
+function continuation(text: string, kind: RestartEvent['kind']): string {
   const style = kind === 'redone' ? 'green' : kind === 'undone' ? 'yellow' : 'dim'
   return `${INDENT}${coloured(style, text)}`
 }
 
 /** The tables that the record has changed, as they are now. */
 function tableLines(
-  event: Extract<TraceEvent, { kind: 'analysed' }>,
+  event: Extract<RestartEvent, { kind: 'analysed' }>,
   tables: RestartTables,
   isFull: boolean,
 ): string[] {
