@@ -45,6 +45,15 @@ describe('help', () => {
     if (verb !== 'export') expect(stdout).toContain('--json')
   })
 
+  test.each([
+    [['repl'], '$ aries repl'],
+    [['scenario', 'run'], '$ aries scenario run'],
+  ])('%j --help has examples', async (verb, example) => {
+    const { code, stdout } = await runCli(...verb, '--help')
+    expect(code).toBe(0)
+    expect(stdout).toContain(example)
+  })
+
   test('--version is that of the package', async () => {
     expect(await runCli('--version')).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' })
   })
