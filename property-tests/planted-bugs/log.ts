@@ -22,8 +22,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I2',
     sentence: 'A commit joins the flush that is in flight, although that began before its record was written.',
     file: LOG_MANAGER,
-    find: 'if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) return',
-    replace: 'if (this.#inFlight !== undefined) return',
+    find: 'if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) {',
+    replace: 'if (this.#inFlight !== undefined) {',
   },
   {
     name: 'durable-up-to-written',
@@ -41,10 +41,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
       'The list of files to sync is emptied after the sync and not before, so a file written meanwhile is never synced.',
     file: LOG_MANAGER,
     find: `      this.#unsynced.clear()
-      const isIdle = !this.isSomebodyAtWork()
       for (const file of files) await file.sync(isIdle)`,
-    replace: `      const isIdle = !this.isSomebodyAtWork()
-      for (const file of files) await file.sync(isIdle)
+    replace: `      for (const file of files) await file.sync(isIdle)
       this.#unsynced.clear()`,
     first: 'log-manager.property.test.ts',
   },

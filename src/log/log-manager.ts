@@ -12,7 +12,9 @@
  * synchronous too (a copy into the operating system's cache); only the sync is waited for.
  *
  * GROUP COMMIT. One flush is in flight; whoever asks meanwhile shares the next one. A flush starts in
- * the turn after the first request, so that everyone who is ready now goes with it. No timers.
+ * the turn after the first request, so that everyone who is ready now goes with it. No timers. When many
+ * wait, those who come back from one flush would all be in the next, and the disk would rest while they
+ * work; so a flush starts as soon as half of the crowd is ready for it, and two halves take turns.
  *
  * FLUSH MARKERS. The first record of every batch that is written carries flushedLsn as of that
  * moment. At restart it tells a torn tail (nothing later was ever durable) from damage.
@@ -59,7 +61,12 @@ import type { Segments } from './segments.ts'
 
 const BUFFER_BYTES_MAX = 1 << 20
 
+/** So many who wait are a crowd. */
+const CROWD_MIN = 32
+
 interface Flush {
+  /** How many wait for it. */
+  waiters: number
   readonly promise: Promise<void>
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -98,6 +105,8 @@ export class LogManager {
   #inFlightStart = 0
   #inFlightEnd = 0
   #next: Flush | undefined
+  /** How many waited when the last flush had ended, for it and for the next. */
+  #crowd = 0
 
   /** Appends from `endLsn` on; everything before it is in the segments and durable. */
   constructor(segments: Segments, identity: Identity, runtime: Runtime, failStop: FailStop, endLsn: Lsn) {
@@ -303,17 +312,33 @@ export class LogManager {
   waitDurable(lsn: Lsn): Promise<void> {
     if (lsn < this.#flushedLsn) return DONE
     if (this.#failStop.failed) return Promise.reject(this.#failStop.error())
-    if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) return this.#inFlight.promise
+    if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) {
+      this.#inFlight.waiters++
+      return this.#inFlight.promise
+    }
     if (this.#next === undefined) {
       this.#next = makeFlush()
       if (this.#inFlight === undefined) this.#runtime.nextTurn(() => void this.#flush())
     }
-    return this.#next.promise
+    const { promise } = this.#next
+    this.#next.waiters++
+    if (this.#isHalfReady) void this.#flush()
+    return promise
+  }
+
+  get #waitersOfNext(): number {
+    return this.#next?.waiters ?? 0
+  }
+
+  /** Whether no flush is in flight, and half of the crowd waits for the next. */
+  get #isHalfReady(): boolean {
+    return this.#inFlight === undefined && this.#crowd >= CROWD_MIN && 2 * this.#waitersOfNext >= this.#crowd
   }
 
   async #flush(): Promise<void> {
     const flush = this.#next
     if (flush === undefined || this.#inFlight !== undefined) return
+    const isIdle = this.#crowd < CROWD_MIN && !this.isSomebodyAtWork()
     this.#inFlight = flush
     this.#next = undefined
     try {
@@ -323,27 +348,31 @@ export class LogManager {
       const startedMs = this.#runtime.nowMs()
       const files = [...this.#unsynced]
       this.#unsynced.clear()
-      const isIdle = !this.isSomebodyAtWork()
       for (const file of files) await file.sync(isIdle)
       this.#failStop.check()
       this.#durableUpTo(this.#inFlightEnd, this.#runtime.nowMs() - startedMs)
-      flush.resolve()
     } catch (error) {
-      flush.reject(this.#failStop.fail(error))
-    } finally {
       this.#inFlight = undefined
+      flush.reject(this.#failStop.fail(error))
+      this.#rejectNext()
+      return
     }
+    this.#inFlight = undefined
+    this.#crowd = flush.waiters + this.#waitersOfNext
     this.#continue()
+    flush.resolve()
   }
 
+  /** Starts the next flush, if anybody waits for it: at once, before those who wait for this one go on, or in a turn. */
   #continue(): void {
     if (this.#next === undefined) return
-    if (this.#failStop.failed) {
-      this.#next.reject(this.#failStop.error())
-      this.#next = undefined
-    } else {
-      this.#runtime.nextTurn(() => void this.#flush())
-    }
+    if (this.#isHalfReady) void this.#flush()
+    else this.#runtime.nextTurn(() => void this.#flush())
+  }
+
+  #rejectNext(): void {
+    this.#next?.reject(this.#failStop.error())
+    this.#next = undefined
   }
 
   #durableUpTo(lsn: number, tookMs: number): void {
@@ -441,5 +470,5 @@ function makeFlush(): Flush {
   // Whoever waits handles the rejection; a flush that nobody waits for any more must not be reported
   // as unhandled, because the fail-stop already carries its error.
   promise.catch(() => {})
-  return { promise, resolve, reject }
+  return { waiters: 0, promise, resolve, reject }
 }

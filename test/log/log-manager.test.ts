@@ -155,6 +155,44 @@ describe('durability', () => {
     expect(log.statistics.flushes).toBe(syncs(disk))
   })
 
+  test('of a crowd that comes back again and again one half waits for the disk while the other works', async () => {
+    const { log, disk, ...bench } = withAppend()
+    const durableAtOnce: number[] = []
+    let waiting: number[] = []
+    await Promise.all(
+      Array.from({ length: 64 }, async () => {
+        for (let round = 0; round < 20; round++) {
+          const lsn = bench.append(50)
+          waiting.push(lsn)
+          await log.waitDurable(lsn)
+          expect(log.flushedLsn).toBeGreaterThan(lsn)
+          const before = waiting.length
+          waiting = waiting.filter((each) => each >= log.flushedLsn)
+          if (waiting.length < before) durableAtOnce.push(before - waiting.length)
+        }
+      }),
+    )
+    // The first flush has all 64; then they part.
+    expect(durableAtOnce[0]).toBe(64)
+    expect(durableAtOnce.filter((count) => count === 32).length).toBeGreaterThan(30)
+    const after = new LogBench(disk.crash({ mode: 'none' }))
+    expect(after.scan().records).toHaveLength(64 * 20)
+  })
+
+  test('when the sync of one half fails, the other half hears of it too', async () => {
+    const { log, disk, failStop, append } = withAppend()
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 64 }, async (_, client) => {
+        for (let round = 0; ; round++) {
+          if (client === 0 && round === 5) disk.inject('sync', { effect: 'error', errno: 'EIO' })
+          await log.waitDurable(append(50))
+        }
+      }),
+    )
+    expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true)
+    expect(failStop.failed).toBe(true)
+  })
+
   test('what is durable is asked for without a sync; flush of nothing does nothing', async () => {
     const { log, disk, append } = withAppend()
     const lsn = append(10)
