@@ -16,7 +16,7 @@ import { type Difference, describeDifference, differences } from './difference.t
 import type { LsnMap, Names, Shown } from './names.ts'
 import type { Outcome } from './outcome.ts'
 import type { Observation } from './recover.ts'
-import type { Episode, Expected, Pages, Scenario, TransactionRecord } from './scenario.ts'
+import type { Expected, Pages, Scenario, TransactionRecord, WholeEpisode } from './scenario.ts'
 import { decodeSlotChange } from './slots-resource-manager.ts'
 
 export type Mode = 'exact' | 'core'
@@ -49,7 +49,7 @@ export interface Compared {
 /** Compares one attempt to restart; `path` is its place, such as `episodes[0]`. */
 export function compareEpisode(
   scenario: Scenario,
-  episode: Episode,
+  episode: WholeEpisode,
   path: string,
   built: Built,
   seen: Observation,
@@ -83,7 +83,7 @@ class EpisodeComparison {
 
   constructor(
     scenario: Scenario,
-    episode: Episode,
+    episode: WholeEpisode,
     path: string,
     built: Built,
     seen: Observation,
@@ -286,11 +286,11 @@ export function compareRollback(
 
 /** Compares who committed and who was rolled back. */
 export function compareOutcome(scenario: Scenario, outcome: Outcome, names: Names): Difference[] {
-  const shown = (ids: Outcome['committed']): string[] => ids.map((id) => names.transactions.name(id)).sort(byName)
-  return [
-    ...differences('committed', [...scenario.committed].sort(byName), shown(outcome.committed)),
-    ...differences('rolledBack', [...scenario.rolledBack].sort(byName), shown(outcome.rolledBack)),
-  ]
+  return (['committed', 'rolledBack'] as const).flatMap((fate) => {
+    const shown = outcome[fate].map((id) => names.transactions.name(id)).sort(byName)
+    const wanted = scenario[fate]
+    return wanted === undefined ? [] : differences(fate, [...wanted].sort(byName), shown)
+  })
 }
 
 function byName(a: string, b: string): number {

@@ -22,7 +22,8 @@ export class JsonReader {
   fail(mustBe: string): never {
     const shown = this.#value === undefined ? 'missing' : (JSON.stringify(this.#value) ?? 'nothing')
     const is = shown.length > 60 ? `${shown.slice(0, 57)}...` : shown
-    throw new AriesError('INVALID_ARGUMENT', `${this.place} must be ${mustBe}; it is ${is}`, { place: this.place })
+    const complaint = `must be ${mustBe}; it is ${is}`
+    throw new AriesError('INVALID_ARGUMENT', `${this.place} ${complaint}`, { place: this.place, complaint })
   }
 
   get isMissing(): boolean {
@@ -64,6 +65,12 @@ export class JsonReader {
     if (typeof this.#value === 'number') return String(this.#value)
     if (typeof this.#value !== 'string') this.fail('text')
     return this.#value
+  }
+
+  /** Texts for people: one, a list of them, or none. Whatever else is there is left alone. */
+  remarks(): string[] {
+    const all: unknown[] = Array.isArray(this.#value) ? this.#value : [this.#value]
+    return all.filter((one) => typeof one === 'string')
   }
 
   textOrNull(): string | null {

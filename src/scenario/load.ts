@@ -1,21 +1,22 @@
 /**
- * Reads scenario files: a set `{ schema, scenarios: [...] }`, or one scenario. Every field that the
- * schema knows is checked, and what is wrong is named by file, scenario and place; other fields are
- * left alone, so that a file can carry notes.
+ * Reads a scenario from JSON, or from what the text notation says in its place. Every field that the
+ * schema knows is checked, and what is wrong is named by its place; other fields are left alone, so
+ * that a file can carry notes. Answers must be whole unless the scenario calls itself partial: a
+ * forgotten answer would otherwise pass for a right one.
  *
  * Besides types it checks what a replay relies on: LSNs rise, links lead back to records of the same
  * transaction, the master names a begin_checkpoint, a checkpoint's tables name what the log has.
  */
-import { AriesError } from '../common/errors.ts'
-import { JsonReader } from './json-reader.ts'
+import type { JsonReader } from './json-reader.ts'
 import {
+  type About,
+  type Answers,
   type Att,
   type AttEntry,
   type Dpt,
   type Episode,
-  type Expected,
   type Pages,
-  SCENARIO_SCHEMA,
+  REDO_REASONS,
   type Scenario,
   type ScenarioPage,
   type ScenarioRecord,
@@ -25,7 +26,6 @@ import {
 
 const KINDS = ['restart', 'restart-analysis', 'rollback', 'invalid', 'truncation'] as const
 const STATUSES: readonly AttEntry['status'][] = ['running', 'committing', 'aborting']
-const REASONS = ['not-redoable', 'not-in-dpt', 'lsn<recLsn', 'pageLsn>=lsn', 'page-damaged'] as const
 const RECORD_TYPES = [
   'begin',
   'update',
@@ -45,30 +45,21 @@ export interface FoundScenario {
   load(): Scenario
 }
 
-/**
- * Finds the scenarios in the text of a file. `file` is used in messages.
- * @throws `INVALID_ARGUMENT` when it is not JSON, or not of this schema
- */
-export function findScenarios(text: string, file: string): FoundScenario[] {
-  let content: unknown
-  try {
-    content = JSON.parse(text)
-  } catch (error) {
-    throw new AriesError('INVALID_ARGUMENT', `${file} is not JSON: ${(error as Error).message}`, { file }, error)
-  }
-  const root = new JsonReader(content, file)
-  if (!root.isObject) root.fail(`a set { "schema": "${SCENARIO_SCHEMA}", "scenarios": [...] }, or one scenario`)
-  const isSet = root.has('scenarios')
-  if (isSet || root.has('schema')) root.get('schema').oneOf([SCENARIO_SCHEMA])
-  if (!isSet && !root.has('id')) root.fail('a scenario with an "id", or a set with "scenarios"')
-  return (isSet ? root.get('scenarios').list() : [root]).map((found) => {
-    const id = found.get('id').text()
-    return { id, load: () => readScenario(found.named(`${file}: ${id}`), id) }
-  })
+/** Of an attempt of which nothing is asked. */
+const NO_ANSWERS: Answers = {
+  analysis: { startLsn: undefined, att: undefined, dpt: undefined, appended: undefined, attAfter: undefined },
+  redo: { startLsn: undefined, redone: undefined, skipped: undefined, dptAfterRedo: undefined },
+  undo: { order: undefined, appended: undefined },
+  finalPages: undefined,
 }
 
-function readScenario(source: JsonReader, id: string): Scenario {
+/**
+ * Reads one scenario.
+ * @throws `INVALID_ARGUMENT` naming the place
+ */
+export function readScenario(source: JsonReader, id: string): Scenario {
   const wellFormed = source.get('wellFormed').flag(true)
+  const isPartial = source.get('partial').flag(false)
   const log = source.get('log').list().map(readRecord)
   checkLog(source.get('log'), log, wellFormed)
   const masterLsn = source.get('masterLsn').lsnOrNull()
@@ -79,18 +70,13 @@ function readScenario(source: JsonReader, id: string): Scenario {
   const base = {
     id,
     title: source.get('title').text(),
+    about: readAbout(source),
     variant: readVariant(source.get('variant')),
     initial: source.get('initial').table((page) => page.table((value) => value.text())),
     log,
     masterLsn,
-    committed: source
-      .get('committed')
-      .list()
-      .map((name) => name.text()),
-    rolledBack: source
-      .get('rolledBack')
-      .list()
-      .map((name) => name.text()),
+    committed: asked(source.get('committed'), isPartial, readNames),
+    rolledBack: asked(source.get('rolledBack'), isPartial, readNames),
     anyOrderAppended: source.get('anyOrderAppended').flag(false),
     wellFormed,
     partialRedoEpisode0: source.get('partialRedoEpisode0').flag(false),
@@ -105,7 +91,27 @@ function readScenario(source: JsonReader, id: string): Scenario {
     case 'truncation':
       return { ...base, kind, truncation: { cases: source.get('truncation').get('cases').list().map(readCase) } }
     default:
-      return { ...base, kind, episodes: readEpisodes(source.get('episodes'), kind === 'restart') }
+      return { ...base, kind, episodes: readEpisodes(source.get('episodes'), kind === 'restart', isPartial) }
+  }
+}
+
+/** An answer. In a partial scenario it may be missing; null is one. */
+function asked<T>(source: JsonReader, isPartial: boolean, read: (source: JsonReader) => T): T | undefined {
+  return isPartial && source.isMissing ? undefined : read(source)
+}
+
+const readNames = (source: JsonReader): string[] => source.list().map((name) => name.text())
+const readLsns = (source: JsonReader): number[] => source.list().map((lsn) => lsn.lsn())
+
+function readAbout(source: JsonReader): About {
+  const one = (name: string): string | undefined => source.get(name).remarks()[0]
+  return {
+    family: source.get('variant').get('family').remarks()[0],
+    provenance: one('provenance'),
+    source: one('source'),
+    covers: source.get('covers').remarks(),
+    notes: source.get('notes').remarks(),
+    disagreements: source.get('disagreements').remarks(),
   }
 }
 
@@ -215,14 +221,15 @@ function readPages(source: JsonReader): Pages {
   )
 }
 
-function readEpisodes(source: JsonReader, isWhole: boolean): Episode[] {
+function readEpisodes(source: JsonReader, isWhole: boolean, isPartial: boolean): Episode[] {
   const episodes = source.list()
   if (episodes.length === 0) source.fail('a list of at least one episode')
   return episodes.map((episode, i) => {
     const crash = episode.get('crash')
     const isLast = i === episodes.length - 1
     if (isLast && !crash.isNull) crash.fail('null: nothing follows the last episode')
-    const expected = readExpected(episode.get('expected'), isWhole, isLast)
+    const answers = episode.get('expected')
+    const expected = isPartial && answers.isMissing ? NO_ANSWERS : readExpected(answers, isWhole, isLast, isPartial)
     return {
       disk: readPages(episode.get('disk')),
       expected,
@@ -231,58 +238,61 @@ function readEpisodes(source: JsonReader, isWhole: boolean): Episode[] {
   })
 }
 
-function readCrash(source: JsonReader, expected: Expected): NonNullable<Episode['crash']> {
+function readCrash(source: JsonReader, { analysis, undo }: Answers): NonNullable<Episode['crash']> {
   const durableThroughLsn = source.get('durableThroughLsn').lsn()
-  const appended = [...expected.analysis.appended, ...(expected.undo?.appended ?? [])]
+  const appended = [...(analysis.appended ?? []), ...(undo.appended ?? [])]
   if (appended.some((record) => record.lsn > durableThroughLsn)) {
     source.get('durableThroughLsn').fail('at or above every LSN that this attempt is expected to have appended durably')
   }
   return { durableThroughLsn, pagesFlushed: readPages(source.get('pagesFlushed')) }
 }
 
-function readExpected(source: JsonReader, isWhole: boolean, isLast: boolean): Expected {
-  const analysis = source.get('analysis')
+function readExpected(source: JsonReader, isWhole: boolean, isLast: boolean, isPartial: boolean): Answers {
   const redo = source.get('redo')
   const undo = source.get('undo')
   const finalPages = source.get('finalPages')
-  const attAfter = analysis.get('attAfter')
-  if (isWhole && redo.isNull) redo.fail('the expected redo pass')
-  if (isWhole && undo.isNull) undo.fail('the expected undo pass')
-  if (isWhole && isLast && finalPages.isNull) finalPages.fail('the pages after recovery')
+  if (isWhole && !isPartial) {
+    if (redo.isNull) redo.fail('the expected redo pass')
+    if (undo.isNull) undo.fail('the expected undo pass')
+    if (isLast && finalPages.isNull) finalPages.fail('the pages after recovery')
+  }
+  const analysis = source.get('analysis')
   return {
-    analysis: {
-      startLsn: analysis.get('startLsn').lsnOrNull(),
-      att: readAtt(analysis.get('att')),
-      dpt: readDpt(analysis.get('dpt')),
-      appended: analysis.get('appended').list().map(readTransactionRecord),
-      attAfter: attAfter.isNull ? null : readAtt(attAfter),
-    },
-    redo: redo.isNull ? undefined : readRedo(redo),
+    analysis: isPartial && analysis.isMissing ? NO_ANSWERS.analysis : readAnalysis(analysis, isPartial),
+    redo: redo.isNull ? NO_ANSWERS.redo : readRedo(redo, isPartial),
     undo: undo.isNull
-      ? undefined
+      ? NO_ANSWERS.undo
       : {
-          order: undo
-            .get('order')
-            .list()
-            .map((lsn) => lsn.lsn()),
-          appended: undo.get('appended').list().map(readTransactionRecord),
+          order: asked(undo.get('order'), isPartial, readLsns),
+          appended: asked(undo.get('appended'), isPartial, readAppended),
         },
     finalPages: finalPages.isNull ? undefined : readPages(finalPages),
   }
 }
 
-function readRedo(source: JsonReader): NonNullable<Expected['redo']> {
+const readAppended = (source: JsonReader): TransactionRecord[] => source.list().map(readTransactionRecord)
+const lsnOrNull = (source: JsonReader): number | null => source.lsnOrNull()
+
+function readAnalysis(source: JsonReader, isPartial: boolean): Answers['analysis'] {
+  const attAfter = source.get('attAfter')
+  const isAsked = !(isPartial && attAfter.isMissing)
+  return {
+    startLsn: asked(source.get('startLsn'), isPartial, lsnOrNull),
+    att: asked(source.get('att'), isPartial, readAtt),
+    dpt: asked(source.get('dpt'), isPartial, readDpt),
+    appended: asked(source.get('appended'), isPartial, readAppended),
+    attAfter: !isAsked ? undefined : attAfter.isNull ? null : readAtt(attAfter),
+  }
+}
+
+function readRedo(source: JsonReader, isPartial: boolean): Answers['redo'] {
   const dptAfterRedo = source.get('dptAfterRedo')
   return {
-    startLsn: source.get('startLsn').lsnOrNull(),
-    redone: source
-      .get('redone')
-      .list()
-      .map((lsn) => lsn.lsn()),
-    skipped: source
-      .get('skipped')
-      .list()
-      .map((skip) => ({ lsn: skip.get('lsn').lsn(), reason: skip.get('reason').oneOf(REASONS) })),
+    startLsn: asked(source.get('startLsn'), isPartial, lsnOrNull),
+    redone: asked(source.get('redone'), isPartial, readLsns),
+    skipped: asked(source.get('skipped'), isPartial, (skipped) =>
+      skipped.list().map((skip) => ({ lsn: skip.get('lsn').lsn(), reason: skip.get('reason').oneOf(REDO_REASONS) })),
+    ),
     dptAfterRedo: dptAfterRedo.isNull ? undefined : readDpt(dptAfterRedo),
   }
 }
@@ -298,11 +308,8 @@ function readRollback(
   return {
     txn,
     toLsn: source.get('toLsn').lsnOrNull(),
-    undoOrder: source
-      .get('undoOrder')
-      .list()
-      .map((lsn) => lsn.lsn()),
-    appended: source.get('appended').list().map(readTransactionRecord),
+    undoOrder: readLsns(source.get('undoOrder')),
+    appended: readAppended(source.get('appended')),
     buffer: readPages(source.get('buffer')),
   }
 }

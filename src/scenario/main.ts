@@ -1,10 +1,11 @@
 /**
  * `npm run scenarios -- FILE_OR_DIRECTORY...` replays scenarios and prints a line for each. Of a
- * directory, every .json file is read. Exits with 1 when one differs or cannot be read.
+ * directory, every .json and .scenario file is read. Exits with 1 when one differs or cannot be read.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type FoundScenario, findScenarios } from './load.ts'
+import { findScenarios } from './find.ts'
+import type { FoundScenario } from './load.ts'
 import { describeResult, replay } from './replay.ts'
 
 const DEFAULT_PATH = 'test/scenarios'
@@ -18,8 +19,8 @@ interface Count {
 
 function filesOf(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path]
-  const names = readdirSync(path).filter((name) => name.endsWith('.json'))
-  if (names.length === 0) throw new Error(`${path} has no .json file`)
+  const names = readdirSync(path).filter((name) => /\.(json|scenario)$/.test(name))
+  if (names.length === 0) throw new Error(`${path} has no .json or .scenario file`)
   return names.sort((a, b) => (a < b ? -1 : 1)).map((name) => join(path, name))
 }
 

@@ -5,16 +5,18 @@
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import type { SkipReason, TracedDirtyPage, TracedTransaction } from '../common/trace.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../log/log-record.ts'
-import { buildDatabase } from './build.ts'
+import { type Built, buildDatabase } from './build.ts'
+import { completeEpisode, logAfter, numberAppended } from './complete.ts'
 import type { LsnMap, Names, Shown } from './names.ts'
 import { type Observation, recover } from './recover.ts'
-import type { Episode, RestartScenario, ScenarioRecord } from './scenario.ts'
+import type { Pages, RestartScenario, ScenarioRecord, WholeEpisode } from './scenario.ts'
 import { decodeSlotChange, type SlotValue } from './slots-resource-manager.ts'
 
 export interface ObservedTransaction {
   readonly txn: string
   readonly status: string
   readonly lastLsn: Shown
+  readonly undoNextLsn: Shown
 }
 
 export interface ObservedDirtyPage {
@@ -34,15 +36,34 @@ export interface ObservedRecord {
   readonly isLost: boolean
 }
 
+/** The two tables after a record of the analysis pass. */
+export interface ObservedStep {
+  readonly lsn: Shown
+  readonly transactions: readonly ObservedTransaction[]
+  readonly dirtyPages: readonly ObservedDirtyPage[]
+}
+
+/** Why a record was redone or not; the LSNs that were compared are there when it came to them. */
+export interface ObservedDecision {
+  readonly lsn: Shown
+  readonly reason: SkipReason | undefined
+  readonly recLsn: Shown | undefined
+  readonly pageLsn: Shown | undefined
+}
+
 /** One attempt. */
 export interface ObservedRestart {
   /** The durable log when it begins. */
   readonly log: readonly ScenarioRecord[]
+  readonly disk: Pages
   readonly startLsn: Shown
+  readonly steps: readonly ObservedStep[]
   readonly transactions: readonly ObservedTransaction[]
   readonly dirtyPages: readonly ObservedDirtyPage[]
+  /** At the end of analysis, once the winners have their END. */
+  readonly transactionsAfter: readonly ObservedTransaction[]
   readonly redoStartLsn: Shown
-  readonly redo: readonly { readonly lsn: Shown; readonly reason: SkipReason | undefined }[]
+  readonly redo: readonly ObservedDecision[]
   readonly undoOrder: readonly Shown[]
   readonly appended: readonly ObservedRecord[]
   readonly pages: readonly {
@@ -54,42 +75,47 @@ export interface ObservedRestart {
   readonly crashLsn: Shown | undefined
 }
 
-/** The durable log when the attempt after `index` begins. */
-export function logAfter(
-  scenario: RestartScenario,
-  index: number,
-  log: readonly ScenarioRecord[],
-): readonly ScenarioRecord[] {
-  const expected = scenario.episodes[index]?.expected
-  // Of an interrupted attempt only what became durable is listed.
-  return [...log, ...(expected?.analysis.appended ?? []), ...(expected?.undo?.appended ?? [])]
-}
-
 /** Runs every attempt on the real managers. @throws what restart throws */
 export function observe(scenario: RestartScenario): ObservedRestart[] {
   let { log } = scenario
-  return scenario.episodes.map((episode, index) => {
+  return scenario.episodes.map((given) => {
+    const episode = completeEpisode(scenario, given, log)
     const observed = observeEpisode(scenario, episode, log)
-    log = logAfter(scenario, index, log)
+    log = logAfter(episode, log)
     return observed
   })
 }
 
-function observeEpisode(scenario: RestartScenario, episode: Episode, log: readonly ScenarioRecord[]): ObservedRestart {
+function observeEpisode(
+  scenario: RestartScenario,
+  episode: WholeEpisode,
+  log: readonly ScenarioRecord[],
+): ObservedRestart {
   const built = buildDatabase(scenario, log, episode.disk)
   const seen = recover(built.store)
   const { names, own } = built
   const lsns = built.lsns.copy()
-  numberAppended(lsns, episode, log, seen)
+  const { analysis, undo } = episode.expected
+  numberAppended(lsns, [...analysis.appended, ...(undo?.appended ?? [])], log, seen)
   const crashLsn = episode.crash?.durableThroughLsn
   const undone = new Map(seen.undone.map(({ lsn, clrLsn }) => [clrLsn, lsn]))
   return {
     log,
+    disk: episode.disk,
     startLsn: log.length === 0 ? null : lsns.shown(seen.startLsn),
+    steps: stepsOf(built, seen),
     transactions: seen.transactions.map((row) => transactionRow(row, names, lsns)),
     dirtyPages: seen.dirtyPages.map((row) => pageRow(row, names, lsns)),
+    transactionsAfter: seen.transactionsAfter.map((row) => transactionRow(row, names, lsns)),
     redoStartLsn: lsns.shown(seen.redoStartLsn),
-    redo: seen.redo.filter(({ lsn }) => !own.has(lsn)).map(({ lsn, reason }) => ({ lsn: lsns.shown(lsn), reason })),
+    redo: seen.redo
+      .filter(({ lsn }) => !own.has(lsn))
+      .map(({ lsn, reason, recLsn, pageLsn }) => ({
+        lsn: lsns.shown(lsn),
+        reason,
+        recLsn: recLsn && lsns.shown(recLsn),
+        pageLsn: pageLsn === undefined ? undefined : lsns.shown(pageLsn),
+      })),
     undoOrder: seen.undone.map(({ lsn }) => lsns.shown(lsn)),
     appended: seen.appended.map((record) => recordRow(record, undone.get(record.lsn), names, lsns, crashLsn)),
     pages: [...seen.pages].map(([pageId, { pageLsn, slots }]) => {
@@ -99,30 +125,33 @@ function observeEpisode(scenario: RestartScenario, episode: Episode, log: readon
   }
 }
 
-/** Records that restart writes have the LSNs of the scenario's where it lists them; others go on in its steps. */
-function numberAppended(lsns: LsnMap, { expected }: Episode, log: readonly ScenarioRecord[], seen: Observation): void {
-  const listed = [...expected.analysis.appended, ...(expected.undo?.appended ?? [])]
-  const step = stepOf(log.map(({ lsn }) => lsn))
-  let last = log.at(-1)?.lsn ?? 0
-  for (const [i, record] of seen.appended.entries()) {
-    const wanted = listed[i]
-    last = wanted !== undefined && wanted.lsn > last ? wanted.lsn : last + step
-    lsns.set(last, record.lsn)
+/** A table that our checkpoint spreads over several records is one record of the scenario: the last of them counts. */
+function stepsOf({ names, lsns, own }: Built, { steps }: Observation): ObservedStep[] {
+  const shown: ObservedStep[] = []
+  for (const { lsn, transactions, dirtyPages } of steps) {
+    const before = own.has(lsn) ? shown.pop() : undefined
+    // What stands before the first record of the scenario is a place for an LSN, and no record.
+    if (own.has(lsn) && before === undefined) continue
+    shown.push({
+      lsn: before === undefined ? lsns.shown(lsn) : before.lsn,
+      transactions: transactions.map((row) => transactionRow(row, names, lsns)),
+      dirtyPages: dirtyPages.map((row) => pageRow(row, names, lsns)),
+    })
   }
-}
-
-/** By how much the LSNs of a log usually rise. */
-function stepOf(lsns: readonly number[]): number {
-  const steps = lsns.slice(1).map((lsn, i) => lsn - (lsns[i] as number))
-  return steps.length === 0 ? 10 : Math.max(1, Math.min(...steps))
+  return shown
 }
 
 function transactionRow(
-  { txnId, status, lastLsn }: TracedTransaction,
+  { txnId, status, lastLsn, undoNextLsn }: TracedTransaction,
   names: Names,
   lsns: LsnMap,
 ): ObservedTransaction {
-  return { txn: names.transactions.name(txnId), status, lastLsn: lsns.shown(lastLsn) }
+  return {
+    txn: names.transactions.name(txnId),
+    status,
+    lastLsn: lsns.shown(lastLsn),
+    undoNextLsn: lsns.shown(undoNextLsn),
+  }
 }
 
 function pageRow({ pageId, recLsn }: TracedDirtyPage, names: Names, lsns: LsnMap): ObservedDirtyPage {

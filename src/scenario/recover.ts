@@ -25,18 +25,35 @@ import { Rollback } from '../recovery/undo.ts'
 import { readSlots, SlotsResourceManager } from './slots-resource-manager.ts'
 import { LOG_START_LSN, type PageImage, pageIdsOf, readLog, type Store } from './store.ts'
 
+/** Why a record was redone or not; the LSNs that were compared are there when it came to them. */
+interface RedoDecision {
+  readonly lsn: Lsn
+  readonly reason: SkipReason | undefined
+  readonly recLsn: Lsn | undefined
+  readonly pageLsn: Lsn | undefined
+}
+
+/** Both tables after one record of the analysis pass. */
+interface AnalysisStep {
+  readonly lsn: Lsn
+  readonly transactions: readonly TracedTransaction[]
+  readonly dirtyPages: readonly TracedDirtyPage[]
+}
+
 /** What one run did, in the engine's terms. */
 export interface Observation {
   readonly startLsn: Lsn
   /** Where the log ended before. */
   readonly endLsn: Lsn
+  /** The tables after each record of analysis that is the log's own; flush markers change none. */
+  readonly steps: readonly AnalysisStep[]
   readonly transactions: readonly TracedTransaction[]
   readonly dirtyPages: readonly TracedDirtyPage[]
   readonly lowWaterLsn: Lsn
   /** When redo began. */
   readonly transactionsAfter: readonly TracedTransaction[]
   readonly redoStartLsn: Lsn
-  readonly redo: readonly { readonly lsn: Lsn; readonly reason: SkipReason | undefined }[]
+  readonly redo: readonly RedoDecision[]
   readonly dirtyPagesAfterRedo: readonly TracedDirtyPage[]
   readonly undone: readonly { readonly lsn: Lsn; readonly clrLsn: Lsn }[]
   readonly appended: readonly LogRecordView[]
@@ -50,6 +67,7 @@ export interface Observation {
 /** The managers of one open store. */
 interface Engine {
   readonly analysis: Analysis
+  readonly steps: readonly AnalysisStep[]
   readonly reader: LogReader
   readonly log: LogManager
   readonly buffer: BufferManager
@@ -62,7 +80,8 @@ function openEngine(store: Store): Engine {
   const { fileSystem, identity } = store
   const segments = new Segments(fileSystem, identity)
   const reader = new LogReader(segments, identity)
-  const analysis = analyse(reader, store.startLsn)
+  const steps = new Steps()
+  const analysis = analyse(reader, store.startLsn, undefined, steps.take)
   checkLogEnd(reader, analysis.endLsn, store.masterEndLsn, identity.segmentBytes)
   const failStop = new FailStop()
   const log = new LogManager(segments, identity, new SimulatedRuntime(), failStop, analysis.endLsn)
@@ -74,7 +93,32 @@ function openEngine(store: Store): Engine {
   managers.register(new SlotsResourceManager(buffer))
   const table = new TransactionTable()
   const writer = new PageWriter(log, buffer, managers, table)
-  return { analysis, reader, log, buffer, managers, table, rollback: new Rollback(writer, managers, table) }
+  return {
+    analysis,
+    steps: steps.all,
+    reader,
+    log,
+    buffer,
+    managers,
+    table,
+    rollback: new Rollback(writer, managers, table),
+  }
+}
+
+/** Follows the tables through the analysis pass, whose events tell what each record changes in them. */
+class Steps {
+  readonly all: AnalysisStep[] = []
+  readonly #transactions = new Map<TxnId, TracedTransaction>()
+  readonly #dirtyPages = new Map<PageId, TracedDirtyPage>()
+
+  readonly take = (event: TraceEvent): void => {
+    if (event.kind !== 'analysed' || event.type === 'flush-marker') return
+    for (const row of event.transactions) this.#transactions.set(row.txnId, row)
+    for (const row of event.dirtyPages) this.#dirtyPages.set(row.pageId, row)
+    if (event.ended !== undefined) this.#transactions.delete(event.ended)
+    const [transactions, dirtyPages] = [[...this.#transactions.values()], [...this.#dirtyPages.values()]]
+    this.all.push({ lsn: event.lsn, transactions, dirtyPages })
+  }
 }
 
 /**
@@ -120,7 +164,7 @@ export function rollBack(store: Store, txnId: TxnId, plan: RollbackPlan): Observ
 /** Collects the trace of one run. */
 class Notes {
   readonly #engine: Engine
-  readonly #redo: { lsn: Lsn; reason: SkipReason | undefined }[] = []
+  readonly #redo: RedoDecision[] = []
   readonly #undone: { lsn: Lsn; clrLsn: Lsn }[] = []
   #analysis: Extract<TraceEvent, { kind: 'analysis' }> | undefined
   #transactionsAfter: TracedTransaction[] = []
@@ -146,10 +190,10 @@ class Notes {
         this.#transactionsAfter = rowsOf(this.#engine.table)
         break
       case 'redone':
-        this.#redo.push({ lsn: event.lsn, reason: undefined })
+        this.#redo.push({ lsn: event.lsn, reason: undefined, recLsn: undefined, pageLsn: event.pageLsn })
         break
       case 'redo-skipped':
-        this.#redo.push({ lsn: event.lsn, reason: event.reason })
+        this.#redo.push(event)
         break
       case 'redo-end':
         this.#dirtyPagesAfterRedo = event.dirtyPages
@@ -164,7 +208,7 @@ class Notes {
 
   /** Reads what the run left behind, makes the log durable and closes the store. */
   finish(store: Store): Observation {
-    const { analysis, log, buffer, table } = this.#engine
+    const { analysis, steps, log, buffer, table } = this.#engine
     const pages = readPages(buffer, store)
     if (log.nextLsn > log.flushedLsn) log.flushTo(asLsn(log.nextLsn - 1))
     const left = { transactions: table.size, pins: buffer.pinnedCount }
@@ -173,6 +217,7 @@ class Notes {
     return {
       startLsn: analysis.startLsn,
       endLsn: analysis.endLsn,
+      steps,
       transactions: this.#analysis?.transactions ?? [],
       dirtyPages: this.#analysis?.dirtyPages ?? [],
       lowWaterLsn: this.#lowWaterLsn,

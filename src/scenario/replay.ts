@@ -7,8 +7,8 @@ import { asLsn, NULL_LSN } from '../common/ids.ts'
 import { lowWaterMark } from '../recovery/checkpoint.ts'
 import { buildDatabase } from './build.ts'
 import { compareEpisode, compareOutcome, comparePages, compareRollback, type Mode, modeOf } from './compare.ts'
+import { completeEpisode, logAfter } from './complete.ts'
 import { type Difference, describeDifference, differences } from './difference.ts'
-import { logAfter } from './observe.ts'
 import { outcomeOf } from './outcome.ts'
 import { recover, rollBack } from './recover.ts'
 import { checkResilience } from './resilience.ts'
@@ -21,6 +21,7 @@ import type {
   ScenarioRecord,
   TruncationCase,
   TruncationScenario,
+  WholeEpisode,
 } from './scenario.ts'
 import { LOG_START_LSN, readLog } from './store.ts'
 
@@ -53,13 +54,17 @@ export function replay(scenario: Scenario): ScenarioResult {
 }
 
 /** One line for people: the verdict, and the first difference. */
-export function describeResult({ id, title, mode, verdict, differences: found, note }: ScenarioResult): string {
+export function describeResult(result: ScenarioResult): string {
+  return `${verdictText(result)}   ${result.title}`.trimEnd()
+}
+
+function verdictText({ id, mode, verdict, differences: found, note }: ScenarioResult): string {
   const label = id.padEnd(4)
-  if (verdict === 'not-applicable') return `${label} not applicable: ${note}   ${title}`
-  if (verdict === 'equal') return `${label} equal (${mode}${note === undefined ? '' : `; ${note}`})   ${title}`
+  if (verdict === 'not-applicable') return `${label} not applicable: ${note}`
+  if (verdict === 'equal') return `${label} equal (${mode}${note === undefined ? '' : `; ${note}`})`
   const more = found.length > 1 ? ` (and ${found.length - 1} more)` : ''
   const first = found[0] === undefined ? '' : describeDifference(found[0])
-  return `${label} DIFFERS at ${first}${more}   ${title}`
+  return `${label} DIFFERS at ${first}${more}`
 }
 
 function replayKind(scenario: Scenario, notes: Set<string>): Difference[] {
@@ -85,22 +90,37 @@ function orError(path: string, run: () => Difference[]): Difference[] {
 
 function replayRestarts(scenario: RestartScenario, notes: Set<string>): Difference[] {
   const found: Difference[] = []
-  let log = scenario.log
-  for (const i of scenario.episodes.keys()) {
-    found.push(...orError(`episodes[${i}]`, () => replayEpisode(scenario, i, log, notes)))
-    log = logAfter(scenario, i, log)
+  if (asksNothing(scenario)) notes.add('no answers are given')
+  let log: readonly ScenarioRecord[] | undefined = scenario.log
+  for (const [i, given] of scenario.episodes.entries()) {
+    const before = log
+    // What follows an attempt whose answers nobody knows has no log to start from.
+    if (before === undefined) break
+    log = undefined
+    const differing = orError(`episodes[${i}]`, () => {
+      const episode = completeEpisode(scenario, given, before)
+      log = logAfter(episode, before)
+      return replayEpisode(scenario, episode, i, before, notes)
+    })
+    found.push(...differing)
   }
   return found
 }
 
+function asksNothing({ episodes, committed, rolledBack }: RestartScenario): boolean {
+  const answers = episodes.flatMap(({ expected: { analysis, redo, undo, finalPages } }) => {
+    return [...[analysis, redo, undo].flatMap((pass) => Object.values(pass)), finalPages]
+  })
+  return [...answers, committed, rolledBack].every((answer) => answer === undefined)
+}
+
 function replayEpisode(
   scenario: RestartScenario,
+  episode: WholeEpisode,
   index: number,
   log: readonly ScenarioRecord[],
   notes: Set<string>,
 ): Difference[] {
-  const episode = scenario.episodes[index]
-  if (episode === undefined) return []
   const path = `episodes[${index}]`
   const built = buildDatabase(scenario, log, episode.disk)
   const seen = recover(built.store)

@@ -10,6 +10,15 @@ import type { SlotValue } from './slots-resource-manager.ts'
 
 export const SCENARIO_SCHEMA = 'aries-scenarios/1'
 
+/** What redo may be expected to say of a record, in the order in which it is tested. */
+export const REDO_REASONS = [
+  'not-redoable',
+  'not-in-dpt',
+  'lsn<recLsn',
+  'pageLsn>=lsn',
+  'page-damaged',
+] as const satisfies readonly SkipReason[]
+
 /** An LSN as a scenario writes it. */
 export type Symbolic = number
 
@@ -104,12 +113,37 @@ export interface Expected {
   readonly finalPages: Pages | undefined
 }
 
+/** What a scenario says of all that; undefined = it does not ask. */
+export interface Answers {
+  readonly analysis: Asked<Expected['analysis']>
+  readonly redo: Asked<NonNullable<Expected['redo']>>
+  readonly undo: Asked<NonNullable<Expected['undo']>>
+  readonly finalPages: Pages | undefined
+}
+
+type Asked<T> = { readonly [Field in keyof T]: T[Field] | undefined }
+
 /** One attempt to restart. */
 export interface Episode {
   readonly disk: Pages
-  readonly expected: Expected
+  readonly expected: Answers
   /** Where the next power cut hits; null = the attempt ends well. */
   readonly crash: { readonly durableThroughLsn: Symbolic; readonly pagesFlushed: Pages } | null
+}
+
+/** An attempt with all answers. */
+export interface WholeEpisode extends Omit<Episode, 'expected'> {
+  readonly expected: Expected
+}
+
+/** What is for people: where the scenario comes from, and what is to be said of it. */
+export interface About {
+  readonly family: string | undefined
+  readonly provenance: string | undefined
+  readonly source: string | undefined
+  readonly covers: readonly string[]
+  readonly notes: readonly string[]
+  readonly disagreements: readonly string[]
 }
 
 /** How the scenario's book differs from others. */
@@ -122,14 +156,16 @@ export interface Variant {
 interface ScenarioBase {
   readonly id: string
   readonly title: string
+  readonly about: About
   readonly variant: Variant
   readonly initial: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** The durable log at the first crash. */
   readonly log: readonly ScenarioRecord[]
   /** The begin_checkpoint to start from; null = the start of the log. */
   readonly masterLsn: Symbolic | null
-  readonly committed: readonly string[]
-  readonly rolledBack: readonly string[]
+  /** Undefined = the scenario does not ask. */
+  readonly committed: readonly string[] | undefined
+  readonly rolledBack: readonly string[] | undefined
   /** END records may come in any order. */
   readonly anyOrderAppended: boolean
   /** False: the log breaks rules that a real one keeps. */

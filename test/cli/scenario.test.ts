@@ -53,7 +53,7 @@ describe('scenario run', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^S01 {2}R&G 18\.5/)
     expect(stdout).toMatch(/analysis, from LSN 0\n(.*\n)+?.*T1 +│ running +│ 80 /)
-    expect(stdout).toMatch(/redo, from LSN 20\n(.*\n)+?│ 50 +│ no: \(1\) it changes no page │/)
+    expect(stdout).toMatch(/redo, from LSN 20\n(.*\n)+?│ 50 +│ no: \(1\) it changes no page +│/)
     expect(stdout).toMatch(/undo, in the order 80, 60, 40, 20\n/)
     expect(stdout).toMatch(/│ 110 │ clr +│ T3 +│ 90 +│ P2 +│ v back to b1, undoes 60, undoNextLSN 40 │/)
     expect(stdout).toMatch(/│ 125 │ end +│ T3 +│ 120 /)
@@ -66,6 +66,44 @@ describe('scenario run', () => {
     expect(stdout).toContain('restart 1 of 3')
     expect(stdout).toMatch(/the next crash leaves the log up to LSN \d+/)
     expect(stdout).toContain('lost in the next crash')
+  })
+
+  test('of analysis, both tables after each record', async () => {
+    const { stdout } = await runCli('scenario', 'run', fileOf('S26'))
+    expect(stdout).toMatch(
+      /│ 70 +│ end_checkpoint +│ T1 aborting 50 +│ A 10 +│\n│ +│ +│ +│ B 20 +│\n│ +│ +│ +│ C 30 +│/,
+    )
+  })
+
+  test('of redo, the LSNs that were compared; of undo, what is left', async () => {
+    const { stdout } = await runCli('scenario', 'run', fileOf('D08'))
+    for (const text of ['(2) its page is not in', '(3) LSN 20 < recLSN 40', '(4) pageLSN 10 >= LSN 10']) {
+      expect(stdout).toContain(`no: ${text}`)
+    }
+    expect((await runCli('scenario', 'run', fileOf('S02'))).stdout).toMatch(/undoNextLSN 20 +│ \{90, 20\} +│/)
+  })
+
+  test('the example of the documentation prints what stands there', async () => {
+    const blocks = readFileSync(new URL('../../docs/scenarios.md', import.meta.url), 'utf8').split('```text\n')
+    const [example, shown] = ['scenario lecture ', 'lecture '].map((start) => {
+      return blocks.find((block) => block.startsWith(start))?.split('```')[0] as string
+    }) as [string, string]
+    const file = scratchPath('lecture.scenario')
+    writeFileSync(file, example)
+    const { code, stdout } = await runCli('scenario', 'run', file)
+    expect(code).toBe(0)
+    const parts = shown.split('...\n')
+    expect(parts).toHaveLength(2)
+    for (const part of parts) expect(stdout).toContain(part)
+  })
+
+  test('all differences are told', async () => {
+    const file = scratchPath('wrong.scenario')
+    writeFileSync(file, 'scenario s\nlog\n10 T1 update P\nrestart\nundo none\ncommitted T1\n')
+    const { code, stdout } = await runCli('scenario', 'run', file)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/\ns +DIFFERS at .*undo\.order\[0\]: expected nothing, got 10 \(and 1 more\)\n/)
+    expect(stdout).toMatch(/\n +committed\[0\]: expected "T1", got nothing\n/)
   })
 
   test('one that is not as it expects ends with 1', async () => {
@@ -92,9 +130,52 @@ describe('scenario run', () => {
     expect(stderr).toMatch(message)
   })
 
+  test('what is wrong in a text is the usage, and line and column are named', async () => {
+    const file = scratchPath('wrong.scenario')
+    writeFileSync(file, 'scenario s\nlog\n10 T1 updat P\n')
+    const { code, stderr } = await runCli('scenario', 'run', file)
+    expect(code).toBe(2)
+    expect(stderr).toContain('wrong.scenario:3:7: expected the type of the record')
+    expect(stderr).toContain('\n   3 | 10 T1 updat P\n             ^')
+  })
+
   test('a missing id, a missing file', async () => {
     expect((await runCli('scenario', 'run', fileOf('S01'), '--id', 'X9')).code).toBe(2)
     expect((await runCli('scenario', 'run', scratchPath('none.json'))).code).toBe(3)
+  })
+})
+
+describe('scenario convert', () => {
+  test('JSON to text to JSON says the same', async () => {
+    const [text, json] = [scratchPath('one.scenario'), scratchPath('one.json')]
+    expect(await runCli('scenario', 'convert', fileOf('S02'), '--out', text)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
+    expect(readFileSync(text, 'utf8')).toMatch(/^scenario S02 "R&G 18\.5/)
+    await runCli('scenario', 'convert', text, '--out', json)
+    const load = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
+    expect(load(json)).toMatchObject(load(fileOf('S02')))
+  })
+
+  test('several in a file, one of them, and the notation that is asked for', async () => {
+    const texts = await Promise.all(['S01', 'S16'].map((id) => readFileSync(fileOf(id), 'utf8')))
+    const set = scratchPath('set.json')
+    writeFileSync(set, `{"schema": "aries-scenarios/1", "scenarios": [${texts.join(',')}]}`)
+    const all = scratchPath('set.scenario')
+    await runCli('scenario', 'convert', set, '--out', all)
+    expect((await runCli('scenario', 'run', all, '--verdicts')).stdout).toMatch(/^S01 .*\nS16 .*\n2 scenarios, 0 not/)
+    expect((await runCli('scenario', 'convert', all, '--id', 'S16')).stdout).toMatch(/^\{\n.*\n {2}"id": "S16"/)
+    expect((await runCli('scenario', 'convert', all, '--id', 'S16', '--to', 'text')).stdout).toMatch(/^scenario S16 /)
+    expect((await runCli('scenario', 'convert', all, '--id', 'S17')).code).toBe(2)
+  })
+
+  test('an existing file is left alone', async () => {
+    const file = scratchPath('mine.scenario')
+    writeFileSync(file, 'mine')
+    expect((await runCli('scenario', 'convert', fileOf('S02'), '--out', file)).code).toBe(3)
+    expect(readFileSync(file, 'utf8')).toBe('mine')
   })
 })
 

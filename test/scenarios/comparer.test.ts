@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { findScenarios } from '../../src/scenario/load.ts'
+import { findScenarios } from '../../src/scenario/find.ts'
 import { describeResult, replay, type ScenarioResult } from '../../src/scenario/replay.ts'
 
 const folder = new URL('.', import.meta.url)

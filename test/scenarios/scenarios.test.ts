@@ -1,7 +1,8 @@
 /** Every golden scenario of this folder is replayed on the real managers. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type FoundScenario, findScenarios } from '../../src/scenario/load.ts'
+import { findScenarios } from '../../src/scenario/find.ts'
+import type { FoundScenario } from '../../src/scenario/load.ts'
 import { describeResult, replay } from '../../src/scenario/replay.ts'
 
 const folder = new URL('.', import.meta.url)

@@ -1,11 +1,15 @@
-/** `aries scenario run`: recovery exercises, replayed on the real managers and shown as in the textbooks. */
-import { readFileSync } from 'node:fs'
-import type { Command } from 'commander'
+/** `aries scenario`: recovery exercises, replayed on the real managers and shown as in the textbooks; JSON to text and back. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type Command, Option } from 'commander'
 import { AriesError } from '../../index.ts'
-import { type FoundScenario, findScenarios } from '../../scenario/load.ts'
+import { describeDifference } from '../../scenario/difference.ts'
+import { findScenarios, isJson } from '../../scenario/find.ts'
+import type { FoundScenario } from '../../scenario/load.ts'
 import { type ObservedRestart, observe } from '../../scenario/observe.ts'
+import { printJson } from '../../scenario/print-json.ts'
 import { describeResult, replay, type ScenarioResult } from '../../scenario/replay.ts'
 import type { Scenario } from '../../scenario/scenario.ts'
+import { printScenario } from '../../scenario/text/print-text.ts'
 import { CliError, ExitCode } from '../errors.ts'
 import { coloured, counted, printLine } from '../output.ts'
 import { restartText } from '../show/scenario-text.ts'
@@ -23,34 +27,69 @@ export function addScenario(program: Command): void {
   scenario
     .command('run')
     .description('replay scenarios on the real log, buffer and recovery managers, and show each pass')
-    .argument('<file...>', 'JSON files with one scenario or a set of them')
+    .argument('<file...>', 'files with one scenario or several, as text or as JSON')
     .option('--id <id>', 'only this scenario of a set')
     .option('--verdicts', 'only say whether each comes out as it expects')
     .option('--json', 'print JSON, one scenario a line')
     .addHelpText(
       'after',
       `
-What is in such a file is described in docs/scenarios.md.
+What is in such a file is described in docs/scenarios.md. Where it gives answers, they are compared with what the
+managers do; where it gives none, theirs are shown.
 
 Examples:
-  $ aries scenario run exercise.json
+  $ aries scenario run exercise.scenario
   $ aries scenario run all.json --id S01
   $ aries scenario run *.json --verdicts
 
 Exits with 0 when all come out as expected, with 1 when one does not.`,
     )
     .action((files: readonly string[], options: Options) => {
-      const wanted = files
-        .flatMap((file) => scenariosOf(file))
-        .filter(({ id }) => options.id === undefined || id === options.id)
-      if (wanted.length === 0)
-        throw new CliError(`there is no scenario ${options.id ?? ''} in ${files.join(', ')}`, ExitCode.USAGE)
-      const results = wanted.map((found) => runOne(found, options))
+      const results = wantedOf(files, options.id).map((found) => runOne(found, options))
       const differing = results.filter(({ verdict }) => verdict === 'differs').length
       if (!options.json && results.length > 1)
         printLine(`${counted(results.length, 'scenario')}, ${differing} not as expected`)
       if (differing > 0) process.exitCode = ExitCode.PROBLEMS
     })
+  addConvert(scenario)
+}
+
+interface ConvertOptions {
+  readonly id?: string
+  readonly to?: 'text' | 'json'
+  readonly out?: string
+}
+
+function addConvert(scenario: Command): void {
+  scenario
+    .command('convert')
+    .description('write a scenario as text where it is JSON, and as JSON where it is text')
+    .argument('<file>', 'a file with one scenario or several')
+    .option('--id <id>', 'only this scenario of a set')
+    .addOption(new Option('--to <notation>', 'the notation to write').choices(['text', 'json']))
+    .option('-o, --out <file>', 'write to this new file and not to the terminal')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ aries scenario convert exercise.json
+  $ aries scenario convert exercise.scenario --out exercise.json`,
+    )
+    .action((file: string, { id, to, out }: ConvertOptions) => {
+      const scenarios = wantedOf([file], id).map(loaded)
+      const isToText = to === undefined ? isJson(readFileSync(file, 'utf8'), file) : to === 'text'
+      const text = isToText ? scenarios.map(printScenario).join('\n\n') : printJson(scenarios)
+      if (out === undefined) printLine(text.trimEnd())
+      // An exercise that somebody wrote is not to be lost by a slip of the fingers.
+      else writeFileSync(out, text, { flag: 'wx' })
+    })
+}
+
+/** @throws `CliError` when there is none */
+function wantedOf(files: readonly string[], id: string | undefined): FoundScenario[] {
+  const wanted = files.flatMap(scenariosOf).filter((found) => id === undefined || found.id === id)
+  if (wanted.length > 0) return wanted
+  throw new CliError(`there is no scenario ${id ?? ''} in ${files.join(', ')}`, ExitCode.USAGE)
 }
 
 /** @throws `CliError` when the file cannot be used */
@@ -76,7 +115,10 @@ function runOne(found: FoundScenario, { verdicts, json }: Options): ScenarioResu
     printLine(restartText(restart))
   }
   printLine(coloured(result.verdict === 'differs' ? 'red' : 'green', describeResult(result)))
-  if (!verdicts) printLine()
+  if (verdicts) return result
+  // The line of the verdict has the first.
+  for (const difference of result.differences.slice(1)) printLine(`     ${describeDifference(difference)}`)
+  printLine()
   return result
 }
 

@@ -1,6 +1,12 @@
 /** Attempts to restart as the tables of the textbooks. */
 import Table from 'cli-table3'
-import type { ObservedRecord, ObservedRestart } from '../../scenario/observe.ts'
+import type {
+  ObservedDecision,
+  ObservedDirtyPage,
+  ObservedRecord,
+  ObservedRestart,
+  ObservedTransaction,
+} from '../../scenario/observe.ts'
 import type { ScenarioRecord } from '../../scenario/scenario.ts'
 
 type Cell = string | number | null | undefined
@@ -54,13 +60,62 @@ function checkpointText({ att, dpt }: Extract<ScenarioRecord, { type: 'end_check
   return `ATT {${transactions.join(', ')}} DPT {${pages.join(', ')}}`
 }
 
-const REDO_REASONS = {
-  'not-redoable': 'no: (1) it changes no page',
-  'not-in-dpt': 'no: (2) its page is not in the dirty page table',
-  'lsn<recLsn': 'no: (3) LSN < recLSN',
-  'pageLsn>=lsn': 'no: (4) pageLSN >= LSN',
-  'page-damaged': 'no: (5) its page cannot be read',
-} as const
+function redoText({ lsn, reason, recLsn, pageLsn }: ObservedDecision): string {
+  switch (reason) {
+    case undefined:
+      return pageLsn === null ? 'yes: the page has no LSN yet' : `yes: pageLSN ${pageLsn} < LSN ${lsn}`
+    case 'not-redoable':
+      return 'no: (1) it changes no page'
+    case 'not-in-dpt':
+      return 'no: (2) its page is not in the dirty page table'
+    case 'lsn<recLsn':
+      return `no: (3) LSN ${lsn} < recLSN ${recLsn}`
+    case 'pageLsn>=lsn':
+      return `no: (4) pageLSN ${pageLsn} >= LSN ${lsn}`
+    case 'page-damaged':
+      return 'no: (5) its page cannot be read'
+  }
+}
+
+/** What is left of each loser after each record that restart writes: the set ToUndo of the textbooks. */
+function leftToUndo({ transactionsAfter, appended }: ObservedRestart): string[] {
+  const next = new Map(
+    transactionsAfter.flatMap(({ txn, status, undoNextLsn }) =>
+      status === 'committing' || undoNextLsn === null ? [] : [[txn, undoNextLsn] as const],
+    ),
+  )
+  return appended.map(({ txn, undoNextLsn }) => {
+    if (undoNextLsn === null || undoNextLsn === undefined) next.delete(txn)
+    else next.set(txn, undoNextLsn)
+    return setText([...next.values()].sort((a, b) => Number(b) - Number(a)))
+  })
+}
+
+const setText = (items: readonly unknown[]): string => `{${items.join(', ')}}`
+
+const attText = (rows: readonly ObservedTransaction[]): string =>
+  rows.map(({ txn, status, lastLsn }) => `${txn} ${status} ${lastLsn ?? '-'}`).join('\n')
+
+const dptText = (rows: readonly ObservedDirtyPage[]): string =>
+  rows.map(({ page, recLsn }) => `${page} ${recLsn}`).join('\n')
+
+/** A record in a few words, where the log with all its fields stands above. */
+function shortText(record: ScenarioRecord | undefined): string {
+  if (record === undefined) return ''
+  const txn = 'txn' in record ? `${record.txn} ` : ''
+  const page = 'page' in record && record.page !== null ? ` ${record.page}` : ''
+  return `${txn}${record.type}${page}`
+}
+
+function analysisRows({ log, steps }: ObservedRestart): Cell[][] {
+  const records = new Map(log.map((record) => [record.lsn as Cell, record]))
+  return steps.map(({ lsn, transactions, dirtyPages }) => [
+    lsn,
+    shortText(records.get(lsn)),
+    attText(transactions),
+    dptText(dirtyPages),
+  ])
+}
 
 function appendedRow({ lsn, type, txn, prevLsn, change, undoes, undoNextLsn, isLost }: ObservedRecord): Cell[] {
   const text = type === 'clr' ? clrText(change?.slot ?? null, change?.after, undoes, undoNextLsn) : ''
@@ -72,11 +127,17 @@ const LOG_HEAD = ['LSN', 'type', 'txn', 'prevLSN', 'page', 'content']
 
 /** One attempt, as lines. */
 export function restartText(restart: ObservedRestart): string {
-  const { log, transactions, dirtyPages, redo, appended, pages, crashLsn } = restart
+  const { log, disk, transactions, dirtyPages, redo, appended, pages, crashLsn } = restart
+  const left = leftToUndo(restart)
+  const onDisk = Object.entries(disk).map(([page, state]) => ({ page, ...state }))
   const parts = [
     'log at the crash',
     tableOf(LOG_HEAD, log.map(recordRow)),
+    'pages on disk',
+    pagesText(onDisk),
     `analysis, from LSN ${restart.startLsn ?? '-'}`,
+    tableOf(['LSN', 'record', 'ATT after it', 'DPT after it'], analysisRows(restart)),
+    'tables at the end of the log',
     tableOf(
       ['txn', 'status', 'lastLSN'],
       transactions.map(({ txn, status, lastLsn }) => [txn, status, lastLsn]),
@@ -88,18 +149,26 @@ export function restartText(restart: ObservedRestart): string {
     `redo, from LSN ${restart.redoStartLsn ?? '-'}`,
     tableOf(
       ['LSN', 'redone'],
-      redo.map(({ lsn, reason }) => [lsn, reason === undefined ? 'yes' : REDO_REASONS[reason]]),
+      redo.map((decision) => [decision.lsn, redoText(decision)]),
     ),
     `undo, in the order ${restart.undoOrder.join(', ') || '(nothing to undo)'}`,
-    tableOf(LOG_HEAD, appended.map(appendedRow)),
-    'pages',
     tableOf(
-      ['page', 'pageLSN', 'content'],
-      pages.map(({ page, pageLsn, data }) => [page, pageLsn, contentText(data)]),
+      [...LOG_HEAD, 'left to undo'],
+      appended.map((record, i) => [...appendedRow(record), left[i]]),
     ),
+    'pages after it',
+    pagesText(pages),
   ]
   if (crashLsn !== undefined) parts.push(`the next crash leaves the log up to LSN ${crashLsn}`)
   return parts.join('\n')
+}
+
+function pagesText(pages: ObservedRestart['pages']): string {
+  const sorted = [...pages].sort((a, b) => a.page.localeCompare(b.page, 'en', { numeric: true }))
+  return tableOf(
+    ['page', 'pageLSN', 'content'],
+    sorted.map(({ page, pageLsn, data }) => [page, pageLsn, contentText(data)]),
+  )
 }
 
 const contentText = (data: Readonly<Record<string, string>>): string =>
