@@ -17,7 +17,7 @@ import { LogManager } from '../src/log/log-manager.ts'
 import { LogReader } from '../src/log/log-reader.ts'
 import { type LogRecordView, RecordType } from '../src/log/log-record.ts'
 import { ResourceId } from '../src/log/resource-manager.ts'
-import { SEGMENT_HEADER_BYTES } from '../src/log/segment.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from '../src/log/segment.ts'
 import { Segments } from '../src/log/segments.ts'
 import { idle, PAGE_SIZE, SEGMENT_BYTES } from './lab.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
@@ -35,7 +35,7 @@ type Step =
   | { readonly do: 'append'; readonly count: number; readonly bytes: number }
   /** Reads `count` records backward, as a rollback does, `back` of a thousand of the log before its end. */
   | { readonly do: 'read'; readonly back: number; readonly count: number }
-  | { readonly do: 'writeOut' | 'waitDurable' | 'flushTo' | 'recycle' | 'look' }
+  | { readonly do: 'writeOut' | 'waitDurable' | 'flushTo' | 'segments' | 'look' }
   | { readonly do: 'time'; readonly ms: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -58,7 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom('writeOut', 'waitDurable', 'waitDurable', 'flushTo', 'recycle', 'look'),
+      do: fc.constantFrom('writeOut', 'waitDurable', 'waitDurable', 'flushTo', 'segments', 'look'),
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.integer({ min: 1, max: SYNC_MS }) }) },
@@ -73,19 +73,21 @@ interface Appended {
 class Run {
   readonly #disk = new SimulatedFileSystem()
   readonly #runtime = new SimulatedRuntime(1)
+  readonly #segments: Segments
   readonly #log: LogManager
   readonly #records: Appended[] = []
   /** The highest LSN that somebody was told is durable. */
   #acknowledged = 0
   #failure: unknown
+  #segmentSteps: Promise<unknown> | undefined
 
   readonly #isUniform: boolean
 
   constructor(isUniform: boolean) {
     this.#isUniform = isUniform
-    const segments = new Segments(this.#disk, IDENTITY)
-    segments.append()
-    this.#log = new LogManager(segments, IDENTITY, this.#runtime, new FailStop(), asLsn(SEGMENT_HEADER_BYTES))
+    this.#segments = new Segments(this.#disk, IDENTITY)
+    this.#segments.append()
+    this.#log = new LogManager(this.#segments, IDENTITY, this.#runtime, new FailStop(), asLsn(SEGMENT_HEADER_BYTES))
     this.#disk.runtime = this.#runtime
     this.#disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
   }
@@ -102,10 +104,22 @@ class Run {
     else if (each.do === 'read') this.#read(each.back, each.count)
     else if (each.do === 'time') this.#runtime.advance(each.ms)
     else if (each.do === 'writeOut') this.#log.writeOut()
-    else if (each.do === 'recycle') this.#log.recycleOne(this.#log.flushedLsn)
+    else if (each.do === 'segments') this.#stepOnSegments()
     else if (each.do === 'look') this.look()
     else if (last !== undefined && each.do === 'waitDurable') this.#waitDurable(last.lsn)
     else if (last !== undefined) this.#flushTo(last.lsn)
+  }
+
+  /** As the background does it: the next step when this one is done. */
+  #stepOnSegments(): void {
+    this.#segmentSteps ??= this.#log
+      .segmentStep(this.#log.flushedLsn)
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+      .finally(() => {
+        this.#segmentSteps = undefined
+      })
   }
 
   #flushTo(lsn: Lsn): void {
@@ -156,6 +170,7 @@ class Run {
     const { flushedLsn, retention } = this.#log
     const disk = this.#disk.crash({ mode: 'none' })
     const segments = new Segments(disk, IDENTITY)
+    this.#expectRoom(segments)
     const reader = new LogReader(segments, IDENTITY)
     const expected = this.#records.filter(({ lsn }) => lsn >= retention.firstLsn)
     const durable = expected.filter(({ lsn }) => lsn < flushedLsn || lsn <= this.#acknowledged)
@@ -169,6 +184,18 @@ class Run {
     }
     expect(count, 'records that are durable (I2)').toBeGreaterThanOrEqual(durable.length)
     segments.close()
+  }
+
+  /** What counts as room is there in `durable`, whole: the log may come near it at any moment. */
+  #expectRoom(durable: Segments): void {
+    const { firstLsn, allocatedLsn } = this.#segments
+    for (let number = firstLsn / SEGMENT_BYTES; number < allocatedLsn / SEGMENT_BYTES; number++) {
+      const bytes = new Uint8Array(SEGMENT_HEADER_BYTES)
+      if (durable.has(number)) durable.file(number).readAt(bytes, 0, bytes.length, 0)
+      const hasHeader = compareBytes(bytes, encodeSegmentHeader(IDENTITY, number)) === 0
+      if (hasHeader && durable.file(number).size() === SEGMENT_BYTES) continue
+      throw new Error(`segment ${number} is in use, and not durable (I2)`)
+    }
   }
 }
 

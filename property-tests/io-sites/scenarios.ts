@@ -5,10 +5,11 @@
 import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME } from '../../src/buffer/double-write.ts'
 import { CREATING_FILE_NAME } from '../../src/database/files.ts'
+import { locate } from '../../src/database/locate.ts'
 import type { OpenOptions } from '../../src/database/options.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { MASTER_FILE_NAME } from '../../src/log/master-record.ts'
-import { NEW_SEGMENT_NAME, segmentName } from '../../src/log/segment.ts'
+import { NEW_SEGMENT_NAME, segmentName, segmentNumberOf } from '../../src/log/segment.ts'
 import { diskOf, makeSpecimens, type Specimen, type SpecimenName } from '../damage/specimen.ts'
 import { SEGMENT_BYTES, tableOf } from '../lab.ts'
 import type { Content, Effect } from '../model.ts'
@@ -54,6 +55,17 @@ async function patient(session: Session): Promise<void> {
 async function readOnly(session: Session): Promise<void> {
   if (!(await session.open())) return
   await session.step('read', () => tableOf(session.db, 'plain').count())
+  await session.close()
+}
+
+/** Closes while the sync of the segment is under way that the background makes. */
+async function hasty(session: Session): Promise<void> {
+  const { disk } = session.fileSystem
+  disk.runtime = session.runtime
+  // The first is the one that the database is made with.
+  disk.inject('sync', { effect: 'slow', delayMs: 5 }, { file: /^log-new$/, skip: 1 })
+  if (!(await session.open())) return
+  await session.write('plain', rows(0, 4, 300))
   await session.close()
 }
 
@@ -129,8 +141,8 @@ function halfMade(): SimulatedFileSystem {
 /** Behind the end of the log lie a part of a batch, and later segments of nobody. */
 function untidy(specimen: Specimen): SimulatedFileSystem {
   const disk = diskOf(specimen.files)
-  const last = [...specimen.files.keys()].filter((name) => name.startsWith('log-')).length - 1
-  disk.damage(segmentName(last), { kind: 'garbage', offset: SEGMENT_BYTES - 1000, length: 500, seed: 1 })
+  const last = Math.max(...[...specimen.files.keys()].map((name) => segmentNumberOf(name) ?? 0))
+  disk.damage(endSegmentOf(disk), { kind: 'garbage', offset: SEGMENT_BYTES - 1000, length: 500, seed: 1 })
   disk.placeFile(segmentName(last + 2), new Uint8Array(SEGMENT_BYTES).fill(1))
   return disk
 }
@@ -158,11 +170,18 @@ function readOnlyDisk(specimen: Specimen): SimulatedFileSystem {
   return disk
 }
 
-/** The last segment, in which the checkpoint is that the master record names, is sound only in its header. */
+/** The segment in which the log ends after a clean shutdown, and in which the last checkpoint is. */
+function endSegmentOf(disk: SimulatedFileSystem): string {
+  const { master, segments } = locate(disk)
+  const number = segments.numberOf(master.checkpointLsn)
+  segments.close()
+  return segmentName(number)
+}
+
+/** The segment of the checkpoint that the master record names is sound only in its header. */
 function withoutCheckpoint(specimen: Specimen): SimulatedFileSystem {
   const disk = diskOf(specimen.files)
-  const last = [...specimen.files.keys()].filter((name) => name.startsWith('log-')).at(-1) as string
-  disk.damage(last, { kind: 'zeros', offset: 64, length: SEGMENT_BYTES - 64 })
+  disk.damage(endSegmentOf(disk), { kind: 'zeros', offset: 64, length: SEGMENT_BYTES - 64 })
   return disk
 }
 
@@ -177,6 +196,7 @@ export async function makeScenarios(): Promise<Scenario[]> {
   const bare = [MASTER_FILE_NAME, DOUBLE_WRITE_FILE_NAME]
   return [
     { name: 'make', disk: new SimulatedFileSystem(), content: nothing, run: brief },
+    { name: 'close at once', disk: new SimulatedFileSystem(), content: nothing, run: hasty },
     { name: 'make again', disk: halfMade(), content: nothing, run: brief },
     { name: 'work', disk: withHalfMadeSegment(closed), content, run: work },
     { name: 'restart', disk: diskOf(torn.files), content, run: brief },

@@ -30,7 +30,7 @@ const OPTIONS: OpenOptions = {
 
 /** What stops the engine, by file; where it is only made or got ready, a failure is one of that operation. */
 const FAIL_STOP_FILES = /^(data|master|double-write|log-\d+)$/
-const MAKING_READY = /^(grow|#reuse|#wipeRest|makeDurable|makeFile)\b/
+const MAKING_READY = /^(grow|fillPiece|finishBlocking|#wipeRest|makeDurable|makeFile)\b|^sync < makeStep\b/
 
 export class Session {
   readonly model = new Model()

@@ -79,12 +79,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I12',
     sentence: 'Everything below the last checkpoint is recycled, whatever undo and redo may need of it.',
     file: 'src/database/maintenance.ts',
-    find: `if (!log.canRecycle(checkpointer.lowWater.lsn)) return false
-      checkpointer.repeatFoundMaster()
-      return log.recycleOne(checkpointer.lowWater.lsn)`,
-    replace: `if (!log.canRecycle(checkpointer.checkpointLsn)) return false
-      checkpointer.repeatFoundMaster()
-      return log.recycleOne(checkpointer.checkpointLsn)`,
+    find: 'const { lsn } = checkpointer.lowWater',
+    replace: 'const lsn = checkpointer.checkpointLsn',
   },
   {
     name: 'close-does-not-wait-for-commits',

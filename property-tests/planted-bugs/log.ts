@@ -4,6 +4,7 @@ import type { PlantedBug } from './planted-bug.ts'
 const LOG_MANAGER = 'src/log/log-manager.ts'
 const LOG_READER = 'src/log/log-reader.ts'
 const SEGMENTS = 'src/log/segments.ts'
+const NEW_SEGMENT = 'src/log/new-segment.ts'
 const MASTER_RECORD = 'src/log/master-record.ts'
 const ANALYSIS = 'src/recovery/analysis.ts'
 
@@ -150,47 +151,66 @@ export const LOG_BUGS: readonly PlantedBug[] = [
   {
     name: 'new-segment-name-not-durable',
     invariant: 'I2',
-    sentence: 'The directory is not synced after a new segment got its name, so a power cut loses a synced file.',
-    file: SEGMENTS,
-    find: `      this.#fileSystem.rename(NEW_SEGMENT_NAME, segmentName(number))
-      this.#fileSystem.syncDirectory()`,
-    replace: '      this.#fileSystem.rename(NEW_SEGMENT_NAME, segmentName(number))',
+    sentence:
+      'The directory is not synced after a segment, made or recycled, got its name, so a power cut loses a synced file.',
+    file: NEW_SEGMENT,
+    find: `    this.#name = name
+    this.#fileSystem.syncDirectory()`,
+    replace: '    this.#name = name',
     first: 'crash.property.test.ts',
   },
   {
     name: 'new-segment-renamed-before-sync',
     invariant: 'I2',
     sentence:
-      'A new segment gets its name before its content is durable, and a crash leaves the name with an empty file.',
-    file: SEGMENTS,
-    find: `0, 64, 0)
-        file.syncBlocking()`,
-    replace: '0, 64, 0)',
+      'A segment that is needed at once gets its name before its content is durable, and a crash leaves the name with an empty file.',
+    file: NEW_SEGMENT,
+    find: `    while (!this.fillPiece());
+    this.#file?.syncBlocking()`,
+    replace: '    while (!this.fillPiece());',
+    first: 'log-manager.property.test.ts',
+  },
+  {
+    name: 'prepared-segment-named-before-sync',
+    invariant: 'I2',
+    sentence:
+      'A segment that the background makes, or recycles, gets its name before its content and header are durable.',
+    file: NEW_SEGMENT,
+    find: '    await this.#file?.sync()',
+    replace: '',
     first: 'exhaustive.test.ts',
   },
   {
-    name: 'recycled-segment-name-not-durable',
+    name: 'segment-used-before-its-sync',
     invariant: 'I2',
     sentence:
-      'The directory is not synced after a segment was renamed to the end, so the log written there has its old name after a power cut.',
+      'Who needs room while the background waits for the sync of the next segment takes it for durable, because it is written.',
+    file: NEW_SEGMENT,
+    find: `    await this.#file?.sync()
+    this.#isSynced = true`,
+    replace: `    this.#isSynced = true
+    await this.#file?.sync()`,
+    first: 'log-manager.property.test.ts',
+  },
+  {
+    name: 'recycled-segment-counts-at-once',
+    invariant: 'I2',
+    sentence: 'The log goes on in a recycled segment before its new header and its new name are durable.',
     file: SEGMENTS,
-    find: `      file.syncBlocking()
-      this.#fileSystem.syncDirectory()
-    } catch`,
-    replace: `      file.syncBlocking()
-    } catch`,
+    find: `        this.#new = new NewSegment(this.#fileSystem, this.#identity, this.#end, true)
+`,
+    replace: `        this.#present.add(this.#end++)
+`,
     first: 'crash.property.test.ts',
   },
   {
-    name: 'recycled-segment-header-not-durable',
-    invariant: 'I2',
-    sentence: 'The new header of a recycled segment is not synced before the log goes on there.',
-    file: SEGMENTS,
-    find: `0, 64, 0)
-      file.syncBlocking()
-      this.#fileSystem`,
-    replace: `0, 64, 0)
-      this.#fileSystem`,
+    name: 'recycled-segment-without-header',
+    invariant: 'I18',
+    sentence: 'A recycled segment keeps the header of its earlier number.',
+    file: NEW_SEGMENT,
+    find: '    writeFully(file, encodeSegmentHeader(this.#identity, this.number), 0, SEGMENT_HEADER_BYTES, 0)',
+    replace:
+      '    if (rest > 0) writeFully(file, encodeSegmentHeader(this.#identity, this.number), 0, SEGMENT_HEADER_BYTES, 0)',
     first: 'crash.property.test.ts',
   },
   {

@@ -1,7 +1,8 @@
 /**
  * Background work, one small slice a turn of the event loop: clean-up of ghosts, actions that waited
- * for a commit, write-back of dirty pages, checkpoints, recycling of the log, and the regular flush of
- * the weaker durability levels. At most one slice is under way at a time.
+ * for a commit, write-back of dirty pages, checkpoints, and the regular flush of the weaker durability
+ * levels. At most one slice is under way at a time. Beside the slices the segments of the log are recycled
+ * and made ahead, so that neither waits for the syncs of the other.
  *
  * An error that may pass (a full disk) is kept for the statistics and the work is tried again later; a
  * failed write or sync has stopped the engine already.
@@ -45,6 +46,7 @@ export class Maintenance {
   #running: Promise<void> | undefined
   /** Those who wait for the end of a slice. */
   readonly #waiting: (() => void)[] = []
+  #makingSegments: Promise<unknown> | undefined
   #poked = false
   #stopped: boolean
   #ticker: Cancel | undefined
@@ -135,8 +137,8 @@ export class Maintenance {
     const unclean = btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep())
     const wrote = await this.#writeBack()
     if (this.#isCheckpointDue()) await this.checkpoint()
-    const recycled = this.#recycle()
-    return more || unclean || wrote || recycled
+    this.#makeSegments()
+    return more || unclean || wrote
   }
 
   /** What a commit gave up is freed when no snapshot needs it any more; until then the log has to say so. */
@@ -199,21 +201,29 @@ export class Maintenance {
     this.#lastCheckpointMs = this.#parts.runtime.nowMs()
   }
 
-  #recycle(): boolean {
-    const { log, checkpointer } = this.#parts
-    return this.#quietStep(() => {
-      if (!log.canRecycle(checkpointer.lowWater.lsn)) return false
-      checkpointer.repeatFoundMaster()
-      return log.recycleOne(checkpointer.lowWater.lsn)
+  #makeSegments(): void {
+    this.#makingSegments ??= this.#quietly(async () => {
+      while (!this.#stopped && !this.#parts.failStop.failed && (await this.#segmentStep())) await this.#turn()
+    }).finally(() => {
+      this.#makingSegments = undefined
     })
   }
 
-  /** Stops the timers and waits for the slice under way. */
+  #segmentStep(): Promise<boolean> {
+    const { log, checkpointer } = this.#parts
+    const { lsn } = checkpointer.lowWater
+    if (log.canRecycle(lsn)) checkpointer.repeatFoundMaster()
+    return log.segmentStep(lsn)
+  }
+
+  /** Stops the timers and waits for what is under way. @throws `IO_ERROR` */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#ticker?.()
     this.#wake()
     await this.#running
+    await this.#makingSegments
+    if (!this.#parts.failStop.failed) this.#parts.log.discardNewSegment()
   }
 
   /** After `stop`: does all clean-up that is left, for a clean close. */

@@ -19,9 +19,9 @@
  * FLUSH MARKERS. The first record of every batch that is written carries flushedLsn as of that
  * moment. At restart it tells a torn tail (nothing later was ever durable) from damage.
  *
- * ROOM. `reserve` holds back bytes for the rollback of every active transaction and makes segments
- * ahead of need; it is the only function that can meet a full disk, and it is called before anything
- * is changed (I19).
+ * ROOM. `reserve` holds back bytes for the rollback of every active transaction, and sees to it that there
+ * are segments for them (`log-room.ts`). It is the only function that can meet a full disk, and it is called
+ * before anything is changed (I19).
  *
  * INVARIANTS: I5 (LSNs rise, each record starts where the last ended), I19, I28 (nothing after a
  * failed write or sync).
@@ -32,7 +32,7 @@ import { checksum, placeSeed } from '../common/checksum.ts'
 import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../common/ids.ts'
 import type { Trace } from '../common/trace.ts'
 import type { FailStop } from '../io/fail-stop.ts'
-import { type File, ioError, writeFully } from '../io/file-system.ts'
+import { type File, writeFully } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { FlushStatistics } from './flush-statistics.ts'
 import type { Identity } from './identity.ts'
@@ -55,6 +55,7 @@ import {
   TYPE,
   UNDO_NEXT_LSN,
 } from './log-record.ts'
+import { LogRoom } from './log-room.ts'
 import { ResourceId } from './resource-manager.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.ts'
 import type { Segments } from './segments.ts'
@@ -91,14 +92,13 @@ export class LogManager {
   readonly #record = new LogRecordView()
   /** LSN of the first byte of the log buffer. */
   #bufferLsn: number
+  readonly #room: LogRoom
   #tail = 0
   #started = -1
   #startedLength = 0
   #markerAt = -1
   #writtenLsn: number
   #flushedLsn: number
-  #reservedBytes = 0
-  readonly #segmentOverhead: number
   readonly #unsynced = new Set<File>()
   #inFlight: Flush | undefined
   /** What the flush in flight makes durable. */
@@ -117,8 +117,8 @@ export class LogManager {
     this.#runtime = runtime
     this.#failStop = failStop
     this.#reader = new LogReader(segments, identity)
-    this.#segmentOverhead = identity.segmentBytes / (identity.segmentBytes - this.recordBytesMax)
     this.#bufferLsn = endLsn
+    this.#room = new LogRoom(segments, failStop, this.recordBytesMax, endLsn)
     this.#writtenLsn = endLsn
     this.#flushedLsn = endLsn
   }
@@ -139,7 +139,7 @@ export class LogManager {
   }
 
   get reservedBytes(): number {
-    return this.#reservedBytes
+    return this.#room.reservedBytes
   }
 
   /** The largest record: a page image and some. Segments hold several. */
@@ -153,22 +153,12 @@ export class LogManager {
    * @throws `DISK_FULL`, `IO_ERROR`; nothing is held back then.
    */
   reserve(rollbackBytes: number, payloadBytes: number): void {
-    const bytes = this.#reservedBytes + rollbackBytes + payloadBytes
-    // A record does not cross a segment, so each segment may leave up to a record's length unused.
-    const needed = bytes * this.#segmentOverhead + 3 * this.recordBytesMax
-    if (this.#bufferLsn + this.#tail + needed > this.#segments.allocatedLsn) this.#makeRoom(needed)
-    this.#reservedBytes += rollbackBytes
-  }
-
-  #makeRoom(neededBytes: number): void {
-    this.#failStop.check()
-    while (this.#segments.allocatedLsn < this.nextLsn + neededBytes) this.#segments.append()
+    this.#room.reserve(this.#bufferLsn + this.#tail, rollbackBytes, payloadBytes)
   }
 
   /** Gives back what `reserve` held. */
   release(bytes: number): void {
-    this.#reservedBytes -= bytes
-    assert(this.#reservedBytes >= 0, 'no more log room is released than was reserved (I19)')
+    this.#room.release(bytes)
   }
 
   /**
@@ -436,16 +426,21 @@ export class LogManager {
   }
 
   /**
-   * Recycles at most one segment below `lowWaterLsn`; returns whether there is more to do (I12). What a
-   * flush in flight still syncs stays, although a forced flush may have made it durable meanwhile.
+   * A step of the background's work on segments, without waiting for a sync on the spot: recycles those below
+   * `lowWaterLsn` (I12), and makes the next one before anybody needs it, so that `reserve` finds it there.
+   * Resolves with whether there is more to do. Rejects with `IO_ERROR`, or `DISK_FULL`, which nobody has to be
+   * told: `reserve` meets it when the room is needed.
    */
-  recycleOne(lowWaterLsn: Lsn): boolean {
+  segmentStep(lowWaterLsn: Lsn): Promise<boolean> {
+    // What a flush in flight still syncs stays, although a forced flush may have made it durable meanwhile.
     const isSyncing = this.#inFlight !== undefined && this.#inFlightStart < lowWaterLsn
-    try {
-      return this.#segments.recycleOne(isSyncing ? asLsn(this.#inFlightStart) : lowWaterLsn, this.nextLsn)
-    } catch (error) {
-      throw ioError(error, 'recycling', 'the log')
-    }
+    return this.#room.step(isSyncing ? asLsn(this.#inFlightStart) : lowWaterLsn, this.nextLsn)
+  }
+
+  /** When nobody calls `segmentStep` any more: leaves no half-made segment. @throws `IO_ERROR` */
+  discardNewSegment(): void {
+    this.#failStop.check()
+    this.#segments.discardNew()
   }
 
   /** For a clean shutdown: leaves nothing behind the end that the next open would have to wipe (I31). */

@@ -12,6 +12,10 @@
  * sync than appending (no metadata to journal), and a full disk shows when room is made and not when
  * a commit is written. Names are durable (directory synced) before a segment is used.
  *
+ * At most one is being made at a time (`new-segment.ts`), step by step in the background. Who needs room at
+ * once finishes it on the spot, wherever it is; the step that was waiting for a sync then finds another one,
+ * or none, and leaves it alone.
+ *
  * INVARIANT I12: nothing at or above the low-water mark is recycled.
  */
 import { assert } from '../common/assert.ts'
@@ -28,10 +32,9 @@ import {
   writeFully,
 } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
+import { NewSegment, removeIfThere } from './new-segment.ts'
 import { encodeSegmentHeader, NEW_SEGMENT_NAME, SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from './segment.ts'
 
-/** Zeros are written in pieces of this size. */
-const FILL_BYTES = 1 << 20
 /** Segments are read, and wiped, in pieces of this size. */
 const SCRATCH_BYTES = 1 << 16
 /** Recycled segments kept ahead of the tail; more than that are removed. */
@@ -45,6 +48,9 @@ export class Segments {
   readonly #present: Set<number>
   #first: number
   #end: number
+  #new: NewSegment | undefined
+  /** The last segment that could not be made. */
+  #failedNumber = -1
   #scratch: Uint8Array | undefined
 
   /** Finds the segments in the directory. */
@@ -98,89 +104,117 @@ export class Segments {
     return file
   }
 
+  /** Whether a segment is being made. */
+  get isMaking(): boolean {
+    return this.#new !== undefined
+  }
+
+  /** Whether the next segment could not be made: then it is tried only when it is needed. */
+  get hasFailed(): boolean {
+    return this.#failedNumber === this.#end
+  }
+
   /**
-   * Makes one more segment at the end, durable before it returns.
+   * Makes one more segment at the end, durable before it returns, or finishes the one that is being made.
    * @throws `DISK_FULL`, `IO_ERROR`; a half-made file is removed.
    */
   append(): void {
-    const number = this.#end
+    this.begin()
+    const made = this.#new as NewSegment
     try {
-      this.#removeIfThere(NEW_SEGMENT_NAME)
-      const file = this.#fileSystem.open(NEW_SEGMENT_NAME, 'create')
-      try {
-        this.#fill(file)
-        writeFully(file, encodeSegmentHeader(this.#identity, number), 0, 64, 0)
-        file.syncBlocking()
-      } finally {
-        file.close()
-      }
-      this.#fileSystem.rename(NEW_SEGMENT_NAME, segmentName(number))
-      this.#fileSystem.syncDirectory()
+      made.finishBlocking()
+      this.#complete(made)
     } catch (error) {
-      const failure = ioError(error, 'preallocation', segmentName(number))
-      throw cleaningUp(failure, () => this.#removeIfThere(NEW_SEGMENT_NAME))
-    }
-    this.#present.add(number)
-    this.#end = number + 1
-  }
-
-  #fill(file: File): void {
-    const zeros = new Uint8Array(Math.min(FILL_BYTES, this.segmentBytes))
-    for (let at = 0; at < this.segmentBytes; at += zeros.length) {
-      writeFully(file, zeros, 0, Math.min(zeros.length, this.segmentBytes - at), at)
+      throw this.#failed(error, made)
     }
   }
 
-  #removeIfThere(name: string): void {
-    if (this.#fileSystem.list().includes(name)) this.#fileSystem.remove(name)
+  /** Begins to make one more segment, unless one is being made already. @throws `DISK_FULL`, `IO_ERROR` */
+  begin(): void {
+    if (this.#new !== undefined) return
+    try {
+      removeIfThere(this.#fileSystem, NEW_SEGMENT_NAME)
+      this.#new = new NewSegment(this.#fileSystem, this.#identity, this.#end, false)
+    } catch (error) {
+      throw this.#failed(error, undefined)
+    }
   }
 
   /**
-   * Turns segments wholly below `lowWaterLsn` into segments at the end, or removes them when enough
-   * lie ahead of `nextLsn` already. At most one a call, so that nobody waits long; returns whether
-   * there is more to do. In a read-only directory nothing is done.
+   * Does a step of what is left to do on the segment that is being made, if one is, without stopping the event
+   * loop for a sync of it. Rejects with `DISK_FULL` or `IO_ERROR`; a half-made file is removed.
+   */
+  async makeStep(): Promise<void> {
+    const made = this.#new
+    if (made === undefined) return
+    try {
+      if (made.isSynced) this.#complete(made)
+      else if (made.fillPiece()) await made.sync()
+    } catch (error) {
+      throw this.#failed(error, made)
+    }
+  }
+
+  #complete(made: NewSegment): void {
+    assert(made.isSynced && made.number === this.#end, 'what a segment holds is durable before it has its name')
+    made.giveName()
+    this.#new = undefined
+    this.#present.add(made.number)
+    this.#end = made.number + 1
+  }
+
+  /** Somebody else may have finished `made` meanwhile, without the failure. */
+  #failed(error: unknown, made: NewSegment | undefined): unknown {
+    const number = made?.number ?? this.#end
+    this.#failedNumber = number
+    const failure = ioError(error, 'preallocation', segmentName(number))
+    if (made === undefined || made !== this.#new) return failure
+    this.#new = undefined
+    return cleaningUp(failure, () => made.discard())
+  }
+
+  /** Gives up the segment that is being made, if any, and leaves no file of it. Durable. @throws `IO_ERROR` */
+  discardNew(): void {
+    const made = this.#new
+    if (made === undefined) return
+    this.#new = undefined
+    try {
+      made.discard()
+      this.#fileSystem.syncDirectory()
+    } catch (error) {
+      throw ioError(error, 'removal', NEW_SEGMENT_NAME)
+    }
+  }
+
+  /**
+   * Begins to turn the oldest segment, if it lies wholly below `lowWaterLsn`, into one at the end, or removes
+   * it when enough lie ahead of `nextLsn` already; returns whether it did. Only while none is being made. In a
+   * read-only directory nothing is done.
    * @throws `IO_ERROR`
    */
   recycleOne(lowWaterLsn: Lsn, nextLsn: Lsn): boolean {
+    assert(this.#new === undefined, 'one segment is made at a time')
     if (!this.#fileSystem.writable) return false
     const oldest = this.#first
     if (oldest >= this.numberOf(lowWaterLsn)) return false
     assert((oldest + 1) * this.segmentBytes <= lowWaterLsn, 'nothing at or above the low-water mark goes (I12)')
-    this.#close(oldest)
     const spare = this.#end - 1 - this.numberOf(nextLsn)
     const name = segmentName(oldest)
     try {
+      this.#close(oldest)
       if (spare >= SPARE_SEGMENTS_MAX) {
         this.#fileSystem.remove(name)
         this.#forgetFirst()
         this.#fileSystem.syncDirectory()
       } else {
-        this.#reuse(oldest)
+        this.#fileSystem.rename(name, segmentName(this.#end))
+        this.#forgetFirst()
+        this.#new = new NewSegment(this.#fileSystem, this.#identity, this.#end, true)
       }
     } catch (error) {
       throw ioError(error, 'recycling', name)
     }
-    return this.#first < this.numberOf(lowWaterLsn)
-  }
-
-  /**
-   * The old content needs no wiping: its checksums hold only at its old LSNs (I31). When it fails midway
-   * the file is let go of: the next segment is renamed over it, and a handle would be of the old one.
-   */
-  #reuse(oldest: number): void {
-    const number = this.#end
-    this.#fileSystem.rename(segmentName(oldest), segmentName(number))
-    this.#forgetFirst()
-    try {
-      const file = this.file(number)
-      writeFully(file, encodeSegmentHeader(this.#identity, number), 0, 64, 0)
-      file.syncBlocking()
-      this.#fileSystem.syncDirectory()
-    } catch (error) {
-      throw cleaningUp(error, () => this.#close(number))
-    }
-    this.#present.add(number)
-    this.#end = number + 1
+    return true
   }
 
   #forgetFirst(): void {
@@ -290,6 +324,6 @@ export class Segments {
 
   /** @throws `IO_ERROR`; all files are closed all the same */
   close(): void {
-    closeAll([...this.#open.keys()].map((number) => () => this.#close(number)))
+    closeAll([() => this.#new?.close(), ...[...this.#open.keys()].map((number) => () => this.#close(number))])
   }
 }

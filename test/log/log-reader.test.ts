@@ -4,7 +4,7 @@ import { asLsn, type Lsn } from '../../src/common/ids.ts'
 import { RecordType } from '../../src/log/log-record.ts'
 import { segmentName } from '../../src/log/segment.ts'
 import { analyse, checkLogEnd } from '../../src/recovery/analysis.ts'
-import { FIRST_LSN, LogBench, SEGMENT_BYTES } from './support.ts'
+import { FIRST_LSN, finishNew, LogBench, SEGMENT_BYTES } from './support.ts'
 
 /** Three synced batches of three records; returns the LSNs by batch. */
 async function threeBatches(): Promise<{ bench: LogBench; batches: Lsn[][] }> {
@@ -85,7 +85,8 @@ describe('recycled segments', () => {
     while (bench.log.nextLsn < 1.5 * SEGMENT_BYTES) bench.append(500)
     await bench.log.flush()
     const before = bench.segments.count
-    expect(bench.segments.recycleOne(asLsn(SEGMENT_BYTES), bench.log.nextLsn)).toBe(false)
+    expect(bench.segments.recycleOne(asLsn(SEGMENT_BYTES), bench.log.nextLsn)).toBe(true)
+    await finishNew(bench.segments)
     expect(bench.segments.count).toBe(before)
     const reader = bench.reader()
     const recycled = (bench.segments.allocatedLsn / SEGMENT_BYTES - 1) * SEGMENT_BYTES

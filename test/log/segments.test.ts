@@ -1,9 +1,47 @@
 import { describe, expect, test } from 'vitest'
+import type { AriesError } from '../../src/common/errors.ts'
 import { asLsn } from '../../src/common/ids.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
-import { encodeSegmentHeader, NEW_SEGMENT_NAME, segmentName, segmentNumberOf } from '../../src/log/segment.ts'
+import { makeIdentity } from '../../src/log/identity.ts'
+import {
+  encodeSegmentHeader,
+  NEW_SEGMENT_NAME,
+  SEGMENT_HEADER_BYTES,
+  segmentName,
+  segmentNumberOf,
+} from '../../src/log/segment.ts'
 import { Segments } from '../../src/log/segments.ts'
-import { IDENTITY, LogBench, SEGMENT_BYTES } from './support.ts'
+import { finishNew, IDENTITY, LogBench, PAGE_SIZE, SEGMENT_BYTES } from './support.ts'
+
+function watchedDisk(): SimulatedFileSystem {
+  const disk = new SimulatedFileSystem()
+  disk.trace = []
+  return disk
+}
+
+function openFiles({ trace = [] }: SimulatedFileSystem): number {
+  const count = (kind: string): number =>
+    trace.filter(({ operation, outcome }) => operation === kind && outcome === undefined).length
+  return count('open') - count('close')
+}
+
+async function makeOne(segments: Segments): Promise<void> {
+  segments.begin()
+  await finishNew(segments)
+}
+
+/** These segments are there, whole. */
+function expectSegments(disk: SimulatedFileSystem, numbers: readonly number[], identity = IDENTITY): void {
+  const segments = new Segments(disk, identity)
+  expect(segments.count).toBe(numbers.length)
+  for (const number of numbers) {
+    const header = new Uint8Array(SEGMENT_HEADER_BYTES)
+    segments.file(number).readAt(header, 0, header.length, 0)
+    expect(header).toEqual(encodeSegmentHeader(identity, number))
+    expect(segments.file(number).size()).toBe(identity.segmentBytes)
+  }
+  segments.close()
+}
 
 describe('segment names', () => {
   test('a number gives a name and back; other names are not segments', () => {
@@ -56,6 +94,105 @@ describe('making segments', () => {
   })
 })
 
+/** Segments of several pieces. */
+const LONG = makeIdentity(new Uint8Array(16).fill(7), PAGE_SIZE, 3 << 20)
+
+describe('making a segment in steps', () => {
+  test('a piece a step, then the sync, then the name; it counts at the end', async () => {
+    const disk = new SimulatedFileSystem()
+    const segments = new Segments(disk, LONG)
+    segments.begin()
+    disk.trace = []
+    const seen: string[][] = []
+    while (segments.isMaking) {
+      await segments.makeStep()
+      seen.push(disk.trace.map(({ operation }) => operation))
+      expect(segments.count).toBe(segments.isMaking ? 0 : 1)
+      disk.trace = []
+    }
+    expect(seen).toEqual([['write'], ['write'], ['write', 'write', 'sync'], ['close', 'rename', 'syncDirectory']])
+    expectSegments(disk.crash({ mode: 'none' }), [0], LONG)
+  })
+
+  test.each([0, 1, 2, 3])('who needs it after %i steps finishes it on the spot', async (count) => {
+    const disk = watchedDisk()
+    const segments = new Segments(disk, LONG)
+    segments.begin()
+    for (let i = 0; i < count; i++) await segments.makeStep()
+    segments.append()
+    const written = disk.trace?.filter(({ length }) => length === 1 << 20)
+    expect([written?.length, segments.isMaking, segments.count]).toEqual([3, false, 1])
+    expectSegments(disk.crash({ mode: 'none' }), [0], LONG)
+    segments.close()
+    expect(openFiles(disk)).toBe(0)
+  })
+
+  test.each([true, false])(
+    'who needs it while it is synced finishes it too; that sync succeeds: %s',
+    async (succeeds) => {
+      const disk = new SimulatedFileSystem()
+      const segments = new Segments(disk, IDENTITY)
+      if (!succeeds) disk.failNext('sync', { errno: 'EIO' })
+      segments.begin()
+      const step = segments.makeStep().catch((error: AriesError) => error.code)
+      segments.append()
+      segments.append()
+      expect(await step).toBe(succeeds ? undefined : 'IO_ERROR')
+      expect([segments.isMaking, segments.count]).toEqual([false, 2])
+      expect(disk.list()).toEqual([0, 1].map(segmentName))
+      expectSegments(disk.crash({ mode: 'none' }), [0, 1])
+    },
+  )
+
+  test('a crash on the way is harmless, at every step', async () => {
+    for (let count = 1, hasCrashed = true; hasCrashed; count++) {
+      const disk = new SimulatedFileSystem()
+      const segments = new Segments(disk, LONG)
+      segments.append()
+      disk.crashAfter(count)
+      await makeOne(segments).catch(() => undefined)
+      hasCrashed = disk.poweredOff
+      for (const mode of ['all', 'none'] as const) {
+        const image = disk.crash({ mode })
+        const after = new Segments(image, LONG)
+        const found = after.count
+        after.append()
+        expectSegments(
+          image,
+          Array.from({ length: found + 1 }, (_, i) => i),
+          LONG,
+        )
+        expect(image.list()).not.toContain(NEW_SEGMENT_NAME)
+      }
+    }
+  })
+
+  test('a failure leaves nothing behind, and the next try is made when the room is needed', async () => {
+    for (const kind of ['open', 'write', 'sync', 'rename', 'syncDirectory'] as const) {
+      const disk = watchedDisk()
+      const segments = new Segments(disk, IDENTITY)
+      disk.failNext(kind, { errno: 'ENOSPC' })
+      await expect(makeOne(segments), kind).rejects.toMatchObject({ code: 'DISK_FULL' })
+      expect([disk.list(), segments.isMaking, segments.hasFailed], kind).toEqual([[], false, true])
+      segments.append()
+      expect(segments.hasFailed).toBe(false)
+      segments.close()
+      expect(openFiles(disk), kind).toBe(0)
+    }
+  })
+
+  test('one that is given up leaves neither file nor handle', async () => {
+    for (const count of [0, 1, 2, 3]) {
+      const disk = watchedDisk()
+      const segments = new Segments(disk, LONG)
+      segments.begin()
+      for (let i = 0; i < count; i++) await segments.makeStep()
+      segments.discardNew()
+      expect([disk.list(), openFiles(disk)]).toEqual([[], 0])
+    }
+  })
+})
+
 describe('recycling', () => {
   const bench = (count: number): LogBench => {
     const made = new LogBench()
@@ -63,29 +200,48 @@ describe('recycling', () => {
     return made
   }
 
-  test('only what lies wholly below the low-water mark, one segment a call', () => {
+  const recycle = async (segments: Segments, lsn: number): Promise<boolean> => {
+    const hasBegun = segments.recycleOne(asLsn(lsn), asLsn(lsn))
+    await finishNew(segments)
+    return hasBegun
+  }
+
+  test('only what lies wholly below the low-water mark, one segment a call', async () => {
     const { segments, disk } = bench(3)
-    expect(segments.recycleOne(asLsn(SEGMENT_BYTES - 1), asLsn(SEGMENT_BYTES))).toBe(false)
+    expect(await recycle(segments, SEGMENT_BYTES - 1)).toBe(false)
     expect(disk.list()).toEqual([0, 1, 2].map(segmentName))
-    expect(segments.recycleOne(asLsn(2 * SEGMENT_BYTES), asLsn(2 * SEGMENT_BYTES))).toBe(true)
+    expect(await recycle(segments, 2 * SEGMENT_BYTES)).toBe(true)
     expect(disk.list()).toEqual([1, 2, 3].map(segmentName))
-    expect(segments.recycleOne(asLsn(2 * SEGMENT_BYTES), asLsn(2 * SEGMENT_BYTES))).toBe(false)
+    expect(await recycle(segments, 2 * SEGMENT_BYTES)).toBe(true)
     expect(disk.list()).toEqual([2, 3, 4].map(segmentName))
-    expect(segments.firstLsn).toBe(2 * SEGMENT_BYTES)
+    expect(await recycle(segments, 2 * SEGMENT_BYTES)).toBe(false)
+    expect([segments.firstLsn, segments.allocatedLsn]).toEqual([2 * SEGMENT_BYTES, 5 * SEGMENT_BYTES])
   })
 
-  test('with enough spare segments ahead the old ones are removed', () => {
+  test('with enough spare segments ahead the old ones are removed', async () => {
     const { segments, disk } = bench(14)
-    segments.recycleOne(asLsn(4 * SEGMENT_BYTES), asLsn(4 * SEGMENT_BYTES))
+    await recycle(segments, 4 * SEGMENT_BYTES)
     expect(disk.list()).toHaveLength(13)
     expect(disk.list()[0]).toBe(segmentName(1))
+  })
+
+  test('does not count before its new header and name are durable', async () => {
+    const { segments, disk } = bench(2)
+    segments.recycleOne(asLsn(SEGMENT_BYTES), asLsn(SEGMENT_BYTES))
+    expect(segments.allocatedLsn).toBe(2 * SEGMENT_BYTES)
+    await segments.makeStep()
+    expect(segments.allocatedLsn).toBe(2 * SEGMENT_BYTES)
+    await segments.makeStep()
+    expect(segments.allocatedLsn).toBe(3 * SEGMENT_BYTES)
+    expectSegments(disk.crash({ mode: 'none' }), [1, 2])
   })
 
   test('after a recycling that failed midway the segment is made anew, under the same name', async () => {
     for (const kind of ['write', 'sync', 'syncDirectory'] as const) {
       const { segments, disk } = bench(2)
       disk.failNext(kind, { errno: 'EIO' })
-      expect(() => segments.recycleOne(asLsn(SEGMENT_BYTES), asLsn(SEGMENT_BYTES))).toThrow('IO_ERROR')
+      await expect(recycle(segments, SEGMENT_BYTES)).rejects.toMatchObject({ code: 'IO_ERROR' })
+      expect(disk.list()).toEqual([segmentName(1)])
       segments.append()
       const file = segments.file(2)
       const mark = new Uint8Array([1, 2, 3])

@@ -54,3 +54,8 @@ export class LogBench {
     return { records, endLsn: reader.position }
   }
 }
+
+/** Does all that is left to do on a segment that is being made. */
+export async function finishNew(segments: Segments): Promise<void> {
+  while (segments.isMaking) await segments.makeStep()
+}
