@@ -123,6 +123,18 @@ describe('what a text leaves out', () => {
     expect(scenario.episodes[1]?.disk).toEqual({ P2: { pageLsn: 60, data: { T2: '30', T3: '60' } } })
     expect(replay(scenario)).toMatchObject({ verdict: 'equal', note: undefined })
   })
+
+  test('a list goes on behind a comma, past blank lines and remarks', () => {
+    const list = ['initial P v: a, # the first', '', '  w: b,', '# and the last', 'x: c']
+    expect(parse('scenario s', ...list).initial).toEqual({ P: { v: 'a', w: 'b', x: 'c' } })
+  })
+
+  test('what restart writes and nobody lists is in the log of the next attempt', () => {
+    const lines = ['scenario s', 'log', '10 T1 update P', '20 T2 update Q', '30 T1 commit', 'restart']
+    // 40 is the END of T1, 50 the CLR of 20; both are durable.
+    const scenario = parse(...lines, 'crash after 50', 'restart', 'att T2 running 50', 'undo none', 'page Q @50 empty')
+    expect(replay(scenario)).toMatchObject({ verdict: 'equal', differences: [] })
+  })
 })
 
 describe('answers are compared where they are given', () => {
