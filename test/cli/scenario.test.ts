@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import type { RecoveryReport } from '../../src/index.ts'
 import type { ObservedRestart } from '../../src/scenario/observe.ts'
 import type { RestartScenario } from '../../src/scenario/scenario.ts'
-import { linesOf, makeDatabase, scratchPath, TEXT } from './databases.ts'
+import { fingerprint, linesOf, makeDatabase, scratchPath, TEXT } from './databases.ts'
 import { runCli } from './run-cli.ts'
 
 const FOLDER = fileURLToPath(new URL('../scenarios/', import.meta.url))
@@ -176,6 +176,53 @@ describe('scenario convert', () => {
     writeFileSync(file, 'mine')
     expect((await runCli('scenario', 'convert', fileOf('S02'), '--out', file)).code).toBe(3)
     expect(readFileSync(file, 'utf8')).toBe('mine')
+  })
+})
+
+describe('scenario record', () => {
+  test('a crash of a real database replays as an exercise', async () => {
+    const directory = await makeDatabase('killed', async (database) => {
+      const table = database.table('fruit', TEXT)
+      for (let i = 0; i < 40; i++) await table.put(`key ${i}`, 'x'.repeat(400))
+      const loser = database.begin()
+      await loser.put(table, 'fig', 'brown')
+      await database.checkpoint()
+      await loser.put(table, 'kiwi', 'green')
+      const aborted = database.begin()
+      await aborted.put(table, 'lime', 'green')
+      await aborted.abort()
+      await table.put('plum', 'blue')
+    })
+    const before = fingerprint(directory)
+    const file = scratchPath('crash.scenario')
+    expect(await runCli('scenario', 'record', directory, '--out', file)).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(fingerprint(directory)).toEqual(before)
+    const { code, stdout } = await runCli('scenario', 'run', file, '--json')
+    expect(code).toBe(0)
+    const [{ restarts }] = linesOf<Shown>(stdout) as [Shown]
+    const real = linesOf<{ kind: string; lsn: number }>((await runCli('explain', directory, '--json')).stdout)
+    const lsnsOf = (kind: string) => real.flatMap((event) => (event.kind === kind ? [event.lsn] : []))
+    const [restart] = restarts as [ObservedRestart]
+    expect(restart.undoOrder).toEqual(lsnsOf('undone'))
+    expect(restart.undoOrder).toHaveLength(2)
+    expect(restart.redo.filter(({ reason }) => reason === undefined).map(({ lsn }) => lsn)).toEqual(lsnsOf('redone'))
+    expect(lsnsOf('redone').length).toBeGreaterThan(40)
+    const text = readFileSync(file, 'utf8')
+    // A split formats pages with records that are never undone, and is a nested top action.
+    expect(text.match(/ T\d+ clr P\d+ T\d+: \d+ {2}next \d+\n/g)?.length).toBeGreaterThan(2)
+    expect(text).toMatch(/ T\d+ clr P\d+ T\d+: \d+ {2}next none\n/)
+    expect(text.match(/ undoes /g)).toHaveLength(1)
+  })
+
+  test('a prepared transaction has no word in the notation', async () => {
+    const directory = await makeDatabase('killed', async (database) => {
+      const prepared = database.begin()
+      await prepared.put(database.table('fruit', TEXT), 'fig', 'brown')
+      await prepared.prepare('transfer 1')
+    })
+    const { code, stderr } = await runCli('scenario', 'record', directory)
+    expect(code).toBe(3)
+    expect(stderr).toContain('the log has a prepared transaction, at LSN ')
   })
 })
 

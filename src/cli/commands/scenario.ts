@@ -11,6 +11,8 @@ import { describeResult, replay, type ScenarioResult } from '../../scenario/repl
 import type { Scenario } from '../../scenario/scenario.ts'
 import { printScenario } from '../../scenario/text/print-text.ts'
 import { CliError, ExitCode } from '../errors.ts'
+import { exerciseOf } from '../files/log-exercise.ts'
+import { RawDatabase } from '../files/raw-database.ts'
 import { coloured, counted, printLine } from '../output.ts'
 import { restartText } from '../show/scenario-text.ts'
 
@@ -52,6 +54,36 @@ Exits with 0 when all come out as expected, with 1 when one does not.`,
       if (differing > 0) process.exitCode = ExitCode.PROBLEMS
     })
   addConvert(scenario)
+  addRecord(scenario)
+}
+
+function addRecord(scenario: Command): void {
+  scenario
+    .command('record')
+    .description('write what a restart of a database would find as a scenario; the database stays as it is')
+    .argument('<directory>', 'the directory of a database that was not closed')
+    .option('-o, --out <file>', 'write to this new file and not to the terminal')
+    .addHelpText(
+      'after',
+      `
+It has the log from the low-water mark of the last checkpoint on, and the pages on disk that it changes. Updates keep
+their LSNs, transactions and pages; what they change is shown as a slot of the transaction.
+
+Examples:
+  $ aries scenario record ./data --out crash.scenario
+  $ aries scenario run crash.scenario`,
+    )
+    .action(async (directory: string, { out }: { readonly out?: string }) => {
+      using raw = await RawDatabase.open(directory)
+      const [found] = findScenarios(await exerciseOf(raw, 'recorded'), directory)
+      writeOut(printScenario((found as FoundScenario).load()), out)
+    })
+}
+
+function writeOut(text: string, file: string | undefined): void {
+  if (file === undefined) printLine(text.trimEnd())
+  // An exercise that somebody wrote is not to be lost by a slip of the fingers.
+  else writeFileSync(file, text, { flag: 'wx' })
 }
 
 interface ConvertOptions {
@@ -78,10 +110,7 @@ Examples:
     .action((file: string, { id, to, out }: ConvertOptions) => {
       const scenarios = wantedOf([file], id).map(loaded)
       const isToText = to === undefined ? isJson(readFileSync(file, 'utf8'), file) : to === 'text'
-      const text = isToText ? scenarios.map(printScenario).join('\n\n') : printJson(scenarios)
-      if (out === undefined) printLine(text.trimEnd())
-      // An exercise that somebody wrote is not to be lost by a slip of the fingers.
-      else writeFileSync(out, text, { flag: 'wx' })
+      writeOut(isToText ? scenarios.map(printScenario).join('\n\n') : printJson(scenarios), out)
     })
 }
 
