@@ -130,6 +130,14 @@ describe('scenario run', () => {
     expect(stderr).toMatch(message)
   })
 
+  test('a log that restart cannot follow is a difference, and no bug of the program', async () => {
+    const file = scratchPath('broken.scenario')
+    writeFileSync(file, 'scenario s\noptions not-well-formed\nlog\n10 T1 update P\n20 T2 update Q prev 10\n')
+    const { code, stdout } = await runCli('scenario', 'run', file)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^s\s+s +DIFFERS at episodes\[0\]: expected "to end without an error", got /)
+  })
+
   test('what is wrong in a text is the usage, and line and column are named', async () => {
     const file = scratchPath('wrong.scenario')
     writeFileSync(file, 'scenario s\nlog\n10 T1 updat P\n')

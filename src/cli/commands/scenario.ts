@@ -154,7 +154,14 @@ function runOne(found: FoundScenario, { verdicts, json }: Options): ScenarioResu
 /** What does not apply to this engine cannot be shown on it, and only restarts have passes. */
 function restartsOf(scenario: Scenario, { verdict }: ScenarioResult): ObservedRestart[] {
   const isRestart = scenario.kind === 'restart' || scenario.kind === 'restart-analysis'
-  return isRestart && verdict !== 'not-applicable' ? observe(scenario) : []
+  if (!isRestart || verdict === 'not-applicable') return []
+  try {
+    return observe(scenario)
+  } catch (error) {
+    // A restart that fails is one of the differences, with its reason.
+    if (verdict === 'differs') return []
+    throw error
+  }
 }
 
 function loaded(found: FoundScenario): Scenario {
