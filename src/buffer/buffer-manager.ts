@@ -67,7 +67,10 @@ export class BufferManager {
   readonly #pinCount: Int32Array
   readonly #recLsn: Float64Array
   readonly #writingRecLsn: Float64Array
-  readonly #dirtyOrder = new DirtyOrder((frame, recLsn) => this.#effectiveRecLsn(frame) === recLsn)
+  /** A page that is being written and has changed meanwhile is in it twice: either recLsn may come to count. */
+  readonly #dirtyOrder = new DirtyOrder(
+    (frame, recLsn) => this.#recLsn[frame] === recLsn || this.#writingRecLsn[frame] === recLsn,
+  )
   readonly #free: number[] = []
   readonly #staging: (Uint8Array | undefined)[] = []
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */

@@ -199,6 +199,18 @@ describe('dirty pages (I10, I11)', () => {
     expect(new Bench(bench.disk.crash({ mode: 'none' })).fillOf(1)).toBe(9)
   })
 
+  test('changed while they are written count with the new one afterwards, however many became dirty meanwhile', async () => {
+    const bench = new Bench(undefined, 128)
+    bench.make(2, 10)
+    const writing = bench.buffer.writeBack(asLsn(11), 128)
+    bench.change(2, 20, 9)
+    for (let pageId = 3; pageId < 103; pageId++) bench.make(pageId, 100 + pageId)
+    expect(bench.buffer.minRecLsn()).toBe(10)
+    expect(await writing).toBe(1)
+    expect(bench.buffer.minRecLsn()).toBe(20)
+    expect(await bench.buffer.writeBack(asLsn(21), 128), 'the page is found again').toBe(1)
+  })
+
   test('of a batch that met a full disk are dirty as before, and go out later', async () => {
     const bench = new Bench()
     bench.make(1, 100)
