@@ -2,6 +2,7 @@
 import type { PlantedBug } from './planted-bug.ts'
 
 const LOG_MANAGER = 'src/log/log-manager.ts'
+const GROUP_FLUSH = 'src/log/group-flush.ts'
 const LOG_READER = 'src/log/log-reader.ts'
 const SEGMENTS = 'src/log/segments.ts'
 const NEW_SEGMENT = 'src/log/new-segment.ts'
@@ -14,7 +15,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I2',
     sentence:
       'A flush writes the log to the operating system and acknowledges without a sync, so a power cut takes the commit back.',
-    file: LOG_MANAGER,
+    file: GROUP_FLUSH,
     find: 'for (const file of files) await file.sync(isIdle)',
     replace: 'for (const file of files) await file.name',
   },
@@ -22,17 +23,18 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     name: 'joins-flush-in-flight',
     invariant: 'I2',
     sentence: 'A commit joins the flush that is in flight, although that began before its record was written.',
-    file: LOG_MANAGER,
-    find: 'if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) {',
+    file: GROUP_FLUSH,
+    find: 'if (this.#inFlight !== undefined && lsn < this.#inFlight.endLsn) {',
     replace: 'if (this.#inFlight !== undefined) {',
   },
   {
     name: 'durable-up-to-written',
     invariant: 'I2',
-    sentence: 'When a sync ends, all that is written by then counts as durable, also what was written while it ran.',
-    file: LOG_MANAGER,
-    find: 'this.#durableUpTo(this.#inFlightEnd,',
-    replace: 'this.#durableUpTo(this.#writtenLsn,',
+    sentence:
+      'When a sync ends, all that is in the log by then counts as durable, also what was appended while it ran.',
+    file: GROUP_FLUSH,
+    find: 'this.#log.durableUpTo(endLsn,',
+    replace: 'this.#log.durableUpTo(this.#log.writeOut(),',
     first: 'log-manager.property.test.ts',
   },
   {
@@ -40,11 +42,11 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I2',
     sentence:
       'The list of files to sync is emptied after the sync and not before, so a file written meanwhile is never synced.',
-    file: LOG_MANAGER,
-    find: `      this.#unsynced.clear()
-      for (const file of files) await file.sync(isIdle)`,
-    replace: `      for (const file of files) await file.sync(isIdle)
-      this.#unsynced.clear()`,
+    file: GROUP_FLUSH,
+    find: `    this.#log.unsynced.clear()
+    for (const file of files) await file.sync(isIdle)`,
+    replace: `    for (const file of files) await file.sync(isIdle)
+    this.#log.unsynced.clear()`,
     first: 'log-manager.property.test.ts',
   },
   {
@@ -59,7 +61,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     name: 'log-sync-error-swallowed',
     invariant: 'I28',
     sentence: 'The error of a failed sync of the log is dropped, and the commit is acknowledged.',
-    file: LOG_MANAGER,
+    file: GROUP_FLUSH,
     find: 'for (const file of files) await file.sync(isIdle)',
     replace: 'for (const file of files) await file.sync(isIdle).catch(() => undefined)',
     first: 'failing-disk.property.test.ts',
@@ -69,7 +71,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I28',
     sentence:
       'A failed sync is tried again and succeeds, because the kernel has dropped the dirty pages and has nothing left to write.',
-    file: LOG_MANAGER,
+    file: GROUP_FLUSH,
     find: 'for (const file of files) await file.sync(isIdle)',
     replace: 'for (const file of files) await file.sync(isIdle).catch(() => file.sync())',
     first: 'failing-disk.property.test.ts',

@@ -11,10 +11,7 @@
  * header, the caller writes the payload, `finish` computes the CRC. Writing to the files is
  * synchronous too (a copy into the operating system's cache); only the sync is waited for.
  *
- * GROUP COMMIT. One flush is in flight; whoever asks meanwhile shares the next one. A flush starts in
- * the turn after the first request, so that everyone who is ready now goes with it. No timers. When many
- * wait, those who come back from one flush would all be in the next, and the disk would rest while they
- * work; so a flush starts as soon as half of the crowd is ready for it, and two halves take turns.
+ * GROUP COMMIT. Those who wait for durability share syncs: `group-flush.ts`.
  *
  * FLUSH MARKERS. The first record of every batch that is written carries flushedLsn as of that
  * moment. At restart it tells a torn tail (nothing later was ever durable) from damage.
@@ -35,6 +32,7 @@ import type { FailStop } from '../io/fail-stop.ts'
 import { type File, writeFully } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { FlushStatistics } from './flush-statistics.ts'
+import { GroupFlush } from './group-flush.ts'
 import type { Identity } from './identity.ts'
 import { LogReader, MARKER_BYTES } from './log-reader.ts'
 import {
@@ -61,17 +59,6 @@ import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment.ts'
 import type { Segments } from './segments.ts'
 
 const BUFFER_BYTES_MAX = 1 << 20
-
-/** So many who wait are a crowd. */
-const CROWD_MIN = 32
-
-interface Flush {
-  /** How many wait for it. */
-  waiters: number
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
 
 const DONE: Promise<void> = Promise.resolve()
 
@@ -100,13 +87,7 @@ export class LogManager {
   #writtenLsn: number
   #flushedLsn: number
   readonly #unsynced = new Set<File>()
-  #inFlight: Flush | undefined
-  /** What the flush in flight makes durable. */
-  #inFlightStart = 0
-  #inFlightEnd = 0
-  #next: Flush | undefined
-  /** How many waited when the last flush had ended, for it and for the next. */
-  #crowd = 0
+  readonly #groupFlush: GroupFlush
 
   /** Appends from `endLsn` on; everything before it is in the segments and durable. */
   constructor(segments: Segments, identity: Identity, runtime: Runtime, failStop: FailStop, endLsn: Lsn) {
@@ -121,6 +102,20 @@ export class LogManager {
     this.#room = new LogRoom(segments, failStop, this.recordBytesMax, endLsn)
     this.#writtenLsn = endLsn
     this.#flushedLsn = endLsn
+    this.#groupFlush = new GroupFlush(
+      {
+        flushedLsn: () => this.flushedLsn,
+        writeOut: () => {
+          this.writeOut()
+          return asLsn(this.#writtenLsn)
+        },
+        unsynced: this.#unsynced,
+        durableUpTo: (lsn, tookMs) => this.#durableUpTo(lsn, tookMs),
+        isSomebodyAtWork: () => this.isSomebodyAtWork(),
+      },
+      runtime,
+      failStop,
+    )
   }
 
   /** Where the log ends: no record has this LSN or a later one yet. */
@@ -301,68 +296,7 @@ export class LogManager {
    */
   waitDurable(lsn: Lsn): Promise<void> {
     if (lsn < this.#flushedLsn) return DONE
-    if (this.#failStop.failed) return Promise.reject(this.#failStop.error())
-    if (this.#inFlight !== undefined && lsn < this.#inFlightEnd) {
-      this.#inFlight.waiters++
-      return this.#inFlight.promise
-    }
-    if (this.#next === undefined) {
-      this.#next = makeFlush()
-      if (this.#inFlight === undefined) this.#runtime.nextTurn(() => void this.#flush())
-    }
-    const { promise } = this.#next
-    this.#next.waiters++
-    if (this.#isHalfReady) void this.#flush()
-    return promise
-  }
-
-  get #waitersOfNext(): number {
-    return this.#next?.waiters ?? 0
-  }
-
-  /** Whether no flush is in flight, and half of the crowd waits for the next. */
-  get #isHalfReady(): boolean {
-    return this.#inFlight === undefined && this.#crowd >= CROWD_MIN && 2 * this.#waitersOfNext >= this.#crowd
-  }
-
-  async #flush(): Promise<void> {
-    const flush = this.#next
-    if (flush === undefined || this.#inFlight !== undefined) return
-    const isIdle = this.#crowd < CROWD_MIN && !this.isSomebodyAtWork()
-    this.#inFlight = flush
-    this.#next = undefined
-    try {
-      this.writeOut()
-      this.#inFlightStart = this.#flushedLsn
-      this.#inFlightEnd = this.#writtenLsn
-      const startedMs = this.#runtime.nowMs()
-      const files = [...this.#unsynced]
-      this.#unsynced.clear()
-      for (const file of files) await file.sync(isIdle)
-      this.#failStop.check()
-      this.#durableUpTo(this.#inFlightEnd, this.#runtime.nowMs() - startedMs)
-    } catch (error) {
-      this.#inFlight = undefined
-      flush.reject(this.#failStop.fail(error))
-      this.#rejectNext()
-      return
-    }
-    this.#inFlight = undefined
-    this.#crowd = flush.waiters + this.#waitersOfNext
-    this.#continue()
-    flush.resolve()
-  }
-
-  /** Starts the next flush, if anybody waits for it: at once, before those who wait for this one go on, or in a turn. */
-  #continue(): void {
-    if (this.#next === undefined) return
-    if (this.#isHalfReady) void this.#flush()
-    else this.#runtime.nextTurn(() => void this.#flush())
-  }
-
-  #rejectNext(): void {
-    this.#next?.reject(this.#failStop.error())
-    this.#next = undefined
+    return this.#groupFlush.wait(lsn)
   }
 
   #durableUpTo(lsn: number, tookMs: number): void {
@@ -433,8 +367,8 @@ export class LogManager {
    */
   segmentStep(lowWaterLsn: Lsn): Promise<boolean> {
     // What a flush in flight still syncs stays, although a forced flush may have made it durable meanwhile.
-    const isSyncing = this.#inFlight !== undefined && this.#inFlightStart < lowWaterLsn
-    return this.#room.step(isSyncing ? asLsn(this.#inFlightStart) : lowWaterLsn, this.nextLsn)
+    const syncedFrom = this.#groupFlush.inFlightStartLsn ?? lowWaterLsn
+    return this.#room.step(asLsn(Math.min(syncedFrom, lowWaterLsn)), this.nextLsn)
   }
 
   /** When nobody calls `segmentStep` any more: leaves no half-made segment. @throws `IO_ERROR` */
@@ -453,17 +387,4 @@ export class LogManager {
   get retention(): { bytes: number; firstLsn: Lsn } {
     return { bytes: this.#segments.count * this.#identity.segmentBytes, firstLsn: asLsn(this.#segments.firstLsn) }
   }
-}
-
-function makeFlush(): Flush {
-  let resolve!: () => void
-  let reject!: (error: unknown) => void
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  // Whoever waits handles the rejection; a flush that nobody waits for any more must not be reported
-  // as unhandled, because the fail-stop already carries its error.
-  promise.catch(() => {})
-  return { waiters: 0, promise, resolve, reject }
 }
