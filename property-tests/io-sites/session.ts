@@ -8,7 +8,8 @@
  *     master record is written any more; a commit in flight is TX_OUTCOME_UNKNOWN (I28)
  */
 import { AriesError } from '../../src/common/errors.ts'
-import { type Database, open } from '../../src/database/database.ts'
+import type { Database } from '../../src/database/database.ts'
+import { open } from '../../src/database/open-location.ts'
 import type { OpenOptions } from '../../src/database/options.ts'
 import type { Transaction } from '../../src/database/transaction.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'

@@ -1,5 +1,5 @@
 /** Opening a database: to look at it, recovered in memory where it has to be and never written to; or to write. */
-import { openParts } from '../database/database.ts'
+import { openParts } from '../database/open-location.ts'
 import { AriesError, type Database, type ErrorCode, type OpenOptions, type Trace } from '../index.ts'
 import type { LockKind } from '../io/node-file-system.ts'
 import { noDatabase, openDirectory } from './files/raw-database.ts'

@@ -1,12 +1,11 @@
 /**
- * The database: opens, hands out transactions and tables, closes. What it stands on is wired together
- * in `assemble.ts`; how it comes up is in `open.ts`; what it does by itself is in `maintenance.ts`.
+ * The database: hands out transactions and tables, closes. What it stands on is wired together in
+ * `assemble.ts`; how it comes up is in `open-location.ts` and `open.ts`; what it does by itself is in
+ * `maintenance.ts`.
  */
 import { maxKeyBytes } from '../btree/node-page.ts'
 import { AriesError } from '../common/errors.ts'
-import { type FileSystem, ioError } from '../io/file-system.ts'
-import { NodeFileSystem } from '../io/node-file-system.ts'
-import { nodeRuntime } from '../io/node-runtime.ts'
+import type { FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockReport } from '../lock/lock-report.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
@@ -16,13 +15,11 @@ import { type CheckProgress, checkDatabase } from './check.ts'
 import { areAllPrepared, InDoubtTransaction } from './in-doubt.ts'
 import { BUSY, readNow } from './instant-read.ts'
 import { Maintenance } from './maintenance.ts'
-import { closeFiles, type Opened, openFiles } from './open.ts'
+import { closeFiles, type Opened } from './open.ts'
 import {
   type BeginOptions,
   invalid,
-  type OpenOptions,
   type Settings,
-  settingsOf,
   type TransactionOptions,
   type TransactionSettings,
   transactionSettingsOf,
@@ -34,46 +31,6 @@ import { checkTableName, Store } from './store.ts'
 import { Table, type TransactionSource } from './table.ts'
 import type { TableCodecs, TableShape } from './table-shape.ts'
 import { Transaction } from './transaction.ts'
-
-/**
- * Opens the database in a directory, or on a `FileSystem`. After a crash this runs restart first:
- * when it resolves, everything acknowledged is there and nothing else is.
- *
- * @throws `DB_NOT_FOUND` without `createIfMissing`; `DB_LOCKED`; `FORMAT_UNSUPPORTED`; `LOG_CORRUPT`,
- *   `LOG_FOREIGN`, `MASTER_CORRUPT`, `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG` for damage, before anything is
- *   changed where that is possible; `DISK_FULL`; `DB_READ_ONLY`; `IO_ERROR`; `INVALID_ARGUMENT`
- */
-export async function open(location: string | FileSystem, options: OpenOptions = {}): Promise<Database> {
-  return (await openParts(location, options)).database
-}
-
-/** The same for the tools of this package, which look at what the database stands on. */
-export async function openParts(
-  location: string | FileSystem,
-  options: OpenOptions,
-): Promise<{ readonly database: Database; readonly opened: Opened }> {
-  const settings = settingsOf(options)
-  const fileSystem = typeof location === 'string' ? NodeFileSystem.open(location, settings) : location
-  if (typeof fileSystem?.lock !== 'function') throw invalid('open takes a path or a FileSystem')
-  const runtime = options.runtime ?? nodeRuntime
-  const unlock = await fileSystem.lock()
-  try {
-    const opened = await openFiles({ fileSystem, settings, options, runtime })
-    return { database: new Database(opened, settings, runtime, fileSystem, unlock), opened }
-  } catch (error) {
-    unlock()
-    throw ioErrorOrBug(error, fileSystem)
-  }
-}
-
-/** Systems name their errors in capitals, such as EIO or ENOSPC (promise 7 of the port). */
-const SYSTEM_CODE = /^E[A-Z0-9]+$/
-
-function ioErrorOrBug(error: unknown, fileSystem: FileSystem): unknown {
-  const code = (error as { code?: unknown } | null)?.code
-  const isSystemError = typeof code === 'string' && SYSTEM_CODE.test(code)
-  return isSystemError ? ioError(error, 'opening', fileSystem.location) : error
-}
 
 const NO_OPTIONS: TransactionOptions = {}
 

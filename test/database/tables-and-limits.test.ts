@@ -1,7 +1,8 @@
 /** Ranges, values, and that memory, files and log stay within bounds. */
 import { describe, expect, test } from 'vitest'
 import { type Codec, json } from '../../src/database/codecs.ts'
-import { type Database, open } from '../../src/database/database.ts'
+import type { Database } from '../../src/database/database.ts'
+import { open } from '../../src/database/open-location.ts'
 import type { RangeOptions } from '../../src/database/range.ts'
 import { buffer, utf8 } from '../../src/index.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'

@@ -3,8 +3,8 @@
  * simulated disk on which time stands still, so it can crash, and every run of the same commands is the same.
  */
 
-import { openParts } from '../../database/database.ts'
 import type { Opened } from '../../database/open.ts'
+import { openParts } from '../../database/open-location.ts'
 import {
   AriesError,
   type Database,
