@@ -4,6 +4,7 @@
  *
  *   common <- io <- page <- log <- buffer <- recovery <- txn <- space <- btree <- database <- index, cli, scenario
  *   lock stands beside: it may import common and io (for the runtime port), and txn may import it.
+ *   inspect is above database: how to look at what is open; the cli uses it, and so does the explorer.
  *   testing is on top: it may import common, io and the public index, and nothing imports it.
  */
 const STACK = ['common', 'io', 'page', 'log', 'buffer', 'recovery', 'txn', 'space', 'btree', 'database']
@@ -16,6 +17,7 @@ const allowed = new Map([
     [...STACK.slice(0, level + 1), ...(level >= LOCK_USERS_FROM ? ['lock'] : [])],
   ]),
   ['lock', ['common', 'io', 'lock']],
+  ['inspect', [...STACK, 'lock', 'inspect']],
   ['testing', ['common', 'io', 'testing', 'index.ts']],
 ])
 

@@ -1,5 +1,8 @@
 /** What goes to the terminal: results to stdout, progress and errors to stderr, colours only on a terminal. */
 import { styleText } from 'node:util'
+import { counted, grouped } from '../inspect/numbers.ts'
+
+export { counted, grouped }
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -20,16 +23,6 @@ export function warn(text: string): void {
 
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value, undefined, 2))
-}
-
-/** A number as people read it: 171,075. */
-export function grouped(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
-}
-
-/** `1 page`, `1,024 pages`. */
-export function counted(value: number, noun: string, plural = `${noun}s`): string {
-  return `${grouped(value)} ${value === 1 ? noun : plural}`
 }
 
 export function kibibytes(bytes: number): string {

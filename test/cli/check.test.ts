@@ -2,8 +2,8 @@
 import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ShownRecord } from '../../src/cli/show/record-text.ts'
 import { open } from '../../src/index.ts'
+import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, linesOf, makeDatabase as make, TEXT } from './databases.ts'
 import { runCli } from './run-cli.ts'
 

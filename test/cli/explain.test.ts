@@ -1,7 +1,6 @@
 /** `aries explain`: the steps of a restart, with the tables after each and the reasons. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { ShownRecord } from '../../src/cli/show/record-text.ts'
 import {
   type Database,
   describeEvent,
@@ -10,6 +9,7 @@ import {
   type TracedTransaction,
   type TraceEvent,
 } from '../../src/index.ts'
+import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, linesOf, makeDatabase, TEXT } from './databases.ts'
 import { runCli } from './run-cli.ts'
 

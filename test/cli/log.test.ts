@@ -2,8 +2,8 @@
 import { rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { ShownRecord } from '../../src/cli/show/record-text.ts'
 import { type Database, open } from '../../src/index.ts'
+import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, linesOf, makeDatabase, TEXT } from './databases.ts'
 import { outcomeOf, runCli, startCli } from './run-cli.ts'
 

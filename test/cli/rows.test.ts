@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import type { ShownRecord } from '../../src/cli/show/record-text.ts'
 import { buffer, json, open } from '../../src/index.ts'
+import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, linesOf, makeDatabase, scratchPath, TEXT } from './databases.ts'
 import { outcomeOf, runCli, startCli } from './run-cli.ts'
 

@@ -2,21 +2,14 @@
 import { type Command, Option } from 'commander'
 import { asLsn } from '../../common/ids.ts'
 import type { AriesError, RecoveryReport, RestartEvent } from '../../index.ts'
+import { type ShownRecord, shownRecord } from '../../inspect/record-text.ts'
+import { isOfRestart, type Phase, phaseOf, RestartTables } from '../../inspect/restart-tables.ts'
 import { wholeNumber } from '../arguments.ts'
 import { ExitCode } from '../errors.ts'
 import { RawDatabase } from '../files/raw-database.ts'
 import { isDamage, openPartsToInspect } from '../open.ts'
 import { counted, milliseconds, printLine } from '../output.ts'
-import { type ShownRecord, shownRecord } from '../show/record-text.ts'
-import {
-  eventAsJson,
-  eventLines,
-  isOfRestart,
-  type Phase,
-  phaseOf,
-  RestartTables,
-  transactionsOf,
-} from '../show/restart-text.ts'
+import { eventAsJson, eventLines, transactionsOf } from '../show/restart-text.ts'
 
 interface Options {
   readonly phase?: Phase

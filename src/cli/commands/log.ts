@@ -1,13 +1,13 @@
 /** `aries log`: what is in the log of a database. */
 import { type Command, Option } from 'commander'
 import { AriesError } from '../../index.ts'
+import { type ShownRecord, shownRecord, typeNameOf } from '../../inspect/record-text.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../../log/log-record.ts'
 import { oneOrMore, wholeNumber } from '../arguments.ts'
 import { ExitCode } from '../errors.ts'
 import { chainFrom, type LogEnd, type LogGap, undoNextOf, walkLog } from '../files/log-scan.ts'
 import { RawDatabase } from '../files/raw-database.ts'
 import { coloured, printLine, warn } from '../output.ts'
-import { type ShownRecord, shownRecord, typeNameOf } from '../show/record-text.ts'
 
 interface Options {
   readonly txn?: number

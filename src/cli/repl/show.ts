@@ -1,13 +1,12 @@
 /** What the shell shows of the inside: the tables of ARIES, the log with its unflushed part, locks, pages. */
-import { asLsn, asPageId } from '../../common/ids.ts'
-import type { Opened } from '../../database/open.ts'
-import { MARKER_BYTES, recordStartBehind } from '../../log/log-reader.ts'
-import { alignRecord, type LogRecordView, RecordType } from '../../log/log-record.ts'
+import { asPageId } from '../../common/ids.ts'
+import { lastRecords } from '../../inspect/live-log.ts'
+import { shownRecord } from '../../inspect/record-text.ts'
+import type { LogRecordView } from '../../log/log-record.ts'
 import { TXN_STATUS_NAMES } from '../../recovery/transaction-table.ts'
 import { CliError } from '../errors.ts'
 import { coloured } from '../output.ts'
 import { pageLines } from '../show/page-text.ts'
-import { shownRecord } from '../show/record-text.ts'
 import type { Session } from './session.ts'
 
 const RECORDS_SHOWN = 15
@@ -59,7 +58,11 @@ function showDpt({ opened }: Session): string[] {
 
 function showLog({ opened }: Session, argument: string | undefined): string[] {
   const { log } = opened.managers
-  const shown = lastRecords(opened, argument === undefined ? RECORDS_SHOWN : wholeNumberOf(argument))
+  const shown = lastRecords(
+    log,
+    opened.identity.segmentBytes,
+    argument === undefined ? RECORDS_SHOWN : wholeNumberOf(argument),
+  )
   const isUnflushed = (record: LogRecordView): boolean => record.lsn >= log.flushedLsn
   const rows = shown.map((record) => {
     const { lsn, type, txn, prevLsn, undoNextLsn, page, description } = shownRecord(record)
@@ -68,25 +71,6 @@ function showLog({ opened }: Session, argument: string | undefined): string[] {
   })
   const lines = columns(['', 'LSN', 'type', 'txn', 'prevLSN', 'undoNext', 'page', 'what'], rows)
   return shown.some(isUnflushed) ? [...lines, '* is only in memory: a power cut takes it'] : lines
-}
-
-/** The last `count` records. Records do not cross segments, so the first one of a segment is where reading begins. */
-function lastRecords({ managers, identity }: Opened, count: number): LogRecordView[] {
-  const { log } = managers
-  const { segmentBytes } = identity
-  let records: LogRecordView[] = []
-  for (let end: number = log.nextLsn; end > log.retention.firstLsn && records.length < count; ) {
-    const start = Math.floor((end - 1) / segmentBytes) * segmentBytes
-    const found: LogRecordView[] = []
-    for (let lsn = recordStartBehind(start, segmentBytes); lsn < end; ) {
-      const record = lsn === log.openMarkerLsn ? undefined : log.read(asLsn(lsn))
-      if (record !== undefined && record.type !== RecordType.PADDING) found.push(record)
-      lsn = recordStartBehind(lsn + alignRecord(record?.length ?? MARKER_BYTES), segmentBytes)
-    }
-    records = [...found, ...records]
-    end = start
-  }
-  return records.slice(-count)
 }
 
 function showLocks({ database }: Session): string[] {

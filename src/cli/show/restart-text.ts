@@ -1,51 +1,18 @@
 /** The steps of a restart for people and for programs, with the two tables as they are after each. */
-import type { RestartEvent, TracedDirtyPage, TracedTransaction, TraceEvent } from '../../index.ts'
+import type { RestartEvent, TracedDirtyPage, TracedTransaction } from '../../index.ts'
 import { describeEvent } from '../../index.ts'
+import type { ShownRecord } from '../../inspect/record-text.ts'
+import { phaseOf, type RestartTables } from '../../inspect/restart-tables.ts'
 import { coloured } from '../output.ts'
-import type { ShownRecord } from './record-text.ts'
-
-export type Phase = 'analysis' | 'redo' | 'undo'
 
 const ROWS_SHOWN = 8
 const LSN_WIDTH = 9
-
-const PHASES: Readonly<Record<RestartEvent['kind'], Phase>> = {
-  analysed: 'analysis',
-  analysis: 'analysis',
-  'winner-ended': 'analysis',
-  'redo-start': 'redo',
-  redone: 'redo',
-  'redo-skipped': 'redo',
-  'redo-end': 'redo',
-  undone: 'undo',
-  'undo-passed': 'undo',
-  'rolled-back': 'undo',
-  'in-doubt': 'undo',
-}
-
-export const phaseOf = ({ kind }: RestartEvent): Phase => PHASES[kind]
-
-/** The other events are those of normal work, behind the restart. */
-export const isOfRestart = (event: TraceEvent): event is RestartEvent => event.kind in PHASES
 
 /** The transactions that a step is about, besides that of its record. */
 export function transactionsOf(event: RestartEvent): number[] {
   if ('txnId' in event) return [event.txnId]
   if (event.kind === 'analysed') return event.transactions.map(({ txnId }) => txnId)
   return []
-}
-
-/** The transaction table (ATT) and the dirty page table (DPT) while analysis builds them. */
-export class RestartTables {
-  readonly transactions = new Map<number, TracedTransaction>()
-  readonly dirtyPages = new Map<number, TracedDirtyPage>()
-
-  take(event: RestartEvent): void {
-    if (event.kind !== 'analysed') return
-    for (const row of event.transactions) this.transactions.set(row.txnId, row)
-    for (const row of event.dirtyPages) this.dirtyPages.set(row.pageId, row)
-    if (event.ended !== undefined) this.transactions.delete(event.ended)
-  }
 }
 
 /** The step with its record, and of analysis the tables after it. */

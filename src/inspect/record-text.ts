@@ -1,16 +1,16 @@
 /** A log record for people and for programs. */
-import { describeTree } from '../../btree/describe.ts'
-import { decodePending, PendingKind } from '../../btree/pending.ts'
-import { NO_PAGE, NO_TXN, NULL_LSN } from '../../common/ids.ts'
-import { printableKey } from '../../lock/lock-report.ts'
-import { flushedLsnOf } from '../../log/log-reader.ts'
-import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../../log/log-record.ts'
-import { ResourceId } from '../../log/resource-manager.ts'
-import { pendingLsnOf } from '../../recovery/analysis.ts'
-import { decodeCheckpointPart } from '../../recovery/checkpoint-record.ts'
-import { decodePrepare } from '../../recovery/prepare-record.ts'
-import { describeSpace } from '../../space/space-log.ts'
-import { counted } from '../output.ts'
+import { describeTree } from '../btree/describe.ts'
+import { decodePending, PendingKind } from '../btree/pending.ts'
+import { NO_PAGE, NO_TXN, NULL_LSN } from '../common/ids.ts'
+import { printableKey } from '../lock/lock-report.ts'
+import { flushedLsnOf } from '../log/log-reader.ts'
+import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../log/log-record.ts'
+import { ResourceId } from '../log/resource-manager.ts'
+import { pendingLsnOf } from '../recovery/analysis.ts'
+import { decodeCheckpointPart } from '../recovery/checkpoint-record.ts'
+import { decodePrepare } from '../recovery/prepare-record.ts'
+import { describeSpace } from '../space/space-log.ts'
+import { counted } from './numbers.ts'
 
 export interface ShownRecord {
   readonly lsn: number
