@@ -1,8 +1,8 @@
 /** k and l: how long clients wait for durable commits, and how long the event loop is kept from everything else. */
 import { latenciesOf, rateOf } from '../clock.ts'
 import { KeySample, valueFor } from '../data.ts'
-import type { Engine, Store } from '../engines/engine.ts'
-import { load } from '../load.ts'
+import type { Awaitable, Engine, Store } from '../engines/engine.ts'
+import { load, prepareLoad } from '../load.ts'
 import {
   CACHE_BYTES,
   type Context,
@@ -62,25 +62,14 @@ interface StallOptions {
   readonly cacheBytes?: number
   readonly dataset?: Dataset
   readonly suits?: (engine: Engine) => boolean
-  /** What comes before, unobserved. */
-  readonly before?: (store: Store, context: Context) => Promise<unknown>
-  readonly work: (store: Store, context: Context) => Promise<unknown>
+  /** What comes before, unobserved, such as the making of keys; it returns what is observed. */
+  readonly prepare: (store: Store, context: Context) => Awaitable<() => Promise<unknown>>
   /** The work is the close. */
   readonly endsClosed?: boolean
 }
 
 function stallMeasurement(options: StallOptions): Measurement {
-  const {
-    id,
-    title,
-    level = 'lazy',
-    cacheBytes = CACHE_BYTES,
-    dataset,
-    suits,
-    before,
-    work,
-    endsClosed = false,
-  } = options
+  const { id, title, level = 'lazy', cacheBytes = CACHE_BYTES, dataset, suits, prepare, endsClosed = false } = options
   return {
     id,
     group: 'l',
@@ -92,8 +81,8 @@ function stallMeasurement(options: StallOptions): Measurement {
     figures: stallKinds(id, title, true),
     async run(context) {
       const store = await context.open()
-      await before?.(store, context)
-      const stalls = await stallsDuring(() => work(store, context))
+      const work = await prepare(store, context)
+      const stalls = await stallsDuring(work)
       if (!endsClosed) await store.close()
       return figuresOf(id, stalls)
     },
@@ -102,10 +91,10 @@ function stallMeasurement(options: StallOptions): Measurement {
 
 const HAVE_CHECKPOINTS = new Set(['aries-db', 'better-sqlite3'])
 
-function updates(store: Store, { times, scale }: Context, rows: number): Promise<number> {
+function updates(store: Store, { times, scale }: Context, rows: number): () => Promise<number> {
   const keys = KeySample.uniform(scaled(rows, scale))
   let count = 0
-  return rateOf(times, CLIENTS, () => store.put(keys.next(), valueFor(count++ * 7)))
+  return () => rateOf(times, CLIENTS, () => store.put(keys.next(), valueFor(count++ * 7)))
 }
 
 async function changeRows(store: Store, { scale }: Context): Promise<void> {
@@ -136,36 +125,44 @@ export const responsiveness: readonly Measurement[] = [
   stallMeasurement({
     id: 'l-load',
     title: 'bulk load of 1,000,000 rows',
-    work: (store, { scale }) => load(store, scaled(ROWS, scale), 'random'),
+    prepare: (store, { scale }) => prepareLoad(store, scaled(ROWS, scale), 'random'),
   }),
   stallMeasurement({
     id: 'l-commits',
     title: `durable transactions of ${CLIENTS} clients`,
     level: 'full',
-    before: (store, { scale }) => load(store, scaled(PRESENT_ROWS, scale), 'ordered'),
-    work: (store, { times, scale }) => rateOf(times, CLIENTS, smallTransactions(store, scaled(PRESENT_ROWS, scale))),
+    async prepare(store, { times, scale }) {
+      const rows = scaled(PRESENT_ROWS, scale)
+      await load(store, rows, 'ordered')
+      const transaction = smallTransactions(store, rows)
+      return () => rateOf(times, CLIENTS, transaction)
+    },
   }),
   stallMeasurement({
     id: 'l-write-back',
     title: 'updates of 5,000,000 rows, 64 MB cache',
     cacheBytes: SMALL_CACHE_BYTES,
     dataset: { rows: 5 * ROWS, order: 'ordered' },
-    work: (store, context) => updates(store, context, 5 * ROWS),
+    prepare: (store, context) => updates(store, context, 5 * ROWS),
   }),
   stallMeasurement({
     id: 'l-checkpoint',
     title: 'checkpoint after 100,000 random updates',
     dataset: { rows: ROWS, order: 'ordered' },
     suits: (engine) => HAVE_CHECKPOINTS.has(engine.id),
-    before: changeRows,
-    work: async (store) => store.checkpoint?.(),
+    async prepare(store, context) {
+      await changeRows(store, context)
+      return async () => store.checkpoint?.()
+    },
   }),
   stallMeasurement({
     id: 'l-close',
     title: 'close after 100,000 random updates',
     dataset: { rows: ROWS, order: 'ordered' },
-    before: changeRows,
-    work: async (store) => store.close(),
+    async prepare(store, context) {
+      await changeRows(store, context)
+      return async () => store.close()
+    },
     endsClosed: true,
   }),
   restartStalls,

@@ -12,6 +12,7 @@ import type { Identity } from '../log/identity.ts'
 import { isPageValid } from '../page/page.ts'
 
 export const DATA_FILE_NAME = 'data'
+/** The file grows by so much: more at once would hold up everybody. */
 const GROW_BYTES = 1 << 20
 
 /** Why a page could not be used. */

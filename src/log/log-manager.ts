@@ -377,10 +377,15 @@ export class LogManager {
     this.#segments.discardNew()
   }
 
-  /** For a clean shutdown: leaves nothing behind the end that the next open would have to wipe (I31). */
-  wipeBehindEnd(): void {
+  /**
+   * For a clean shutdown, when nobody appends any more: leaves nothing behind the end that the next open would
+   * have to wipe (I31). Rejects with `DISK_FULL`, `IO_ERROR`, `DB_FAILED`.
+   */
+  async wipeBehindEnd(): Promise<void> {
     this.#failStop.check()
-    this.#segments.wipeFrom(this.nextLsn)
+    for (const _ of this.#segments.wipeSteps(this.nextLsn)) {
+      await new Promise<void>((resolve) => this.#runtime.nextTurn(resolve))
+    }
   }
 
   /** Bytes of log files on disk, and the first LSN still there. */

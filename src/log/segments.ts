@@ -230,15 +230,20 @@ export class Segments {
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   wipeFrom(endLsn: Lsn): void {
+    for (const _ of this.wipeSteps(endLsn));
+  }
+
+  /** The same in steps; between two of them others may run, but nobody may append. @throws as `wipeFrom` */
+  *wipeSteps(endLsn: Lsn): Generator<void> {
     const number = this.numberOf(endLsn)
     try {
       if (this.has(number)) {
-        this.#wipeRest(this.file(number), Math.max(SEGMENT_HEADER_BYTES, endLsn % this.segmentBytes))
+        yield* this.#wipeRest(this.file(number), Math.max(SEGMENT_HEADER_BYTES, endLsn % this.segmentBytes))
       }
       const next = number + 1
-      if (this.#isWhole(next)) this.#wipeRest(this.file(next), SEGMENT_HEADER_BYTES)
+      if (this.#isWhole(next)) yield* this.#wipeRest(this.file(next), SEGMENT_HEADER_BYTES)
       for (let later = next; later < this.#end; later++) {
-        if (this.#isWhole(later) && this.#isZeroFrom(this.file(later), SEGMENT_HEADER_BYTES)) continue
+        if (this.#isWhole(later) && (yield* this.#isZeroFrom(this.file(later), SEGMENT_HEADER_BYTES))) continue
         this.#removeFrom(later)
         break
       }
@@ -273,8 +278,8 @@ export class Segments {
     return compareBytes(header, expected) === 0
   }
 
-  #wipeRest(file: File, from: number): void {
-    if (file.size() >= this.segmentBytes && this.#isZeroFrom(file, from)) return
+  *#wipeRest(file: File, from: number): Generator<void> {
+    if (file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
     const zeros = this.#takeScratch().fill(0)
     for (let at = from; at < this.segmentBytes; at += zeros.length) {
       writeFully(file, zeros, 0, Math.min(zeros.length, this.segmentBytes - at), at)
@@ -288,11 +293,12 @@ export class Segments {
     return this.#scratch
   }
 
-  #isZeroFrom(file: File, from: number): boolean {
+  *#isZeroFrom(file: File, from: number): Generator<void, boolean> {
     const bytes = this.#takeScratch()
     for (let at = from; at < this.segmentBytes; at += bytes.length) {
       const count = readFully(file, bytes, 0, Math.min(bytes.length, this.segmentBytes - at), at)
       if (!isZero(bytes, 0, count)) return false
+      yield
     }
     return true
   }

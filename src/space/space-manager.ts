@@ -32,10 +32,6 @@ import {
   mapPageId,
 } from './space-map.ts'
 
-/** The file grows by an eighth of itself, within these bounds. */
-const GROW_PAGES_MIN = 16
-const GROW_PAGES_MAX = 2048
-
 export class SpaceManager implements ResourceManager<TransactionEntry> {
   readonly id = ResourceId.SPACE
   readonly name = 'space'
@@ -204,9 +200,6 @@ export class SpaceManager implements ResourceManager<TransactionEntry> {
 
   /** Makes the data file long enough to hold `pageId`. */
   #reach(pageId: PageId): void {
-    const { pageCount } = this.#buffer
-    if (pageId < pageCount) return
-    const step = Math.max(GROW_PAGES_MIN, Math.min(GROW_PAGES_MAX, pageCount >>> 3))
-    this.#buffer.grow(Math.max(pageId + 1, pageCount + step))
+    this.#buffer.grow(pageId + 1)
   }
 }

@@ -35,6 +35,7 @@ import { logPrepare } from '../recovery/prepare-record.ts'
 import { TransactionEntry, type TransactionTable, TxnStatus } from '../recovery/transaction-table.ts'
 import type { Rollback } from '../recovery/undo.ts'
 import { ActiveTransaction, type PendingAction, type PreparedAs, type SavepointMark } from './active-transaction.ts'
+import { GiveWay } from './give-way.ts'
 import { logPending, type PendingQueue } from './pending-actions.ts'
 import type { VersionStore } from './version-store.ts'
 
@@ -43,8 +44,6 @@ export type Durability = 'none' | 'lazy' | 'full'
 
 /** Records undone in one turn of the event loop. */
 const UNDO_SLICE_RECORDS = 500
-/** Operations after which all give way to timers and input. */
-const OPERATIONS_PER_TURN = 512
 
 const DONE: Promise<void> = Promise.resolve()
 
@@ -58,6 +57,7 @@ export class TransactionManager {
   readonly #failStop: FailStop
   readonly #pending: PendingQueue
   readonly #versions: VersionStore
+  readonly #giveWay: GiveWay
   readonly #active = new Map<TxnId, ActiveTransaction>()
   /** How many commits and rollbacks are under way, and who waits for them to end. */
   #underWay = 0
@@ -65,9 +65,6 @@ export class TransactionManager {
   /** Those that are prepared, or being so, by name, until they have ended. */
   readonly #named = new Map<string, ActiveTransaction>()
   #nextTxnId: number
-  #operations = 0
-  /** Set while those who call `giveWay` have to wait. */
-  #pause: Promise<void> | undefined
 
   constructor(
     writer: PageWriter,
@@ -88,6 +85,7 @@ export class TransactionManager {
     this.#failStop = failStop
     this.#pending = pending
     this.#versions = versions
+    this.#giveWay = new GiveWay(runtime)
     this.#nextTxnId = nextTxnId
     writer.log.isSomebodyAtWork = () => this.#active.size > this.#underWay
   }
@@ -124,21 +122,9 @@ export class TransactionManager {
     return [...this.#named.values()].filter(({ state }) => state === 'prepared')
   }
 
-  /**
-   * Counts an operation. After so many returns a promise to wait for, to everybody until it has resolved: timers
-   * and input run then, which resolved promises alone never let them.
-   */
+  /** To be called once an operation: now and then a promise to wait for, so that timers and input come to run. */
   giveWay(): Promise<void> | undefined {
-    if (this.#pause === undefined && ++this.#operations >= OPERATIONS_PER_TURN) {
-      this.#pause = new Promise((resolve) => {
-        this.#runtime.nextTurn(() => {
-          this.#operations = 0
-          this.#pause = undefined
-          resolve()
-        })
-      })
-    }
-    return this.#pause
+    return this.#giveWay.count()
   }
 
   /**
