@@ -1,6 +1,8 @@
 /**
  * aries-db: an ARIES-style, page-based, transactional storage engine. This is the whole public surface,
  * in the order in which it is best read.
+ *
+ * @module aries-db
  */
 
 export { AriesError, type ErrorCode, type ErrorDetails } from './common/errors.ts'
@@ -34,5 +36,6 @@ export { MemoryFileSystem } from './io/memory-file-system.ts'
 export type { Cancel, Runtime } from './io/runtime.ts'
 export type { LockModeName } from './lock/lock-mode.ts'
 export type { DeadlockStep, LockHolder, LockReport, LockWaiter } from './lock/lock-report.ts'
+export type { LowWaterHolder } from './recovery/checkpoint.ts'
 export type { RecoveryPhase, RecoveryProgress, RecoveryReport } from './recovery/report.ts'
 export type { Durability } from './txn/transaction-manager.ts'

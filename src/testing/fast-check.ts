@@ -1,6 +1,8 @@
 /**
  * aries-db/testing/fast-check: arbitraries and commands for fast-check. It is an entry of its own because
  * it needs the package fast-check, version 4, which nothing else of aries-db does.
+ *
+ * @module aries-db/testing/fast-check
  */
 
 export {

@@ -1,9 +1,21 @@
 /**
  * aries-db/testing: the kit to test programs that use aries-db under crash, and the simulated disk and
  * clock it stands on, which can be used alone. Start with docs/testing.md.
+ *
+ * @module aries-db/testing
  */
 
-export type { MissingContent, PendingChange, Pick, TearBytes, Tearing } from '../io/simulated-changes.ts'
+export type { Random } from '../common/random.ts'
+export type {
+  MissingContent,
+  PendingChange,
+  PendingName,
+  PendingTruncate,
+  PendingWrite,
+  Pick,
+  TearBytes,
+  Tearing,
+} from '../io/simulated-changes.ts'
 export type { CrashState, CrashStateOptions } from '../io/simulated-crash-states.ts'
 export { type Damage, drawDamage } from '../io/simulated-damage.ts'
 export type { ErrorEffect, FaultEffect, FaultMatch, FaultOptions } from '../io/simulated-faults.ts'
@@ -17,6 +29,7 @@ export {
 export { describeFault, drawCrash, type PlannedFault, type PlanOptions, planFaults } from '../io/simulated-plan.ts'
 export { SimulatedRuntime } from '../io/simulated-runtime.ts'
 export {
+  type Call,
   formatTrace,
   type OperationKind,
   type Outcome,
