@@ -1,0 +1,45 @@
+/** The sentence that says what has happened and why; a screen reader speaks it at each step. */
+import type { Explorer } from '../explorer.ts'
+import type { Step } from '../session/types.ts'
+import { PHASE_NAMES } from './transport.tsx'
+
+/** An action of many steps is told by its last ones; the others are a step back away. */
+const TOLD_MAX = 4
+
+export function Sentence({ explorer }: { readonly explorer: Explorer }) {
+  const { step, passed, isRunning, problem, asked } = explorer
+  return (
+    <section class={`sentence phase-${step?.state.phase ?? 'running'}`} aria-label="What has happened">
+      {problem !== undefined && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {step !== undefined && (
+        <p class="phase-line">
+          <span class="phase">{PHASE_NAMES[step.state.phase]}</span>
+          <strong class="step-title">{step.title}</strong>
+        </p>
+      )}
+      <div aria-live="polite" class="told" data-step={step?.number}>
+        {isRunning && step === undefined && <p>The engine is starting.</p>}
+        {passed.length > TOLD_MAX && <p class="earlier">… {passed.length - TOLD_MAX} steps before, and then:</p>}
+        {passed.slice(-TOLD_MAX).map((told) => (
+          <Told key={told.number} step={told} isLast={told === step} />
+        ))}
+        {asked !== undefined && step?.number === asked.crashStep && (
+          <p>Predict mode: fill in both tables as analysis will have built them. Then the restart is shown.</p>
+        )}
+      </div>
+    </section>
+  )
+}
+
+function Told({ step, isLast }: { readonly step: Step; readonly isLast: boolean }) {
+  return (
+    <p class={isLast ? '' : 'earlier'}>
+      {step.sentence}
+      {isLast && step.reference !== undefined && <cite> {step.reference}</cite>}
+    </p>
+  )
+}

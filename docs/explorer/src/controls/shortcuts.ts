@@ -1,0 +1,45 @@
+/** The keys, and what they do: one list for the help and for the page. */
+import { useEffect } from 'preact/hooks'
+
+export interface Shortcut {
+  readonly keys: readonly string[]
+  readonly text: string
+}
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  { keys: ['→', 'n'], text: 'step forward' },
+  { keys: ['←', 'p'], text: 'step back' },
+  { keys: ['Space'], text: 'play and pause' },
+  { keys: ['Home'], text: 'first step' },
+  { keys: ['End'], text: 'last step' },
+  { keys: [']'], text: 'the next phase' },
+  { keys: ['['], text: 'the phase before' },
+  { keys: ['c'], text: 'crash here (in a live session)' },
+  { keys: ['r'], text: 'restart (after a crash)' },
+  { keys: ['o'], text: 'your own scenario' },
+  { keys: ['d'], text: 'predict mode on and off' },
+  { keys: ['s'], text: 'share' },
+  { keys: ['t'], text: 'dark and light' },
+  { keys: ['?'], text: 'this help' },
+]
+
+/** Where keys mean something else already. */
+const KEEPS_KEYS = 'input, textarea, select, dialog, [contenteditable]'
+
+/** Calls what stands for the key, unless the reader is typing, or the key is a button's own. */
+export function useShortcuts(handlers: Readonly<Record<string, () => void>>): void {
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+      const target = event.target instanceof Element ? event.target : undefined
+      if (target?.closest(KEEPS_KEYS) || document.querySelector('dialog[open]')) return
+      if (event.key === ' ' && target?.closest('button, summary, a')) return
+      const handler = handlers[event.key]
+      if (handler === undefined) return
+      event.preventDefault()
+      handler()
+    }
+    addEventListener('keydown', listen)
+    return () => removeEventListener('keydown', listen)
+  })
+}
