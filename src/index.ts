@@ -12,12 +12,14 @@ export type {
   SkipReason,
   Trace,
   TracedDirtyPage,
+  TracedLock,
   TracedTransaction,
   TraceEvent,
   UndoPassReason,
   WorkEvent,
 } from './common/trace.ts'
 export { describeEvent } from './common/trace-text.ts'
+export type { TraceMessage } from './common/tracer.ts'
 export type { CheckProgress } from './database/check.ts'
 export { buffer, type Codec, json, utf8 } from './database/codecs.ts'
 export type { Database } from './database/database.ts'

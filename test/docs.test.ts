@@ -86,6 +86,15 @@ test('the README has the two set-up commands, and the CI script runs the one for
   expect(read('.ci/run')).toContain('npm ci && npm test')
 })
 
+test('every kind of event has its row in the page on tracing', () => {
+  const kindsIn = (text: string, group: RegExp, quoted: RegExp): string[] =>
+    [...new Set(matchesOf(text, group).flatMap((names) => matchesOf(names, quoted)))].sort()
+  const declared = kindsIn(read('src/common/trace.ts'), /kind: ((?:'[a-z-]+'(?: \| )?)+)/g, /'([a-z-]+)'/g)
+  const listed = kindsIn(read('docs/tracing.md'), /^\| ((?:`[a-z-]+`(?:, )?)+) \|/gm, /`([a-z-]+)`/g)
+  expect(declared.length).toBeGreaterThan(20)
+  expect(listed).toEqual(declared)
+})
+
 test('the coordinator that is shown is the one that is killed at every step', () => {
   const source = read('property-tests/two-phase-commit/coordinator.ts')
   const [, shown] = source.match(/\/\/ shown from here\n([\s\S]*?)\/\/ shown up to here/) as [string, string]

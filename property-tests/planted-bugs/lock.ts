@@ -51,9 +51,9 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'When a wait is given up, those who waited behind it alone are not granted.',
     file: LOCK_MANAGER,
-    find: `    wait.reject(error)
+    find: `    this.#refuse(wait, error)
     this.#grantWaits(head, queue)`,
-    replace: `    wait.reject(error)
+    replace: `    this.#refuse(wait, error)
     if (queue.first === undefined) head.queue = undefined`,
   },
   {

@@ -80,8 +80,8 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     invariant: 'I6',
     sentence: 'A CLR names the record before the one that is to be undone next, so every other change is not undone.',
     file: UNDO,
-    find: 'compensation, record.prevLsn)',
-    replace: 'compensation, record.prevLsn && this.#writer.log.read(record.prevLsn).prevLsn)',
+    find: 'compensation, prevLsn)',
+    replace: 'compensation, prevLsn && this.#writer.log.read(prevLsn).prevLsn)',
   },
   {
     name: 'undo-oldest-loser-first',

@@ -140,6 +140,7 @@ export class Merger {
       this.#context.freeNode(entry, right)
       this.#context.withPage(left, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
     })
+    this.#context.tracer.listener?.({ kind: 'merged', tree, pageId: left, freedPageId: right })
     return left
   }
 
@@ -165,6 +166,7 @@ export class Merger {
         this.#context.freeNode(entry, child)
         this.#context.withPage(tree, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
       })
+      this.#context.tracer.listener?.({ kind: 'root-lowered', tree, freedPageId: child })
     }
   }
 }

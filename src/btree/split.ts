@@ -181,7 +181,7 @@ export class Splitter {
         assert(pageIdOf(view, page) === left, 'the page asked for')
         records.truncateAndClose(entry, savedLsn, page, at, separator, right)
       })
-      this.#context.trace?.({ kind: 'split', tree, pageId: left, newPageId: right })
+      this.#context.tracer.listener?.({ kind: 'split', tree, pageId: left, newPageId: right })
     })
   }
 
@@ -211,7 +211,7 @@ export class Splitter {
       formatNode(scratch, 0, tree, { ...shape, level: shape.level + 1, low: NO_BYTES, high: NO_BYTES })
       appendFirstChild(scratch, child)
       this.#context.withPage(tree, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
-      this.#context.trace?.({ kind: 'root-grown', tree, newPageId: child })
+      this.#context.tracer.listener?.({ kind: 'root-grown', tree, newPageId: child })
     })
   }
 }

@@ -10,7 +10,7 @@
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { assert } from '../common/assert.ts'
 import type { Lsn, PageId } from '../common/ids.ts'
-import type { Trace } from '../common/trace.ts'
+import { SILENT, type Tracer } from '../common/tracer.ts'
 import { levelOf, ownerOf, slotCountOf } from '../page/page.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
@@ -45,8 +45,7 @@ export class TreeContext {
    * remembers a page between two calls compares this too.
    */
   freedPageCount = 0
-  /** Set while somebody listens. */
-  trace: Trace
+  tracer: Tracer = SILENT
   #watchedTree: Tree | undefined
   #onChange: () => void = () => undefined
 

@@ -21,7 +21,7 @@
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, asPageId, type Lsn, NULL_LSN, type PageId } from '../common/ids.ts'
-import type { Trace } from '../common/trace.ts'
+import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
@@ -76,7 +76,7 @@ export class BufferManager {
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
   readonly #quarantine = new Map<PageId, Lsn>()
   #usedFrames = 0
-  #trace: Trace
+  #tracer = SILENT
   #dirtyCount = 0
   readonly #isUsable = (frame: number): boolean => this.#pinCount[frame] === 0 && this.#writingRecLsn[frame] === 0
   readonly #isCleanAndUsable = (frame: number): boolean => this.#recLsn[frame] === 0 && this.#isUsable(frame)
@@ -109,10 +109,10 @@ export class BufferManager {
     this.#writingRecLsn = new Float64Array(this.frameCount)
   }
 
-  /** From now on `trace` hears of pages. */
-  listen(trace: Trace): void {
-    this.#trace = trace
-    this.#flusher.trace = trace
+  /** From now on `tracer` hears of pages. */
+  set tracer(tracer: Tracer) {
+    this.#tracer = tracer
+    this.#flusher.tracer = tracer
   }
 
   get dirtyCount(): number {
@@ -148,6 +148,8 @@ export class BufferManager {
     this.statistics.hits++
     this.#pinCount[frame] = (this.#pinCount[frame] as number) + 1
     this.#replacer.touch(frame)
+    const { listener } = this.#tracer
+    if (listener !== undefined) listener({ kind: 'fixed', pageId, found: 'hit' })
     return frame * this.pageSize
   }
 
@@ -166,6 +168,7 @@ export class BufferManager {
       if (!isUsable) this.#free.push(frame)
     }
     this.#install(frame, pageId)
+    this.#tracer.listener?.({ kind: 'fixed', pageId, found: 'miss' })
     return page
   }
 
@@ -190,6 +193,7 @@ export class BufferManager {
     let frame = this.#table.get(pageId)
     if (frame >= 0) {
       this.#pinCount[frame] = (this.#pinCount[frame] as number) + 1
+      this.#tracer.listener?.({ kind: 'fixed', pageId, found: 'hit' })
       return frame * this.pageSize
     }
     frame = this.#takeFrame()
@@ -198,6 +202,7 @@ export class BufferManager {
     this.view.setUint32(page + 4, pageId, true)
     this.#quarantine.delete(pageId)
     this.#install(frame, pageId)
+    this.#tracer.listener?.({ kind: 'fixed', pageId, found: 'new' })
     return page
   }
 
@@ -222,7 +227,7 @@ export class BufferManager {
     this.#recLsn[frame] = lsn
     this.#dirtyOrder.add(frame, lsn)
     if (this.#writingRecLsn[frame] === 0) this.#dirtyCount++
-    this.#trace?.({ kind: 'dirtied', pageId: this.#pageIdOfFrame(frame), recLsn: lsn })
+    this.#tracer.listener?.({ kind: 'dirtied', pageId: this.#pageIdOfFrame(frame), recLsn: lsn })
   }
 
   /** A damaged page that redo cannot bring up to date stays dirty in the tables, and unusable. */
@@ -248,7 +253,7 @@ export class BufferManager {
     if (this.#recLsn[frame] !== 0) this.#writeOnDemand(frame)
     this.#table.delete(asPageId(this.#pageIds[frame] as number))
     this.statistics.evictions++
-    this.#trace?.({ kind: 'evicted', pageId: this.#pageIdOfFrame(frame) })
+    this.#tracer.listener?.({ kind: 'evicted', pageId: this.#pageIdOfFrame(frame) })
     return frame
   }
 

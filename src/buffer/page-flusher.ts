@@ -15,7 +15,7 @@
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import type { Lsn, PageId } from '../common/ids.ts'
-import type { Trace } from '../common/trace.ts'
+import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { pageIdOf, pageLsnOf } from '../page/page.ts'
 import type { DataFile } from './data-file.ts'
@@ -45,8 +45,7 @@ export class PageFlusher {
   readonly #dataFile: DataFile
   readonly #doubleWrite: DoubleWrite | undefined
   readonly #failStop: FailStop
-  /** Set while somebody listens. */
-  trace: Trace
+  tracer: Tracer = SILENT
 
   constructor(
     pageSize: number,
@@ -104,7 +103,7 @@ export class PageFlusher {
       for (const [i, pageId] of batch.pageIds.entries()) {
         assert(pageIdOf(batch.view, i * this.#pageSize) === pageId, 'a page is written to its own place')
         this.#dataFile.write(pageId, batch.staging, i * this.#pageSize)
-        this.trace?.({ kind: 'page-written', pageId, pageLsn: pageLsnOf(batch.view, i * this.#pageSize) })
+        this.tracer.listener?.({ kind: 'page-written', pageId, pageLsn: pageLsnOf(batch.view, i * this.#pageSize) })
       }
     })
   }

@@ -1,6 +1,6 @@
 /** The events of a trace in words. */
 import { NULL_LSN } from './ids.ts'
-import type { SkipReason, TracedDirtyPage, TracedTransaction, TraceEvent, UndoPassReason } from './trace.ts'
+import type { SkipReason, TracedDirtyPage, TracedLock, TracedTransaction, TraceEvent, UndoPassReason } from './trace.ts'
 
 /** One sentence that says what has happened and why. */
 export function describeEvent(event: TraceEvent): string {
@@ -12,6 +12,8 @@ export function describeEvent(event: TraceEvent): string {
     }
     case 'flushed':
       return `The log is durable up to LSN ${event.toLsn}.`
+    case 'fixed':
+      return `Page ${event.pageId} is fixed: ${FIX_TEXTS[event.found]}.`
     case 'dirtied':
       return `Page ${event.pageId} becomes dirty: its recLSN is ${event.recLsn}.`
     case 'page-written':
@@ -24,10 +26,22 @@ export function describeEvent(event: TraceEvent): string {
       return `Page ${event.pageId} of tree ${event.tree} is split: its upper half is now page ${event.newPageId}.`
     case 'root-grown':
       return `Tree ${event.tree} grows by a level: what its root held is now page ${event.newPageId}.`
+    case 'merged':
+      return `Page ${event.pageId} of tree ${event.tree} takes in what its right neighbour held: page ${event.freedPageId} is free.`
+    case 'root-lowered':
+      return `Tree ${event.tree} loses a level: its root holds what its only child held, and page ${event.freedPageId} is free.`
+    case 'locked':
+      return `Transaction ${event.txnId} locks ${resourceInWords(event)} in mode ${event.mode}.`
     case 'lock-wait':
-      return `Transaction ${event.txnId} waits for ${event.mode} on ${event.key} in tree ${event.space}.`
+      return `Transaction ${event.txnId} waits for ${event.mode} on ${resourceInWords(event)}.`
     case 'lock-granted':
-      return `Transaction ${event.txnId} has got ${event.mode} on ${event.key} in tree ${event.space}, which it waited for.`
+      return `Transaction ${event.txnId} has got ${event.mode} on ${resourceInWords(event)}, which it waited for.`
+    case 'lock-refused':
+      return `Transaction ${event.txnId} does not get ${event.mode} on ${resourceInWords(event)}: ${event.code}.`
+    case 'escalated':
+      return `Transaction ${event.txnId} gives back ${count(event.released, 'lock')} on keys of tree ${event.space}: the one on the table covers them.`
+    case 'unlocked':
+      return `Transaction ${event.txnId} has ended and gives back ${count(event.released, 'lock')}.`
     case 'deadlock':
       return `Transactions ${event.members.join(', ')} wait for each other in a circle; ${event.victim} is given up.`
     case 'analysed':
@@ -46,7 +60,7 @@ export function describeEvent(event: TraceEvent): string {
     case 'redo-end':
       return `Redo has ended: ${count(event.dirtyPages.length, 'page')} in the buffer pool differ from the disk.`
     case 'undone':
-      return `LSN ${event.lsn} of transaction ${event.txnId} is undone; the CLR is at LSN ${event.clrLsn}.`
+      return `LSN ${event.lsn} of transaction ${event.txnId} is undone; the CLR is at LSN ${event.clrLsn}; ${nextText(event.undoNextLsn)}.`
     case 'undo-passed':
       return `LSN ${event.lsn} of transaction ${event.txnId} is passed over: ${PASS_TEXTS[event.reason]}; ${nextText(event.nextLsn)}.`
     case 'rolled-back':
@@ -54,6 +68,24 @@ export function describeEvent(event: TraceEvent): string {
     case 'in-doubt':
       return `Transaction ${event.txnId} was prepared as ${JSON.stringify(event.name)} at LSN ${event.lsn}: it holds its locks again and waits for its outcome.`
   }
+}
+
+const FIX_TEXTS: Readonly<Record<Extract<TraceEvent, { kind: 'fixed' }>['found'], string>> = {
+  hit: 'it is in the buffer pool',
+  miss: 'it was read from disk',
+  new: 'it is made anew, and nothing was read',
+}
+
+/** What is locked, in words. */
+export function resourceInWords({
+  resource,
+  table,
+  space,
+  key,
+}: Pick<TracedLock, 'resource' | 'table' | 'space' | 'key'>): string {
+  const name = table === undefined ? `tree ${space}` : `table '${table}'`
+  if (resource === 'table') return name
+  return `${resource === 'end' ? 'the end' : `key ${key}`} of ${name}`
 }
 
 /** Numbers in front of reasons are those of `SkipReason`. */
@@ -66,11 +98,12 @@ const SKIP_TEXTS: Readonly<Record<SkipReason, (event: Skipped) => string>> = {
   'page-damaged': ({ pageId }) => `(5) page ${pageId} cannot be read and stays set apart`,
 }
 
+/** Numbers in front of reasons are those of `UndoPassReason`. */
 const PASS_TEXTS: Readonly<Record<UndoPassReason, string>> = {
-  clr: 'it is a CLR, and what it leads past is undone or is to stay',
-  'redo-only': 'it was written to be redone only',
-  'not-undoable': 'it changes no page',
-  'nothing-left': 'nothing of it is left to undo',
+  clr: '(1) it is a CLR, and what it leads past is undone or is to stay',
+  'redo-only': '(2) it was written to be redone only',
+  'not-undoable': '(3) it changes no page',
+  'nothing-left': '(4) nothing of it is left to undo',
 }
 
 const nextText = (nextLsn: number): string => (nextLsn === NULL_LSN ? 'nothing is left' : `LSN ${nextLsn} is next`)

@@ -2,6 +2,7 @@
  * What the engine does, as data: one typed stream that tools, tests and lessons read. Nothing is
  * built when nobody listens.
  */
+import type { ErrorCode } from './errors.ts'
 import type { Lsn, PageId, TxnId } from './ids.ts'
 
 /**
@@ -29,16 +30,14 @@ export interface TracedDirtyPage {
   readonly recLsn: Lsn
 }
 
-/** Why undo passes over a record of a loser. */
-export type UndoPassReason =
-  /** A CLR: what lies between it and its undoNextLsn is undone already, or is to stay. */
-  | 'clr'
-  /** The record was written to be redone only. */
-  | 'redo-only'
-  /** The record changes no page: BEGIN, ABORT, PENDING. */
-  | 'not-undoable'
-  /** The undo of it has found nothing left to change. */
-  | 'nothing-left'
+/**
+ * Why undo passes over a record, in the order in which the reasons are tested:
+ * 1 `clr`: what lies between it and its undoNextLSN is undone already, or is to stay;
+ * 2 `redo-only`: it was written to be redone only;
+ * 3 `not-undoable`: it changes no page (BEGIN, ABORT, PENDING);
+ * 4 `nothing-left`: the undo of it has found nothing left to change.
+ */
+export type UndoPassReason = 'clr' | 'redo-only' | 'not-undoable' | 'nothing-left'
 
 /** One step of restart. */
 export type RestartEvent =
@@ -76,7 +75,14 @@ export type RestartEvent =
       readonly pageLsn: Lsn | undefined
     }
   | { readonly kind: 'redo-end'; readonly dirtyPages: readonly TracedDirtyPage[] }
-  | { readonly kind: 'undone'; readonly lsn: Lsn; readonly txnId: TxnId; readonly clrLsn: Lsn }
+  /** `undoNextLsn` is that of the CLR: what is to be undone next, 0 = nothing is left. */
+  | {
+      readonly kind: 'undone'
+      readonly lsn: Lsn
+      readonly txnId: TxnId
+      readonly clrLsn: Lsn
+      readonly undoNextLsn: Lsn
+    }
   /** Undo goes on with `nextLsn` of this transaction, 0 = nothing is left. */
   | {
       readonly kind: 'undo-passed'
@@ -88,6 +94,20 @@ export type RestartEvent =
   | { readonly kind: 'rolled-back'; readonly txnId: TxnId; readonly endLsn: Lsn }
   /** A prepared transaction holds its locks again; its PREPARE is at `lsn`. */
   | { readonly kind: 'in-doubt'; readonly txnId: TxnId; readonly lsn: Lsn; readonly name: string }
+
+/** What is locked, and how. */
+export interface TracedLock {
+  readonly txnId: TxnId
+  /** A table by its name; a key of it, the gap before it, or both; the gap behind its last key. */
+  readonly resource: 'table' | 'key' | 'end'
+  /** The table's name, where it is known. */
+  readonly table: string | undefined
+  /** The number of the table's tree; for the name of a table that of the catalog. */
+  readonly space: number
+  /** As in lock reports: in quotes if it is text, else in hexadecimal. */
+  readonly key: string
+  readonly mode: string
+}
 
 /** One step of normal work, once the database is open. */
 export type WorkEvent =
@@ -102,6 +122,8 @@ export type WorkEvent =
     }
   /** The log is durable up to `toLsn`, which it was up to `fromLsn` before. */
   | { readonly kind: 'flushed'; readonly fromLsn: Lsn; readonly toLsn: Lsn }
+  /** A page is pinned: it was in the buffer pool, was read from disk, or is made anew and nothing was read. */
+  | { readonly kind: 'fixed'; readonly pageId: PageId; readonly found: 'hit' | 'miss' | 'new' }
   /** A page that was as on disk is about to get the change at `recLsn`. */
   | { readonly kind: 'dirtied'; readonly pageId: PageId; readonly recLsn: Lsn }
   /** A page is in its place on disk. */
@@ -114,21 +136,25 @@ export type WorkEvent =
   | { readonly kind: 'split'; readonly tree: PageId; readonly pageId: PageId; readonly newPageId: PageId }
   /** The root has got a level: what it held is in a new child. */
   | { readonly kind: 'root-grown'; readonly tree: PageId; readonly newPageId: PageId }
-  /** A transaction waits for a lock: of a key, named as in lock reports, in the tree `space`. */
-  | {
-      readonly kind: 'lock-wait' | 'lock-granted'
-      readonly txnId: TxnId
-      readonly space: number
-      readonly key: string
-      readonly mode: string
-    }
+  /** A node has taken in the cells of its right neighbour, whose page is free now. */
+  | { readonly kind: 'merged'; readonly tree: PageId; readonly pageId: PageId; readonly freedPageId: PageId }
+  /** The root has lost a level: it holds what its only child held, whose page is free now. */
+  | { readonly kind: 'root-lowered'; readonly tree: PageId; readonly freedPageId: PageId }
+  /**
+   * A transaction holds a lock in this mode, at once (`locked`) or after it has waited (`lock-granted`); or it
+   * begins to wait. A read that is a transaction of its own takes no locks where it need not wait for any.
+   */
+  | ({ readonly kind: 'locked' | 'lock-wait' | 'lock-granted' } & TracedLock)
+  /** A wait has ended without the lock: a deadlock's victim, a timeout, a cancelled transaction. */
+  | ({ readonly kind: 'lock-refused'; readonly code: ErrorCode } & TracedLock)
+  /** `released` locks on keys of the tree `space` are given back: the lock on their table covers them. */
+  | { readonly kind: 'escalated'; readonly txnId: TxnId; readonly space: number; readonly released: number }
+  /** A transaction has ended and given back all its locks; the grants to others follow. */
+  | { readonly kind: 'unlocked'; readonly txnId: TxnId; readonly released: number }
   /** A wait closed a cycle; this member of it is given up. */
   | { readonly kind: 'deadlock'; readonly victim: TxnId; readonly members: readonly TxnId[] }
 
 export type TraceEvent = RestartEvent | WorkEvent
 
-/**
- * Called in the middle of things: a listener must not use the database. Receives events; undefined when
- * nobody listens.
- */
+/** Receives events, in the middle of things: it must not use the database. Undefined when nobody listens. */
 export type Trace = ((event: TraceEvent) => void) | undefined

@@ -24,9 +24,10 @@ import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, type PageId } from '../common/ids.ts'
-import type { Trace } from '../common/trace.ts'
+import { DatabaseTracer, type Tracer } from '../common/tracer.ts'
 import { cleaningUp, closeAll, type FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
+import { traceChannel } from '../io/trace-channel.ts'
 import type { Identity } from '../log/identity.ts'
 import type { MasterRecord } from '../log/master-record.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment.ts'
@@ -51,17 +52,23 @@ export interface Opened {
   readonly report: RecoveryReport
 }
 
-interface Context {
+interface Given {
   readonly fileSystem: FileSystem
   readonly settings: Settings
   readonly options: OpenOptions
   readonly runtime: Runtime
 }
 
+interface Context extends Given {
+  readonly tracer: Tracer
+}
+
 /** @throws see `open` in `database.ts` */
-export async function openFiles(context: Context): Promise<Opened> {
+export async function openFiles(given: Given): Promise<Opened> {
+  const tracer = new DatabaseTracer(given.fileSystem.location, given.options.trace, traceChannel)
+  const context: Context = { ...given, tracer }
   const opened = await (isDatabaseThere(context) ? restartDatabase(context) : createDatabase(context))
-  listen(opened, context.options.trace)
+  listen(opened, tracer)
   return opened
 }
 
@@ -80,10 +87,9 @@ function isDatabaseThere({ fileSystem, settings }: Context): boolean {
 }
 
 /** Restart has told its own steps; from here on the managers tell theirs. */
-function listen({ managers, checkpointer }: Opened, trace: Trace): void {
+function listen({ managers, checkpointer }: Opened, tracer: Tracer): void {
   const { log, buffer, locks, btree, rollback } = managers
-  for (const teller of [log, locks, btree.context, rollback, checkpointer]) teller.trace = trace
-  buffer.listen(trace)
+  for (const teller of [log, buffer, locks, btree.context, rollback, checkpointer]) teller.tracer = tracer
 }
 
 function readOnly(fileSystem: FileSystem, why: string): AriesError {
@@ -172,7 +178,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
   const { fileSystem, settings, runtime } = context
   const { identity, master, reader, segments } = location
   checkFixedOptions(settings, identity)
-  const analysis = analyse(reader, master.checkpointLsn, analysisProgress(context, master), context.options.trace)
+  const analysis = analyse(reader, master.checkpointLsn, analysisProgress(context, master), context.tracer.listener)
   checkLogEnd(reader, analysis.endLsn, master.endLsn, identity.segmentBytes)
   const isClean = master.isClean && analysis.endLsn === master.endLsn && location.notices.length === 0
   if (!isClean && !fileSystem.writable)
@@ -206,7 +212,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     reader.reset()
     const passes = isClean ? undefined : runRestart(context, location, managers, analysis)
     if (isClean) keepPrepared(managers, analysis)
-    resumeInDoubt(managers, fileSystem.writable, context.options.trace)
+    resumeInDoubt(managers, fileSystem.writable, context.tracer.listener)
     isRestarting = false
     const checkpointer = await finishRestart(managers, location, analysis)
     const report = reportOf(context, startedMs, analysis, location.notices, restored, managers, passes, analysisMs)
@@ -268,7 +274,7 @@ function runRestart(
       table,
       rollback,
       runtime: context.runtime,
-      trace: context.options.trace,
+      trace: context.tracer.listener,
       onProgress: context.options.onProgress,
     },
     analysis,

@@ -33,10 +33,10 @@
 import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
 import { hashKey, KeyTable } from '../common/key-table.ts'
-import type { Trace } from '../common/trace.ts'
+import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { chooseVictim, DeadlockSearch } from './deadlock.ts'
-import { coversKeys, keepsGap, LockMode, modeName, supremum } from './lock-mode.ts'
+import { coversKeys, keepsGap, LockMode, supremum } from './lock-mode.ts'
 import {
   addGrant,
   findGrant,
@@ -51,7 +51,7 @@ import {
   takeGrants,
   unlinkFromHead,
 } from './lock-owner.ts'
-import { deadlockError, type LockReport, reportLocks, SpaceNames, timeoutError } from './lock-report.ts'
+import { deadlockError, type LockReport, reportLocks, SpaceNames, timeoutError, tracedLock } from './lock-report.ts'
 
 /** What the lock manager has to know of what it locks. */
 export interface LockSettings {
@@ -72,12 +72,14 @@ export interface LockStats {
   readonly escalations: number
 }
 
+/** What the trace says of a request. */
+type Told = 'locked' | 'lock-wait' | 'lock-granted'
+
 export class LockManager {
   readonly settings: LockSettings
   /** What reports and errors call the spaces. */
   readonly names: SpaceNames
-  /** Set while somebody listens. */
-  trace: Trace
+  tracer: Tracer = SILENT
   readonly #runtime: Runtime
   readonly #table: LockTable = new KeyTable((keyCapacity) => new LockHead(keyCapacity))
   readonly #deadlockSearch = new DeadlockSearch()
@@ -122,7 +124,7 @@ export class LockManager {
     const hash = hashKey(space, key, keyStart, keyEnd)
     const head = this.#table.find(hash, space, key, keyStart, keyEnd)
     if (head === undefined) {
-      this.#grant(owner, this.#table.insert(hash, space, key, keyStart, keyEnd), mode)
+      this.#grant(owner, this.#table.insert(hash, space, key, keyStart, keyEnd), mode, 'locked')
       return undefined
     }
     const held = findGrant(owner, head)
@@ -130,13 +132,13 @@ export class LockManager {
       if (head.queue !== undefined || !fitsHolders(head, mode, undefined)) {
         return this.#wait(owner, head, mode, undefined, timeoutMs)
       }
-      this.#grant(owner, head, mode)
+      this.#grant(owner, head, mode, 'locked')
       return undefined
     }
     const target = supremum(held.mode, mode)
     if (target === held.mode) return undefined
     if (!fitsHolders(head, target, held)) return this.#wait(owner, head, target, held, timeoutMs)
-    this.#raise(held, target)
+    this.#raise(held, target, 'locked')
     return undefined
   }
 
@@ -181,7 +183,7 @@ export class LockManager {
     const target = supremum(held.mode, mode)
     if (target !== held.mode) {
       if (!fitsHolders(held.head, target, held)) return false
-      this.#raise(held, target)
+      this.#raise(held, target, 'locked')
     }
     this.cover(owner, space, target)
     this.#escalations++
@@ -194,7 +196,10 @@ export class LockManager {
    */
   cover(owner: LockOwner, space: number, tableMode: LockMode): void {
     if (tableMode === LockMode.X) this.#countCovered(owner, space)
+    const { lockCount } = owner
     let grant = takeGrants(owner, space, (mode) => coversKeys(tableMode, mode))
+    const released = lockCount - owner.lockCount
+    if (released > 0) this.tracer.listener?.({ kind: 'escalated', txnId: owner.transaction.txnId, space, released })
     while (grant !== undefined) {
       const { nextOfOwner } = grant
       this.#giveBack(grant)
@@ -209,6 +214,9 @@ export class LockManager {
   releaseAll(owner: LockOwner): void {
     assert(owner.waiting === undefined, 'a transaction that waits cannot end')
     let grant = owner.firstGrant
+    if (grant !== undefined) {
+      this.tracer.listener?.({ kind: 'unlocked', txnId: owner.transaction.txnId, released: owner.lockCount })
+    }
     owner.firstGrant = undefined
     owner.lastGrant = undefined
     owner.lockCount = 0
@@ -236,8 +244,7 @@ export class LockManager {
       const queue = head.queue
       head.queue = undefined
       for (let wait = queue?.first; wait !== undefined; wait = wait.next) {
-        this.#endWait(wait)
-        wait.reject(error)
+        this.#refuse(wait, error)
       }
     }
   }
@@ -288,15 +295,17 @@ export class LockManager {
     }
   }
 
-  #grant(owner: LockOwner, head: LockHead, mode: LockMode): void {
+  #grant(owner: LockOwner, head: LockHead, mode: LockMode, told: Told): void {
     addGrant(owner, head, mode)
     this.#held++
     if (keepsGap(mode)) this.#countGap(head.space, 1)
+    this.#tell(told, owner, head, mode)
   }
 
-  #raise(held: LockGrant, mode: LockMode): void {
+  #raise(held: LockGrant, mode: LockMode, told: Told): void {
     if (keepsGap(mode) && !keepsGap(held.mode)) this.#countGap(held.head.space, 1)
     raiseGrant(held, mode)
+    this.#tell(told, held.owner, held.head, mode)
   }
 
   #countGap(space: number, change: 1 | -1): void {
@@ -319,7 +328,7 @@ export class LockManager {
       owner.waiting = wait
       this.#waiting++
       this.#waits++
-      if (this.trace !== undefined) this.#traceWait('lock-wait', wait)
+      this.#tell('lock-wait', owner, head, mode)
       this.#breakDeadlocks(owner)
       if (owner.waiting === wait && timeoutMs < Number.POSITIVE_INFINITY) {
         wait.cancelTimer = this.#runtime.after(timeoutMs, () => this.#timeOut(wait, timeoutMs))
@@ -327,9 +336,9 @@ export class LockManager {
     })
   }
 
-  #traceWait(kind: 'lock-wait' | 'lock-granted', { owner, head, mode }: LockWait): void {
-    const { space, keyText } = this.names.describe(head)
-    this.trace?.({ kind, txnId: owner.transaction.txnId, space, key: keyText, mode: modeName(mode) })
+  #tell(kind: Told, owner: LockOwner, head: LockHead, mode: LockMode): void {
+    const { listener } = this.tracer
+    if (listener !== undefined) listener({ kind, ...tracedLock(owner, head, mode, this.names) })
   }
 
   /** One wait may close several cycles, and a victim's end may even grant the wait. */
@@ -339,7 +348,7 @@ export class LockManager {
       if (cycle === undefined) return
       const victim = chooseVictim(cycle)
       this.#deadlocks++
-      this.trace?.({
+      this.tracer.listener?.({
         kind: 'deadlock',
         victim: victim.transaction.txnId,
         members: cycle.map(({ transaction }) => transaction.txnId),
@@ -360,9 +369,15 @@ export class LockManager {
     const queue = head.queue
     assert(queue !== undefined, 'a waited-for resource has a queue')
     queue.remove(wait)
-    this.#endWait(wait)
-    wait.reject(error)
+    this.#refuse(wait, error)
     this.#grantWaits(head, queue)
+  }
+
+  #refuse(wait: LockWait, error: AriesError): void {
+    this.#endWait(wait)
+    const { owner, head, mode } = wait
+    this.tracer.listener?.({ kind: 'lock-refused', code: error.code, ...tracedLock(owner, head, mode, this.names) })
+    wait.reject(error)
   }
 
   #endWait(wait: LockWait): void {
@@ -388,9 +403,8 @@ export class LockManager {
   #grantWait(wait: LockWait, queue: LockQueue): void {
     queue.remove(wait)
     this.#endWait(wait)
-    if (wait.held !== undefined) this.#raise(wait.held, wait.mode)
-    else this.#grant(wait.owner, wait.head, wait.mode)
-    if (this.trace !== undefined) this.#traceWait('lock-granted', wait)
+    if (wait.held !== undefined) this.#raise(wait.held, wait.mode, 'lock-granted')
+    else this.#grant(wait.owner, wait.head, wait.mode, 'lock-granted')
     wait.resolve()
   }
 }

@@ -2,7 +2,9 @@
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { TxnId } from '../common/ids.ts'
-import { areCompatible, type LockModeName, modeName } from './lock-mode.ts'
+import type { TracedLock } from '../common/trace.ts'
+import { resourceInWords } from '../common/trace-text.ts'
+import { areCompatible, type LockMode, type LockModeName, modeName } from './lock-mode.ts'
 import type { LockHead, LockOwner, LockTable, LockWait } from './lock-owner.ts'
 
 /** Something that is locked, and who has to do with it. Times are in milliseconds. */
@@ -101,10 +103,14 @@ export class SpaceNames {
   /** The same in words. */
   inWords(head: LockHead): string {
     const { kind, table, space, keyText } = this.describe(head)
-    const name = table === undefined ? `tree ${space}` : `table '${table}'`
-    if (kind === 'table') return name
-    return `${kind === 'end' ? 'the end' : `key ${keyText}`} of ${name}`
+    return resourceInWords({ resource: kind, table, space, key: keyText })
   }
+}
+
+/** A lock as the trace tells it. */
+export function tracedLock({ transaction }: LockOwner, head: LockHead, mode: LockMode, names: SpaceNames): TracedLock {
+  const { kind, table, space, keyText } = names.describe(head)
+  return { txnId: transaction.txnId, resource: kind, table, space, key: keyText, mode: modeName(mode) }
 }
 
 /** Every locked resource, by space and key. */

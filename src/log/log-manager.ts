@@ -27,7 +27,7 @@ import { assert } from '../common/assert.ts'
 import { setU53 } from '../common/bytes.ts'
 import { checksum, placeSeed } from '../common/checksum.ts'
 import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../common/ids.ts'
-import type { Trace } from '../common/trace.ts'
+import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { type File, writeFully } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
@@ -67,8 +67,7 @@ export class LogManager {
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly statistics = new FlushStatistics()
-  /** Set while somebody listens. */
-  trace: Trace
+  tracer: Tracer = SILENT
   /** Whether anybody could use the time while a sync is under way. The transaction manager knows. */
   isSomebodyAtWork: () => boolean = () => true
   readonly #segments: Segments
@@ -200,7 +199,8 @@ export class LogManager {
     this.#seal(at, this.#startedLength, lsn)
     this.#tail = at + alignRecord(this.#startedLength)
     const record = this.#record.set(this.bytes, this.view, at, asLsn(lsn))
-    if (this.trace !== undefined) this.trace(appendedEvent(record))
+    const { listener } = this.tracer
+    if (listener !== undefined) listener(appendedEvent(record))
     return record
   }
 
@@ -304,7 +304,7 @@ export class LogManager {
     if (lsn <= fromLsn) return
     this.statistics.flushed(lsn - fromLsn, tookMs)
     this.#flushedLsn = lsn
-    this.trace?.({ kind: 'flushed', fromLsn, toLsn: asLsn(lsn) })
+    this.tracer.listener?.({ kind: 'flushed', fromLsn, toLsn: asLsn(lsn) })
   }
 
   /**

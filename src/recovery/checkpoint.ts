@@ -12,7 +12,7 @@
 
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN } from '../common/ids.ts'
-import type { Trace } from '../common/trace.ts'
+import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import { RecordType } from '../log/log-record.ts'
 import type { MasterWriter } from '../log/master-record.ts'
@@ -62,8 +62,7 @@ export class Checkpointer {
   #endLsn: Lsn
   #lowWater: LowWaterMark
   taken = 0
-  /** Set while somebody listens. */
-  trace: Trace
+  tracer: Tracer = SILENT
 
   constructor(
     log: LogManager,
@@ -140,7 +139,7 @@ export class Checkpointer {
     this.#endLsn = endLsn
     this.#lowWater = lowWater
     this.taken++
-    this.trace?.({ kind: 'checkpoint', lsn: beginLsn, endLsn, lowWaterLsn: lowWater.lsn })
+    this.tracer.listener?.({ kind: 'checkpoint', lsn: beginLsn, endLsn, lowWaterLsn: lowWater.lsn })
   }
 
   #append(type: number, payload: Uint8Array): Lsn {

@@ -106,7 +106,7 @@ function progress(context: RestartContext, phase: RecoveryProgress['phase'], tot
 }
 
 function traceAnalysis(context: RestartContext, analysis: Analysis): void {
-  context.rollback.trace = context.trace
+  context.rollback.tracer = { listener: context.trace }
   context.trace?.({
     kind: 'analysis',
     startLsn: analysis.startLsn,

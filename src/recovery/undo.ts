@@ -14,7 +14,8 @@
  */
 import { assert } from '../common/assert.ts'
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
-import type { Trace, UndoPassReason } from '../common/trace.ts'
+import type { UndoPassReason } from '../common/trace.ts'
+import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import { CLR_HEADER_BYTES, type LogRecordView, RecordType } from '../log/log-record.ts'
 import type { ResourceManagers } from '../log/resource-manager.ts'
@@ -25,8 +26,7 @@ export class Rollback {
   readonly #writer: PageWriter
   readonly #managers: ResourceManagers<TransactionEntry>
   readonly #table: TransactionTable
-  /** Set while somebody listens. */
-  trace: Trace
+  tracer: Tracer = SILENT
 
   constructor(writer: PageWriter, managers: ResourceManagers<TransactionEntry>, table: TransactionTable) {
     this.#writer = writer
@@ -50,29 +50,30 @@ export class Rollback {
     if (record.type === RecordType.CLR) {
       assert(record.undoNextLsn < record.lsn, 'undoNextLsn goes back (I6)')
       entry.undoNextLsn = record.undoNextLsn
-      if (this.trace !== undefined) this.#tracePass(entry, record, 'clr')
+      this.#tracePass(entry, record, 'clr')
     } else if (record.type === RecordType.UPDATE && !record.isRedoOnly) {
       this.#compensate(entry, record)
     } else {
       entry.undoNextLsn = record.prevLsn
-      if (this.trace !== undefined) this.#tracePass(entry, record, record.isRedoOnly ? 'redo-only' : 'not-undoable')
+      this.#tracePass(entry, record, record.isRedoOnly ? 'redo-only' : 'not-undoable')
     }
   }
 
   #tracePass({ id, undoNextLsn }: TransactionEntry, { lsn }: LogRecordView, reason: UndoPassReason): void {
-    this.trace?.({ kind: 'undo-passed', lsn, txnId: id, reason, nextLsn: undoNextLsn })
+    this.tracer.listener?.({ kind: 'undo-passed', lsn, txnId: id, reason, nextLsn: undoNextLsn })
   }
 
   #compensate(entry: TransactionEntry, record: LogRecordView): void {
     const compensation = this.#managers.of(record.resource).undo(record, entry)
     if (compensation === undefined) {
       entry.undoNextLsn = record.prevLsn
-      if (this.trace !== undefined) this.#tracePass(entry, record, 'nothing-left')
+      this.#tracePass(entry, record, 'nothing-left')
       return
     }
     this.spendReserve(entry, CLR_HEADER_BYTES + compensation.payload.length)
-    const clrLsn = this.#writer.compensate(entry, record.resource, compensation, record.prevLsn)
-    this.trace?.({ kind: 'undone', lsn: record.lsn, txnId: entry.id, clrLsn })
+    const { lsn, prevLsn, resource } = record
+    const clrLsn = this.#writer.compensate(entry, resource, compensation, prevLsn)
+    this.tracer.listener?.({ kind: 'undone', lsn, txnId: entry.id, clrLsn, undoNextLsn: prevLsn })
   }
 
   /**
@@ -140,7 +141,7 @@ export class Rollback {
       if (entry.undoNextLsn === NULL_LSN) {
         left.delete(entry)
         const endLsn = this.end(entry)
-        this.trace?.({ kind: 'rolled-back', txnId: entry.id, endLsn })
+        this.tracer.listener?.({ kind: 'rolled-back', txnId: entry.id, endLsn })
         continue
       }
       const before = entry.lastLsn

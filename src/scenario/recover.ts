@@ -154,7 +154,7 @@ export function rollBack(store: Store, txnId: TxnId, plan: RollbackPlan): Observ
   for (const entry of analysis.transactions.values()) table.add(entry)
   const entry = table.get(txnId)
   assert(entry !== undefined, 'the transaction to roll back is active')
-  rollback.trace = notes.take
+  rollback.tracer = { listener: notes.take }
   if (plan.writesAbort) rollback.begin(entry)
   rollback.rollback(entry, plan.toLsn)
   if (plan.isAbort) rollback.end(entry)

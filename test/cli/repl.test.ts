@@ -121,7 +121,7 @@ describe('crash and recover', () => {
     const report = await run('recover explain')
     const told = late.join('\n')
     expect(told).toMatch(/LSN \d+, update: transaction \d+ is running/)
-    expect(told).toMatch(/LSN \d+ of transaction \d+ is undone; the CLR is at LSN \d+\./)
+    expect(told).toMatch(/LSN \d+ of transaction \d+ is undone; the CLR is at LSN \d+; nothing is left\./)
     expect(report).toMatch(/undo +1 loser undone with 1 CLR/)
     expect(await run('check')).toBe('sound')
     expect(await run('recover')).toContain('there is nothing to recover')
@@ -147,11 +147,18 @@ describe('looking inside', () => {
     await run('put apple red')
     expect(late).toContainEqual(expect.stringMatching(/^ {2}LSN \d+ is appended: update of transaction \d+, page 3\.$/))
     expect(late).toContainEqual(expect.stringMatching(/^ {2}The log is durable up to LSN \d+\.$/))
+    expect(late.join('\n')).not.toMatch(/is fixed|locks/)
+    expect(await run('trace all')).toBe('trace all')
+    await run('put cherry red')
+    expect(late).toContainEqual(expect.stringMatching(/^ {2}Page 3 is fixed: it is in the buffer pool\.$/))
+    expect(late).toContainEqual(
+      expect.stringMatching(/^ {2}Transaction \d+ locks key 'cherry' of table 'data' in mode X\.$/),
+    )
     await run('trace off')
     const count = late.length
     await run('put banana yellow')
     expect(late).toHaveLength(count)
-    await expect(run('trace')).rejects.toThrow('usage: trace on|off')
+    await expect(run('trace')).rejects.toThrow('usage: trace on|all|off')
   })
 
   test('the tables, and what empties them', async () => {

@@ -57,6 +57,8 @@ async function endTransaction(session: Session, { words }: Words, end: 'commit' 
   return [`${named.name} ${end === 'commit' ? 'committed' : 'rolled back'}`]
 }
 
+const TRACES = ['on', 'all', 'off'] as const
+
 const CRASHES = ['power', 'kill', 'random'] as const
 
 function crashChoiceOf({ words }: Words, usage: string): CrashChoice {
@@ -243,13 +245,18 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
     },
   },
   trace: {
-    usage: 'trace on|off',
-    help: 'tell everything that the engine does: records, flushes, pages, locks, splits, checkpoints, rollbacks',
-    choices: () => ['on', 'off'],
+    usage: 'trace on|all|off',
+    help: 'tell what the engine does: records, flushes, pages, waits, splits, rollbacks; "all": every lock and look at a page too',
+    choices: () => TRACES,
     run: async (session, { words }) => {
-      if (words[0] !== 'on' && words[0] !== 'off') throw new UsageError('usage: trace on|off')
-      session.onEvent = words[0] === 'on' ? (event) => tellEvent(session, event) : undefined
-      return [`trace ${words[0]}`]
+      const [how] = words
+      if (how !== 'on' && how !== 'all' && how !== 'off') throw new UsageError('usage: trace on|all|off')
+      const isTold = (event: TraceEvent): boolean => how === 'all' || !isRoutine(event)
+      const tell = (event: TraceEvent): void => {
+        if (isTold(event)) tellEvent(session, event)
+      }
+      session.onEvent = how === 'off' ? undefined : tell
+      return [`trace ${how}`]
     },
   },
   check: {
@@ -276,6 +283,9 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
     run: async () => Object.values(COMMANDS).map(({ usage, help }) => `${usage.padEnd(32)} ${help}`),
   },
 }
+
+/** What happens many times in each operation and holds nobody up. */
+const isRoutine = ({ kind }: TraceEvent): boolean => kind === 'fixed' || kind === 'locked' || kind === 'unlocked'
 
 const tellEvent = (session: Session, event: TraceEvent): void => session.print(`  ${describeEvent(event)}`)
 
