@@ -3,7 +3,7 @@
  * Both stay right while others, or their own transaction, write, split, merge and delete around them.
  */
 import type { TableShape } from './table-shape.ts'
-import type { Walk } from './view-walk.ts'
+import type { Walk } from './walk.ts'
 
 /** An ordered, lazy sequence of entries. Leaving a `for await` loop closes it. */
 export interface Entries<K, V> extends AsyncIterableIterator<[K, V], undefined> {

@@ -22,7 +22,7 @@ import { assert } from '../common/assert.ts'
 import { compareBytes } from '../common/bytes.ts'
 import type { PageId } from '../common/ids.ts'
 import { type ByteRange, isBeforeEnd } from './range.ts'
-import type { Walk } from './view-walk.ts'
+import { Walk, type WalkPorts } from './walk.ts'
 
 /** The lock behind the last key of a tree. */
 const END_OF_TREE = new Uint8Array(0)
@@ -30,76 +30,42 @@ const END_OF_TREE = new Uint8Array(0)
 /** What of a key a walk locks: the record, the gap before it, or both. */
 export type WalkLock = 'record' | 'gap' | 'both'
 
-export interface WalkPorts {
-  /** Locks the table and finds its tree; undefined when there is none. */
-  readonly findTree: () => PageId | Promise<void> | undefined
+export interface LockedWalkPorts extends WalkPorts {
   readonly openCursor: (tree: PageId) => TreeCursor
   /** Locks a key. Like `findTree` it returns a promise when it has to be called again after a wait. */
   readonly lock: (tree: PageId, key: Uint8Array, what: WalkLock) => Promise<void> | undefined
 }
 
-export class LockedWalk implements Walk {
-  readonly #range: ByteRange
-  readonly #ports: WalkPorts
-  #tree: PageId | undefined
+export class LockedWalk extends Walk {
+  readonly #ports: LockedWalkPorts
   #cursor: TreeCursor | undefined
-  #left: number
   /** The last key that was passed, undefined before the first. */
   #key: Uint8Array | undefined
   /** Whether the cursor stands on that key, so that the next is one step away. */
   #isFresh = false
 
-  constructor(range: ByteRange, ports: WalkPorts) {
-    this.#range = range
-    this.#left = range.limit
+  constructor(range: ByteRange, ports: LockedWalkPorts) {
+    super(range, ports)
     this.#ports = ports
   }
 
-  /** The tree of the table, once `next` has found an entry. */
-  get tree(): PageId {
-    assert(this.#tree !== undefined, 'the walk has found an entry')
-    return this.#tree
-  }
-
-  /** The key of the entry that `next` has just found. */
   get key(): Uint8Array {
     assert(this.#key !== undefined, 'the walk has found an entry')
     return this.#key
   }
 
-  /** A copy of its value. */
   value(): Uint8Array {
     const value = this.#cursor?.value()
     assert(value !== undefined, 'the walk stands on an entry, and that is no ghost')
     return value
   }
 
-  /**
-   * Goes to the next entry that is there and locked: true, or false at the end of the range. A promise
-   * means that a lock has to be waited for; call again when it has resolved.
-   */
-  next(): boolean | Promise<void> {
-    if (this.#left <= 0) return false
-    if (this.#cursor === undefined) {
-      const tree = this.#ports.findTree()
-      if (typeof tree !== 'number') return tree ?? false
-      this.#tree = tree
-      this.#cursor = this.#ports.openCursor(tree)
-    }
-    const found = this.#nextOf(this.tree, this.#cursor)
-    if (found === false) this.#left = 0
-    else if (found === true) this.#left--
-    return found
-  }
-
-  close(): void {
-    this.#left = 0
-  }
-
-  #nextOf(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
+  protected nextIn(tree: PageId): boolean | Promise<void> {
+    this.#cursor ??= this.#ports.openCursor(tree)
+    const cursor = this.#cursor
     for (;;) {
       if (this.#isAtEnd()) return false
-      const step = this.#range.reverse ? this.#stepBack(tree, cursor) : this.#stepOn(tree, cursor)
+      const step = this.range.reverse ? this.#stepBack(tree, cursor) : this.#stepOn(tree, cursor)
       if (step !== true) return step
       if (!cursor.isGhost) return true
     }
@@ -107,14 +73,14 @@ export class LockedWalk implements Walk {
 
   /** Whether the last key was the bound itself, so that nothing beyond it matters. */
   #isAtEnd(): boolean {
-    const { end, endInclusive } = this.#range
+    const { end, endInclusive } = this.range
     return endInclusive && end !== undefined && this.#key !== undefined && compareBytes(this.#key, end) === 0
   }
 
   #stepOn(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
     const isThere = this.#seek(cursor)
     const key = isThere ? cursor.key() : END_OF_TREE
-    if (!isThere || !isBeforeEnd(this.#range, key)) {
+    if (!isThere || !isBeforeEnd(this.range, key)) {
       const wait = this.#lock(tree, key, isThere ? 'both' : 'gap')
       return wait ?? false
     }
@@ -129,7 +95,7 @@ export class LockedWalk implements Walk {
     if (gap !== undefined) return gap
     if (!this.#seek(cursor)) return false
     const key = cursor.key()
-    if (!isBeforeEnd(this.#range, key)) return false
+    if (!isBeforeEnd(this.range, key)) return false
     const wait = this.#lock(tree, key, 'record')
     if (wait !== undefined) return wait
     this.#key = key
@@ -138,7 +104,7 @@ export class LockedWalk implements Walk {
 
   /** A walk backwards begins in the gap that its upper bound lies in, unless the bound is a key itself. */
   #lockAboveStart(tree: PageId, cursor: TreeCursor): Promise<void> | undefined {
-    const { start, startInclusive } = this.#range
+    const { start, startInclusive } = this.range
     if (start === undefined) return this.#lock(tree, END_OF_TREE, 'gap')
     const isThere = cursor.seek(start, { reverse: false, inclusive: true })
     const isKey = isThere && compareBytes(cursor.key(), start) === 0
@@ -151,7 +117,7 @@ export class LockedWalk implements Walk {
     const isFresh = this.#isFresh
     this.#isFresh = true
     if (this.#key !== undefined && isFresh) return cursor.advance()
-    const { start, startInclusive, reverse } = this.#range
+    const { start, startInclusive, reverse } = this.range
     if (this.#key !== undefined) return cursor.seek(this.#key, { reverse, inclusive: false })
     return cursor.seek(start, { reverse, inclusive: startInclusive })
   }
@@ -163,7 +129,7 @@ export class LockedWalk implements Walk {
   }
 
   #isStart(key: Uint8Array): boolean {
-    const { start, startInclusive } = this.#range
+    const { start, startInclusive } = this.range
     return startInclusive && start !== undefined && compareBytes(key, start) === 0
   }
 }

@@ -7,19 +7,14 @@
 import type { TreeCursor } from '../btree/cursor.ts'
 import type { LeafBatch } from '../btree/leaf-batch.ts'
 import { GHOST_FLAG, OVERFLOW_FLAG } from '../btree/node-page.ts'
-import { assert } from '../common/assert.ts'
 import type { PageId } from '../common/ids.ts'
 import type { Version } from '../txn/version-store.ts'
 import { type ByteRange, isBeforeEnd } from './range.ts'
 import type { VersionView } from './version-view.ts'
-import type { ViewWalkPorts, Walk } from './view-walk.ts'
+import { Walk, type WalkPorts } from './walk.ts'
 
-export class SnapshotWalk implements Walk {
-  readonly #range: ByteRange
+export class SnapshotWalk extends Walk {
   readonly #view: VersionView
-  readonly #ports: ViewWalkPorts
-  #left: number
-  #tree: PageId | undefined
   #cursor: TreeCursor | undefined
   #batch: LeafBatch | undefined
   /** Where in the batch the walk is, and how much of the batch lies in the range. */
@@ -29,16 +24,9 @@ export class SnapshotWalk implements Walk {
   /** The entries of the batch of which an older version has to be shown. */
   #versions: Map<number, Version> | undefined
 
-  constructor(range: ByteRange, view: VersionView, ports: ViewWalkPorts) {
-    this.#range = range
-    this.#left = range.limit
+  constructor(range: ByteRange, view: VersionView, ports: WalkPorts) {
+    super(range, ports)
     this.#view = view
-    this.#ports = ports
-  }
-
-  get tree(): PageId {
-    assert(this.#tree !== undefined, 'the walk has found an entry')
-    return this.#tree
   }
 
   get key(): Uint8Array {
@@ -54,23 +42,12 @@ export class SnapshotWalk implements Walk {
     return (flags & OVERFLOW_FLAG) === 0 ? stored : this.#view.store.btree.resolveValue(flags, stored)
   }
 
-  next(): boolean {
-    if (this.#left <= 0) return false
-    this.#ports.check?.()
+  protected nextIn(tree: PageId): boolean {
     this.#view.check()
     do {
-      if (++this.#index >= this.#count && !this.#readOn()) {
-        this.#left = 0
-        return false
-      }
+      if (++this.#index >= this.#count && !this.#readOn(tree)) return false
     } while (!this.#isShown(this.#index))
-    this.#left--
     return true
-  }
-
-  close(): void {
-    this.#left = 0
-    this.#ports.onClose?.()
   }
 
   #isShown(index: number): boolean {
@@ -80,30 +57,27 @@ export class SnapshotWalk implements Walk {
   }
 
   /** Reads the next entries; false at the end of the range. */
-  #readOn(): boolean {
-    if (this.#isLastBatch || !this.#step()) return false
-    const batch = (this.#cursor as TreeCursor).takeLeaf(this.#left)
+  #readOn(tree: PageId): boolean {
+    if (this.#isLastBatch || !this.#step(tree)) return false
+    const batch = (this.#cursor as TreeCursor).takeLeaf(this.left)
     this.#batch = batch
     this.#index = 0
     this.#count = this.#countInRange(batch)
     this.#isLastBatch = this.#count < batch.count
-    this.#versions = this.#view.store.versions.isEmpty ? undefined : this.#findVersions(this.tree, batch)
+    this.#versions = this.#view.store.versions.isEmpty ? undefined : this.#findVersions(tree, batch)
     return this.#count > 0
   }
 
-  #step(): boolean {
+  #step(tree: PageId): boolean {
     if (this.#cursor !== undefined) return this.#cursor.advance()
-    const tree = this.#ports.findTree()
-    if (typeof tree !== 'number') return false
-    this.#tree = tree
     this.#cursor = this.#view.store.cursor(tree)
-    const { start, startInclusive, reverse } = this.#range
+    const { start, startInclusive, reverse } = this.range
     return this.#cursor.seek(start, { reverse, inclusive: startInclusive })
   }
 
   /** How many entries of the batch come before the end of the range. */
   #countInRange(batch: LeafBatch): number {
-    const isInRange = (index: number): boolean => isBeforeEnd(this.#range, batch.keyAt(index))
+    const isInRange = (index: number): boolean => isBeforeEnd(this.range, batch.keyAt(index))
     if (isInRange(batch.count - 1)) return batch.count
     let low = 0
     let high = batch.count - 1

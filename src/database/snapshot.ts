@@ -51,7 +51,7 @@ export class Snapshot {
     checkTable(table)
     const walk = this.#walk(table, options, undefined, 0)
     let count = 0
-    while (walk.next()) count++
+    while (walk.next() === true) count++
     return count
   }
 

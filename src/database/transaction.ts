@@ -21,7 +21,8 @@ import type { Store } from './store.ts'
 import { boundOf, checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { type VersionView, viewFor } from './version-view.ts'
-import { tablesOf, ViewWalk, type Walk } from './view-walk.ts'
+import { tablesOf, ViewWalk } from './view-walk.ts'
+import type { Walk } from './walk.ts'
 
 /** A point a transaction can be rolled back to. Valid until its transaction ends or is rolled back before it. */
 export class Savepoint {

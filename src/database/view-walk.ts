@@ -12,40 +12,16 @@ import { assert } from '../common/assert.ts'
 import type { PageId } from '../common/ids.ts'
 import { type ByteRange, isBeforeEnd } from './range.ts'
 import type { VersionView } from './version-view.ts'
+import { Walk, type WalkPorts } from './walk.ts'
 
-/** A walk over the entries of a range, one at a time. */
-export interface Walk {
-  /** The tree, once `next` has found an entry. */
-  readonly tree: PageId
-  /** The key of the entry that `next` has just found. */
-  readonly key: Uint8Array
-  /** A copy of its value. */
-  value(): Uint8Array
-  /**
-   * Goes to the next entry: true, or false at the end of the range. A promise means that a lock has to be
-   * waited for; call again when it has resolved.
-   */
-  next(): boolean | Promise<void>
-  /** Gives back what the walk holds. It may be called more than once. */
-  close(): void
-}
-
-export interface ViewWalkPorts {
-  /** @throws why the view cannot be used any more, beside what the view itself knows */
-  readonly check?: () => void
-  /** Finds the tree of the table; undefined when there is none; a promise when it has to be called again. */
-  readonly findTree: () => PageId | Promise<void> | undefined
+export interface ViewWalkPorts extends WalkPorts {
   /** Locks a key that will be changed; returns a promise when it has to be called again after a wait. */
   readonly claim?: (tree: PageId, key: Uint8Array) => Promise<void> | undefined
-  readonly onClose?: () => void
 }
 
-export class ViewWalk implements Walk {
-  readonly #range: ByteRange
+export class ViewWalk extends Walk {
   readonly #view: VersionView
-  readonly #ports: ViewWalkPorts
-  #left: number
-  #tree: PageId | undefined
+  readonly #claim: ViewWalkPorts['claim']
   #cursor: TreeCursor | undefined
   #hasStarted = false
   #key: Uint8Array | undefined
@@ -54,15 +30,9 @@ export class ViewWalk implements Walk {
   #isClaiming = false
 
   constructor(range: ByteRange, view: VersionView, ports: ViewWalkPorts) {
-    this.#range = range
-    this.#left = range.limit
+    super(range, ports)
     this.#view = view
-    this.#ports = ports
-  }
-
-  get tree(): PageId {
-    assert(this.#tree !== undefined, 'the walk has found an entry')
-    return this.#tree
+    this.#claim = ports.claim
   }
 
   get key(): Uint8Array {
@@ -75,40 +45,21 @@ export class ViewWalk implements Walk {
     return this.#value
   }
 
-  next(): boolean | Promise<void> {
-    if (this.#left <= 0) return false
-    this.#ports.check?.()
+  protected nextIn(tree: PageId): boolean | Promise<void> {
     this.#view.check()
-    if (this.#cursor === undefined) {
-      const tree = this.#ports.findTree()
-      if (typeof tree !== 'number') return tree ?? false
-      this.#tree = tree
-      this.#cursor = this.#view.store.cursor(tree)
-    }
-    const found = this.#nextOf(this.tree, this.#cursor)
-    if (found === false) this.#left = 0
-    else if (found === true) this.#left--
-    return found
-  }
-
-  close(): void {
-    this.#left = 0
-    this.#ports.onClose?.()
-  }
-
-  #nextOf(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
-    const { claim } = this.#ports
+    this.#cursor ??= this.#view.store.cursor(tree)
+    const cursor = this.#cursor
     for (;;) {
       if (!this.#isClaiming) {
         if (!this.#step(cursor)) return false
         this.#key = cursor.key()
-        if (!isBeforeEnd(this.#range, this.#key)) return false
+        if (!isBeforeEnd(this.range, this.#key)) return false
         this.#value = this.#valueAt(tree, cursor, this.#key)
         if (this.#value === undefined) continue
-        if (claim === undefined) return true
+        if (this.#claim === undefined) return true
         this.#isClaiming = true
       }
-      const wait = claim?.(tree, this.key)
+      const wait = this.#claim?.(tree, this.key)
       if (wait !== undefined) return wait
       this.#isClaiming = false
       // Now it is locked, and the page has the state that will be changed; somebody may have deleted it.
@@ -120,7 +71,7 @@ export class ViewWalk implements Walk {
   #step(cursor: TreeCursor): boolean {
     if (this.#hasStarted) return cursor.advance()
     this.#hasStarted = true
-    const { start, startInclusive, reverse } = this.#range
+    const { start, startInclusive, reverse } = this.range
     return cursor.seek(start, { reverse, inclusive: startInclusive })
   }
 

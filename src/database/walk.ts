@@ -1,0 +1,73 @@
+/**
+ * A walk over the entries of a range of a table, one at a time. What is the same for all of them is here:
+ * finding the table, counting what was found, and standing still at the end. How a walk finds its next
+ * entry, with locks, among versions or a leaf at a time, is in the classes made from it.
+ */
+import { assert } from '../common/assert.ts'
+import type { PageId } from '../common/ids.ts'
+import type { ByteRange } from './range.ts'
+
+export interface WalkPorts {
+  /** Finds the tree of the table; undefined when there is none; a promise when it has to be called again. */
+  readonly findTree: () => PageId | Promise<void> | undefined
+  /** Called before each step. @throws why the walk cannot go on */
+  readonly check?: () => void
+  readonly onClose?: () => void
+}
+
+export abstract class Walk {
+  protected readonly range: ByteRange
+  readonly #ports: WalkPorts
+  #tree: PageId | undefined
+  #left: number
+
+  constructor(range: ByteRange, ports: WalkPorts) {
+    this.range = range
+    this.#ports = ports
+    this.#left = range.limit
+  }
+
+  /** The tree, once `next` has found an entry. */
+  get tree(): PageId {
+    assert(this.#tree !== undefined, 'the walk has found an entry')
+    return this.#tree
+  }
+
+  /** How many more entries the range may have. */
+  protected get left(): number {
+    return this.#left
+  }
+
+  /** The key of the entry that `next` has just found. */
+  abstract get key(): Uint8Array
+
+  /** A copy of its value. */
+  abstract value(): Uint8Array
+
+  /** As `next`, in the tree of the table. */
+  protected abstract nextIn(tree: PageId): boolean | Promise<void>
+
+  /**
+   * Goes to the next entry: true, or false at the end of the range. A promise means that a lock has to be
+   * waited for; call again when it has resolved.
+   */
+  next(): boolean | Promise<void> {
+    if (this.#left <= 0) return false
+    this.#ports.check?.()
+    if (this.#tree === undefined) {
+      const tree = this.#ports.findTree()
+      if (typeof tree !== 'number') return tree ?? false
+      this.#tree = tree
+    }
+    const found = this.nextIn(this.#tree)
+    if (found === false) this.#left = 0
+    else if (found === true) this.#left--
+    return found
+  }
+
+  /** Gives back what the walk holds. It may be called more than once. */
+  close(): void {
+    this.#left = 0
+    this.#ports.onClose?.()
+  }
+}
