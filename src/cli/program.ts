@@ -14,6 +14,7 @@ import { addExport } from './commands/export.ts'
 import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
 import { addInfo } from './commands/info.ts'
+import { addLab } from './commands/lab.ts'
 import { addLog } from './commands/log.ts'
 import { addPage } from './commands/page.ts'
 import { addPut } from './commands/put.ts'
@@ -52,6 +53,7 @@ ${EXIT_CODE_HELP}`,
   addScenario(program)
   addRepl(program)
   addCrash(program)
+  addLab(program, programFile)
   addGet(program)
   addScan(program)
   addPut(program)

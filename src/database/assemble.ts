@@ -23,8 +23,9 @@ import { type MasterRecord, MasterWriter } from '../log/master-record.ts'
 import { ResourceManagers } from '../log/resource-manager.ts'
 import type { Segments } from '../log/segments.ts'
 import { PageWriter } from '../recovery/page-writer.ts'
+import type { Passes } from '../recovery/passes.ts'
 import { type TransactionEntry, TransactionTable } from '../recovery/transaction-table.ts'
-import { Rollback } from '../recovery/undo.ts'
+import type { Rollback } from '../recovery/undo.ts'
 import { OverflowStore } from '../space/overflow.ts'
 import { SpaceManager } from '../space/space-manager.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
@@ -58,6 +59,7 @@ export interface Parts {
   readonly identity: Identity
   readonly segments: Segments
   readonly settings: Settings
+  readonly passes: Passes
   readonly runtime: Runtime
   /** Where new log records go. */
   readonly endLsn: Lsn
@@ -106,7 +108,7 @@ export function assemble(parts: Parts): Managers {
   const resources = new ResourceManagers<TransactionEntry>()
   const table = new TransactionTable()
   const writer = new PageWriter(log, buffer, resources, table)
-  const rollback = new Rollback(writer, resources, table)
+  const rollback = new parts.passes.Rollback(writer, resources, table)
   const locks = new LockManager(runtime, { tableSpace: CATALOG_TREE, escalateAt: settings.escalateLocksAt })
   const versions = new VersionStore(() => uncommittedOf(transactions, btree, log))
   const pending = new PendingQueue(

@@ -32,8 +32,9 @@ import type { Identity } from '../log/identity.ts'
 import type { MasterRecord } from '../log/master-record.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment.ts'
 import { Segments } from '../log/segments.ts'
-import { type Analysis, analyse, checkLogEnd } from '../recovery/analysis.ts'
+import { type Analysis, checkLogEnd } from '../recovery/analysis.ts'
 import { Checkpointer, lowWaterMark } from '../recovery/checkpoint.ts'
+import { type Passes, passesOf } from '../recovery/passes.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
 import { restart } from '../recovery/restart.ts'
 import { TxnStatus } from '../recovery/transaction-table.ts'
@@ -61,12 +62,13 @@ interface Given {
 
 interface Context extends Given {
   readonly tracer: Tracer
+  readonly passes: Passes
 }
 
 /** @throws see `open` in `database.ts` */
 export async function openFiles(given: Given): Promise<Opened> {
   const tracer = new DatabaseTracer(given.fileSystem.location, given.options.trace, traceChannel)
-  const context: Context = { ...given, tracer }
+  const context: Context = { ...given, tracer, passes: passesOf(given.options) }
   const opened = await (isDatabaseThere(context) ? restartDatabase(context) : createDatabase(context))
   listen(opened, tracer)
   return opened
@@ -178,7 +180,12 @@ async function restartLocated(context: Context, location: Location, startedMs: n
   const { fileSystem, settings, runtime } = context
   const { identity, master, reader, segments } = location
   checkFixedOptions(settings, identity)
-  const analysis = analyse(reader, master.checkpointLsn, analysisProgress(context, master), context.tracer.listener)
+  const analysis = context.passes.analyse(
+    reader,
+    master.checkpointLsn,
+    analysisProgress(context, master),
+    context.tracer.listener,
+  )
   checkLogEnd(reader, analysis.endLsn, master.endLsn, identity.segmentBytes)
   const isClean = master.isClean && analysis.endLsn === master.endLsn && location.notices.length === 0
   if (!isClean && !fileSystem.writable)
@@ -278,6 +285,7 @@ function runRestart(
       onProgress: context.options.onProgress,
     },
     analysis,
+    context.passes,
   )
 }
 

@@ -21,7 +21,7 @@ import type { LogManager } from '../log/log-manager.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import type { ResourceManagers } from '../log/resource-manager.ts'
 import type { Analysis } from './analysis.ts'
-import { Redo } from './redo.ts'
+import { ENGINE_PASSES, type Passes } from './passes.ts'
 import type { RecoveryProgress, RecoveryReport } from './report.ts'
 import { type TransactionEntry, type TransactionTable, TxnStatus, tracedTransaction } from './transaction-table.ts'
 import type { Rollback } from './undo.ts'
@@ -45,7 +45,11 @@ const PROGRESS_RECORDS = 4096
  * Runs redo and undo after `analysis`.
  * @throws `PAGE_LSN_BEYOND_LOG`, `PAGE_CORRUPT` (undo needs a damaged page), `LOG_CORRUPT`, `DISK_FULL`, `IO_ERROR`, `DB_FAILED`
  */
-export function restart(context: RestartContext, analysis: Analysis): Pick<RecoveryReport, 'redo' | 'undo'> {
+export function restart(
+  context: RestartContext,
+  analysis: Analysis,
+  passes: Pick<Passes, 'Redo'> = ENGINE_PASSES,
+): Pick<RecoveryReport, 'redo' | 'undo'> {
   const { log, buffer, rollback, table, runtime } = context
   traceAnalysis(context, analysis)
   const { losers, endless } = sortTransactions(analysis, table)
@@ -55,7 +59,7 @@ export function restart(context: RestartContext, analysis: Analysis): Pick<Recov
   }
 
   let startedMs = runtime.nowMs()
-  const redo = new Redo(buffer, context.managers, analysis.dirtyPages, context.trace)
+  const redo = new passes.Redo(buffer, context.managers, analysis.dirtyPages, context.trace)
   const tell = progress(context, 'redo', analysis.endLsn - redo.startLsn)
   const result = redo.run(context.reader, analysis.endLsn, (lsn) => tell(lsn - redo.startLsn))
   const redoMs = runtime.nowMs() - startedMs

@@ -5,6 +5,7 @@
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import type { SkipReason, TracedDirtyPage, TracedTransaction } from '../common/trace.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../log/log-record.ts'
+import { ENGINE_PASSES, type Passes } from '../recovery/passes.ts'
 import { type Built, buildDatabase } from './build.ts'
 import { completeEpisode, logAfter, numberAppended } from './complete.ts'
 import type { LsnMap, Names, Shown } from './names.ts'
@@ -64,6 +65,7 @@ export interface ObservedRestart {
   readonly transactionsAfter: readonly ObservedTransaction[]
   readonly redoStartLsn: Shown
   readonly redo: readonly ObservedDecision[]
+  readonly dirtyPagesAfterRedo: readonly ObservedDirtyPage[]
   readonly undoOrder: readonly Shown[]
   readonly appended: readonly ObservedRecord[]
   readonly pages: readonly {
@@ -86,13 +88,15 @@ export function observe(scenario: RestartScenario): ObservedRestart[] {
   })
 }
 
-function observeEpisode(
+/** Runs one attempt; `log` is durable when it begins. @throws what restart throws */
+export function observeEpisode(
   scenario: RestartScenario,
   episode: WholeEpisode,
   log: readonly ScenarioRecord[],
+  passes: Passes = ENGINE_PASSES,
 ): ObservedRestart {
   const built = buildDatabase(scenario, log, episode.disk)
-  const seen = recover(built.store)
+  const seen = recover(built.store, passes)
   const { names, own } = built
   const lsns = built.lsns.copy()
   const { analysis, undo } = episode.expected
@@ -116,6 +120,7 @@ function observeEpisode(
         recLsn: recLsn && lsns.shown(recLsn),
         pageLsn: pageLsn === undefined ? undefined : lsns.shown(pageLsn),
       })),
+    dirtyPagesAfterRedo: seen.dirtyPagesAfterRedo.map((row) => pageRow(row, names, lsns)),
     undoOrder: seen.undone.map(({ lsn }) => lsns.shown(lsn)),
     appended: seen.appended.map((record) => recordRow(record, undone.get(record.lsn), names, lsns, crashLsn)),
     pages: [...seen.pages].map(([pageId, { pageLsn, slots }]) => {
@@ -126,7 +131,7 @@ function observeEpisode(
 }
 
 /** A table that our checkpoint spreads over several records is one record of the scenario: the last of them counts. */
-function stepsOf({ names, lsns, own }: Built, { steps }: Observation): ObservedStep[] {
+export function stepsOf({ names, lsns, own }: Built, { steps }: Pick<Observation, 'steps'>): ObservedStep[] {
   const shown: ObservedStep[] = []
   for (const { lsn, transactions, dirtyPages } of steps) {
     const before = own.has(lsn) ? shown.pop() : undefined

@@ -15,13 +15,14 @@ import type { LogRecordView } from '../log/log-record.ts'
 import { ResourceManagers } from '../log/resource-manager.ts'
 import { Segments } from '../log/segments.ts'
 import { pageLsnOf } from '../page/page.ts'
-import { type Analysis, analyse, checkLogEnd } from '../recovery/analysis.ts'
+import { type Analysis, checkLogEnd } from '../recovery/analysis.ts'
 import { lowWaterMark } from '../recovery/checkpoint.ts'
 import { PageWriter } from '../recovery/page-writer.ts'
+import { ENGINE_PASSES, type Passes } from '../recovery/passes.ts'
 import { Redo } from '../recovery/redo.ts'
 import { restart } from '../recovery/restart.ts'
 import { type TransactionEntry, TransactionTable, tracedTransaction } from '../recovery/transaction-table.ts'
-import { Rollback } from '../recovery/undo.ts'
+import type { Rollback } from '../recovery/undo.ts'
 import { readSlots, SlotsResourceManager } from './slots-resource-manager.ts'
 import { LOG_START_LSN, type PageImage, pageIdsOf, readLog, type Store } from './store.ts'
 
@@ -34,7 +35,7 @@ interface RedoDecision {
 }
 
 /** Both tables after one record of the analysis pass. */
-interface AnalysisStep {
+export interface AnalysisStep {
   readonly lsn: Lsn
   readonly transactions: readonly TracedTransaction[]
   readonly dirtyPages: readonly TracedDirtyPage[]
@@ -76,12 +77,12 @@ interface Engine {
   readonly rollback: Rollback
 }
 
-function openEngine(store: Store): Engine {
+function openEngine(store: Store, passes: Passes): Engine {
   const { fileSystem, identity } = store
   const segments = new Segments(fileSystem, identity)
   const reader = new LogReader(segments, identity)
-  const steps = new Steps()
-  const analysis = analyse(reader, store.startLsn, undefined, steps.take)
+  const steps = new AnalysisSteps()
+  const analysis = passes.analyse(reader, store.startLsn, undefined, steps.take)
   checkLogEnd(reader, analysis.endLsn, store.masterEndLsn, identity.segmentBytes)
   const failStop = new FailStop()
   const log = new LogManager(segments, identity, new SimulatedRuntime(), failStop, analysis.endLsn)
@@ -101,12 +102,12 @@ function openEngine(store: Store): Engine {
     buffer,
     managers,
     table,
-    rollback: new Rollback(writer, managers, table),
+    rollback: new passes.Rollback(writer, managers, table),
   }
 }
 
 /** Follows the tables through the analysis pass, whose events tell what each record changes in them. */
-class Steps {
+export class AnalysisSteps {
   readonly all: AnalysisStep[] = []
   readonly #transactions = new Map<TxnId, TracedTransaction>()
   readonly #dirtyPages = new Map<PageId, TracedDirtyPage>()
@@ -125,11 +126,11 @@ class Steps {
  * Restarts the store: analysis, redo, undo. The log is durable afterwards; the data file is as it was.
  * @throws what restart throws
  */
-export function recover(store: Store): Observation {
-  const engine = openEngine(store)
+export function recover(store: Store, passes: Passes = ENGINE_PASSES): Observation {
+  const engine = openEngine(store, passes)
   const notes = new Notes(engine)
   const context = { ...engine, runtime: new SimulatedRuntime(), trace: notes.take, onProgress: undefined }
-  restart(context, engine.analysis)
+  restart(context, engine.analysis, passes)
   return notes.finish(store)
 }
 
@@ -144,8 +145,8 @@ export interface RollbackPlan {
 }
 
 /** Brings the store to the state of normal processing at the end of its log, then rolls `txnId` back. */
-export function rollBack(store: Store, txnId: TxnId, plan: RollbackPlan): Observation {
-  const engine = openEngine(store)
+export function rollBack(store: Store, txnId: TxnId, plan: RollbackPlan, passes: Passes = ENGINE_PASSES): Observation {
+  const engine = openEngine(store, passes)
   const { analysis, rollback, table } = engine
   const notes = new Notes(engine)
   // Nothing was ever written to the pages of the store, whatever a checkpoint in the log says.

@@ -5,12 +5,13 @@
 import { AriesError } from '../common/errors.ts'
 import { asLsn, NULL_LSN } from '../common/ids.ts'
 import { lowWaterMark } from '../recovery/checkpoint.ts'
-import { buildDatabase } from './build.ts'
+import { ENGINE_PASSES, type Passes } from '../recovery/passes.ts'
+import { type Built, buildDatabase } from './build.ts'
 import { compareEpisode, compareOutcome, comparePages, compareRollback, type Mode, modeOf } from './compare.ts'
 import { completeEpisode, logAfter } from './complete.ts'
 import { type Difference, describeDifference, differences } from './difference.ts'
 import { outcomeOf } from './outcome.ts'
-import { recover, rollBack } from './recover.ts'
+import { type Observation, type RollbackPlan, recover, rollBack } from './recover.ts'
 import { checkResilience } from './resilience.ts'
 import type {
   InvalidScenario,
@@ -148,21 +149,29 @@ function initialPages(scenario: Scenario): Pages {
 }
 
 function replayRollback(scenario: RollbackScenario): Difference[] {
-  const { rollback, log } = scenario
-  const built = buildDatabase({ ...scenario, masterLsn: null }, log, initialPages(scenario))
-  const { store, names, lsns } = built
+  const { built, seen } = runRollback(scenario)
+  const found = compareRollback(scenario.rollback, built, seen)
+  const outcome = outcomeOf(readLog(built.store, LOG_START_LSN))
+  return [...found, ...compareOutcome(scenario, outcome, built.names)]
+}
+
+/** Rolls the scenario's transaction back. @throws what the rollback throws */
+export function runRollback(
+  scenario: RollbackScenario,
+  passes: Passes = ENGINE_PASSES,
+): { readonly built: Built; readonly seen: Observation } {
+  const built = buildDatabase({ ...scenario, masterLsn: null }, scenario.log, initialPages(scenario))
+  const txnId = built.names.transactions.number(scenario.rollback.txn)
+  return { built, seen: rollBack(built.store, txnId, rollbackPlanOf(scenario, built), passes) }
+}
+
+/** How far the scenario's transaction rolls back, in the engine's terms. */
+function rollbackPlanOf({ rollback, log }: RollbackScenario, { lsns }: Built): RollbackPlan {
   const isExpected = (type: string): boolean => rollback.appended.some((record) => record.type === type)
   const hasAbort = log.some((record) => record.type === 'abort' && record.txn === rollback.txn)
   // A rollback to a savepoint writes CLRs alone; the end of an abort writes END, its start ABORT.
   const isAbort = isExpected('end') || isExpected('abort') || (hasAbort && rollback.toLsn === null)
-  const seen = rollBack(store, names.transactions.number(rollback.txn), {
-    toLsn: lsns.engineLsn(rollback.toLsn),
-    isAbort,
-    writesAbort: isExpected('abort'),
-  })
-  const found = compareRollback(rollback, built, seen)
-  const outcome = outcomeOf(readLog(store, LOG_START_LSN))
-  return [...found, ...compareOutcome(scenario, outcome, names)]
+  return { toLsn: lsns.engineLsn(rollback.toLsn), isAbort, writesAbort: isExpected('abort') }
 }
 
 function replayInvalid(scenario: InvalidScenario): Difference[] {

@@ -9,6 +9,7 @@
  */
 import { asLsn, type Lsn } from '../common/ids.ts'
 import { alignRecord } from '../log/log-record.ts'
+import { ENGINE_PASSES, type Passes } from '../recovery/passes.ts'
 import type { Built } from './build.ts'
 import { type Difference, differences } from './difference.ts'
 import type { Names } from './names.ts'
@@ -17,7 +18,12 @@ import { type Observation, recover } from './recover.ts'
 import { cutStore, LOG_START_LSN, readLog, type Store } from './store.ts'
 
 /** Checks the store of `built` after a recovery that did `seen`; `path` says which it was. */
-export function checkResilience(built: Built, seen: Observation, path: string): Difference[] {
+export function checkResilience(
+  built: Built,
+  seen: Observation,
+  path: string,
+  passes: Passes = ENGINE_PASSES,
+): Difference[] {
   const { store, names } = built
   const wanted = contentOf(store, seen, names)
   const found: Difference[] = differences(`${path} left`, { transactions: 0, pins: 0 }, seen.left)
@@ -26,7 +32,7 @@ export function checkResilience(built: Built, seen: Observation, path: string): 
     ['unwritten', new Map()],
     ['written', seen.pages],
   ] as const) {
-    const again = recover(cutStore(store, logEnd, flushed))
+    const again = recover(cutStore(store, logEnd, flushed), passes)
     found.push(
       ...differences(`${path} again, pages ${how}: appended`, 0, again.appended.length),
       ...differences(
@@ -44,7 +50,7 @@ export function checkResilience(built: Built, seen: Observation, path: string): 
       ['written', writable],
     ] as const) {
       const cut = cutStore(store, endLsn, flushed)
-      const after = contentOf(cut, recover(cut), names)
+      const after = contentOf(cut, recover(cut, passes), names)
       found.push(...differences(`${path} cut after appended record ${i}, pages ${how}`, wanted, after))
     }
   }

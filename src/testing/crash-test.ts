@@ -34,7 +34,14 @@ const RESTART_CRASH_POINTS = 3
 export async function crashTest<Acknowledged = unknown, World = undefined>(
   options: CrashTestOptions<Acknowledged, World>,
 ): Promise<CrashTestFigures> {
-  const settings = crashTestSettingsOf(options)
+  return crashTestWith(options, crashTestSettingsOf(options))
+}
+
+/** The same with settings that no user has: the labs of the course open databases with a student's restart. */
+export async function crashTestWith<Acknowledged, World>(
+  options: CrashTestOptions<Acknowledged, World>,
+  settings: CrashTestSettings,
+): Promise<CrashTestFigures> {
   if (options.replay !== undefined) return replayed(options, settings, parseCase(options.replay))
   return new Exploration(options, settings, await Runner.start(options, settings)).run()
 }

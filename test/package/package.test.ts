@@ -23,6 +23,8 @@ import packageJson from '../../package.json' with { type: 'json' }
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const SETUP_TIMEOUT_MS = 600_000
+/** What the build needs and does not pack. */
+const LABS_ARE_MADE_OF = ['docs/course/labs', 'test/scenarios']
 
 let scratch = ''
 let consumer = ''
@@ -69,7 +71,8 @@ beforeAll(async () => {
   consumer = join(scratch, 'consumer')
   mkdirSync(source)
   mkdirSync(consumer)
-  for (const name of ['package.json', 'tsconfig.json', ...packageJson.files.filter((file) => file !== 'dist')]) {
+  const packed = packageJson.files.filter((file) => file !== 'dist')
+  for (const name of ['package.json', 'tsconfig.json', ...packed, ...LABS_ARE_MADE_OF]) {
     if (existsSync(join(REPOSITORY, name))) cpSync(join(REPOSITORY, name), join(source, name), { recursive: true })
   }
   symlinkSync(join(REPOSITORY, 'node_modules'), join(source, 'node_modules'), 'junction')

@@ -60,7 +60,8 @@ function checkpointText({ att, dpt }: Extract<ScenarioRecord, { type: 'end_check
   return `ATT {${transactions.join(', ')}} DPT {${pages.join(', ')}}`
 }
 
-function redoText({ lsn, reason, recLsn, pageLsn }: ObservedDecision): string {
+/** Whether and why a record was redone. */
+export function redoText({ lsn, reason, recLsn, pageLsn }: ObservedDecision): string {
   switch (reason) {
     case undefined:
       return pageLsn === null ? 'yes: the page has no LSN yet' : `yes: pageLSN ${pageLsn} < LSN ${lsn}`
@@ -100,7 +101,7 @@ const dptText = (rows: readonly ObservedDirtyPage[]): string =>
   rows.map(({ page, recLsn }) => `${page} ${recLsn}`).join('\n')
 
 /** A record in a few words, where the log with all its fields stands above. */
-function shortText(record: ScenarioRecord | undefined): string {
+export function shortText(record: ScenarioRecord | undefined): string {
   if (record === undefined) return ''
   const txn = 'txn' in record ? `${record.txn} ` : ''
   const page = 'page' in record && record.page !== null ? ` ${record.page}` : ''

@@ -1,0 +1,5 @@
+/** The labs of the course, in the order in which it has them. */
+import type { Lab } from './lab.ts'
+import { recoveryLab } from './recovery/lab.ts'
+
+export const LABS: readonly Lab[] = [recoveryLab]
