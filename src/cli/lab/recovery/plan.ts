@@ -69,7 +69,7 @@ export const RECOVERY_PLANS: Readonly<Record<RecoveryFile, SkeletonPlan>> = {
         name: 'Rollback.undoNext',
         hint: [
           'Read the record (#writer.log.read), and decide what undo does with it: a CLR; an UPDATE that is not redo-only;',
-          'anything else. Move entry.undoNextLsn. Tell the trace with #tracePass what is passed over, and why.',
+          'anything else. Move entry.undoNextLsn. Tell with #tracePass what is passed over, and why.',
         ],
       },
       {
@@ -79,15 +79,16 @@ export const RECOVERY_PLANS: Readonly<Record<RecoveryFile, SkeletonPlan>> = {
           "undefined when nothing is left to compensate: then pass over the record, reason 'nothing-left'.",
           'Before writing: this.spendReserve(entry, CLR_HEADER_BYTES + compensation.payload.length).',
           'Write and apply the CLR with #writer.compensate(entry, resource, compensation, undoNextLsn), which moves',
-          "lastLsn and undoNextLsn of the entry; which undoNextLsn? Tell the trace: { kind: 'undone', ... }.",
+          'lastLsn and undoNextLsn of the entry. Which undoNextLsn? The record is a view that holds only until then.',
+          "Tell the listener of the tracer: { kind: 'undone', lsn, txnId, clrLsn, undoNextLsn }.",
         ],
       },
       {
         name: 'Rollback.undoLosers',
         hint: [
           'One backward sweep over the log for all losers together. Call onRecord before each record. Who has nothing',
-          "left gets its END (this.end) at once; tell the trace: { kind: 'rolled-back', ... }. Returns how many CLRs",
-          'were written.',
+          "left gets its END (this.end) at once; tell the listener: { kind: 'rolled-back', txnId, endLsn }. Returns how many",
+          'CLRs were written.',
         ],
       },
       { name: 'highest', hint: ['The loser whose turn it is.'] },
