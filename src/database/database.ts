@@ -291,6 +291,9 @@ export class Database {
     const isClean = areAllPrepared(managers.table) && managers.buffer.quarantined.length === 0
     if (checkpointer.logBytesSince === 0 && this.#isCleanAlready) return
     await this.#maintenance.checkpoint(isClean)
+    const { lsn } = checkpointer.lowWater
+    if (managers.log.canRecycle(lsn)) checkpointer.repeatFoundMaster()
+    await managers.log.removeUnneeded(lsn)
     await managers.log.wipeBehindEnd()
     // For what is in doubt the next open holds back the same room again; it shall find it made.
     if (managers.log.reservedBytes > 0) managers.log.reserve(0, 0)

@@ -16,7 +16,7 @@ export interface OpenOptions {
   readonly poolBytes?: number
   /** Fixed when the database is made: 4096, 8192, 16384 or 32768. Default 8192. */
   readonly pageSize?: number
-  /** Fixed when the database is made: size of a log segment. Default 16 MiB, at least 64 KiB and 8 pages. */
+  /** Fixed when the database is made: size of a log segment. Default 4 MiB, at least 64 KiB and 8 pages. */
   readonly segmentBytes?: number
   /** A checkpoint is taken after so many log bytes. Default 32 MiB. */
   readonly checkpointBytes?: number
@@ -109,7 +109,7 @@ export interface Settings {
 const MIB = 1 << 20
 const KIB = 1 << 10
 export const PAGE_SIZE_DEFAULT = 8 * KIB
-export const SEGMENT_BYTES_DEFAULT = 16 * MIB
+export const SEGMENT_BYTES_DEFAULT = 4 * MIB
 const SEGMENT_BYTES_MIN = 64 * KIB
 /** A segment has to hold several of the largest records, which are a page image and some. */
 const PAGES_A_SEGMENT_MIN = 8

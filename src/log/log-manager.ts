@@ -378,14 +378,26 @@ export class LogManager {
   }
 
   /**
+   * For a clean shutdown, when nobody appends any more: gives back the disk space of segments that lie below
+   * `lowWaterLsn` (I12), and of spare ones unless room is held back in them. Rejects with `IO_ERROR`, `DB_FAILED`.
+   */
+  async removeUnneeded(lowWaterLsn: Lsn): Promise<void> {
+    this.#failStop.check()
+    while (this.#segments.recycleOne(lowWaterLsn, this.nextLsn, 0)) await this.#turn()
+    if (this.reservedBytes === 0) this.#segments.removeSpares(this.nextLsn)
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#runtime.nextTurn(resolve))
+  }
+
+  /**
    * For a clean shutdown, when nobody appends any more: leaves nothing behind the end that the next open would
    * have to wipe (I31). Rejects with `DISK_FULL`, `IO_ERROR`, `DB_FAILED`.
    */
   async wipeBehindEnd(): Promise<void> {
     this.#failStop.check()
-    for (const _ of this.#segments.wipeSteps(this.nextLsn)) {
-      await new Promise<void>((resolve) => this.#runtime.nextTurn(resolve))
-    }
+    for (const _ of this.#segments.wipeSteps(this.nextLsn)) await this.#turn()
   }
 
   /** Bytes of log files on disk, and the first LSN still there. */

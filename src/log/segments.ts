@@ -188,11 +188,11 @@ export class Segments {
 
   /**
    * Begins to turn the oldest segment, if it lies wholly below `lowWaterLsn`, into one at the end, or removes
-   * it when enough lie ahead of `nextLsn` already; returns whether it did. Only while none is being made. In a
-   * read-only directory nothing is done.
+   * it when `sparesMax` lie ahead of `nextLsn` already; returns whether it did. Only while none is being made. In
+   * a read-only directory nothing is done.
    * @throws `IO_ERROR`
    */
-  recycleOne(lowWaterLsn: Lsn, nextLsn: Lsn): boolean {
+  recycleOne(lowWaterLsn: Lsn, nextLsn: Lsn, sparesMax = SPARE_SEGMENTS_MAX): boolean {
     assert(this.#new === undefined, 'one segment is made at a time')
     if (!this.#fileSystem.writable) return false
     const oldest = this.#first
@@ -202,7 +202,7 @@ export class Segments {
     const name = segmentName(oldest)
     try {
       this.#close(oldest)
-      if (spare >= SPARE_SEGMENTS_MAX) {
+      if (spare >= sparesMax) {
         this.#fileSystem.remove(name)
         this.#forgetFirst()
         this.#fileSystem.syncDirectory()
@@ -301,6 +301,17 @@ export class Segments {
       yield
     }
     return true
+  }
+
+  /** Removes the segments behind the one that comes next after `nextLsn`. Durable. @throws `IO_ERROR` */
+  removeSpares(nextLsn: Lsn): void {
+    const number = this.numberOf(nextLsn) + 2
+    if (number >= this.#end) return
+    try {
+      this.#removeFrom(number)
+    } catch (error) {
+      throw ioError(error, 'removal', segmentName(number))
+    }
   }
 
   /** Removes all segments from `number` on: they hold nothing that was acknowledged. Durable. */
