@@ -23,7 +23,8 @@ export function App() {
   const playing = usePlaying(explorer)
   const [dialog, setDialog] = useState<DialogName | undefined>(undefined)
   const close = () => setDialog(undefined)
-  useShortcuts(shortcutsOf(explorer, playing, theme, setDialog))
+  const [areLettersOn, setLettersOn] = useState(true)
+  useShortcuts(shortcutsOf(explorer, playing, theme, setDialog), areLettersOn)
   return (
     <>
       <Header explorer={explorer} theme={theme} onOpen={setDialog} />
@@ -43,7 +44,7 @@ export function App() {
         />
       )}
       {dialog === 'share' && <Share explorer={explorer} theme={theme.name} onClose={close} />}
-      {dialog === 'help' && <Help onClose={close} />}
+      {dialog === 'help' && <Help areLettersOn={areLettersOn} onLetters={setLettersOn} onClose={close} />}
     </>
   )
 }
@@ -56,7 +57,7 @@ function Panels({ explorer }: { readonly explorer: Explorer }) {
   return (
     <div class="panels">
       <LogPanel step={step} changed={changed} />
-      <div class="panel-column">
+      <div class="panel-tables">
         {isAsked ? (
           <PredictPanel key={asked.crashStep} asked={asked} onReveal={reveal} />
         ) : (
@@ -67,13 +68,11 @@ function Panels({ explorer }: { readonly explorer: Explorer }) {
         )}
         {state.locks !== undefined && state.locks.length > 0 && <LocksPanel locks={state.locks} />}
       </div>
-      <div class="panel-column">
-        <PagesPanel state={state} changed={changed} />
-        {state.trees.length > 0 && <TreePanel trees={state.trees} changed={changed} />}
-        {session.answers.length > 0 && asked === undefined && (
-          <AnswersPanel answers={session.answers} step={step.number} />
-        )}
-      </div>
+      <PagesPanel state={state} changed={changed} />
+      {state.trees.length > 0 && <TreePanel trees={state.trees} changed={changed} />}
+      {session.answers.length > 0 && asked === undefined && (
+        <AnswersPanel answers={session.answers} step={step.number} />
+      )}
     </div>
   )
 }
@@ -102,6 +101,7 @@ function shortcutsOf(
     End: () => move(lastStep),
     ']': () => move(nextPhase(session?.steps ?? [], number)),
     '[': () => move(phaseBefore(session?.steps ?? [], number)),
+    l: () => press('steps'),
     c: () => press('crash'),
     r: () => press('restart'),
     o: () => open('own'),

@@ -10,7 +10,7 @@ import { CrashDialog } from './crash-dialog.tsx'
 export function ActionBar({ explorer }: { readonly explorer: Explorer }) {
   const { step, session, isRunning, act } = explorer
   const [isCrashing, setIsCrashing] = useState(false)
-  if (step === undefined || session?.kind !== 'live') return null
+  if (step === undefined || session?.kind !== 'live' || explorer.asked?.crashStep === step.number) return null
   const { state } = step
   const isWorking = state.phase === 'running'
   const dropped = session.steps.length - 1 - step.number
@@ -90,7 +90,7 @@ function TransactionActions({ state, session, act }: TransactionActionsProps) {
       {txn !== undefined && (
         <>
           <label>
-            <span class="label-text">in</span>
+            <span class="only-read">in transaction</span>
             <select name="transaction" value={txn.txn} onChange={(event) => setChosen(event.currentTarget.value)}>
               {state.open.map((open) => (
                 <option key={open.txn} value={open.txn}>
@@ -208,7 +208,7 @@ function EngineActions({ state, act }: EngineActionsProps) {
   return (
     <fieldset class="action-group" aria-label="Engine">
       <button type="button" data-action="flushLog" onClick={() => act({ kind: 'flushLog' })}>
-        Flush the log
+        Flush log
       </button>
       {/* Not a field to be read, but a menu: what is chosen happens, and the menu is empty again. */}
       <label>

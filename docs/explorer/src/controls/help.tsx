@@ -2,7 +2,13 @@
 import { Dialog } from './dialog.tsx'
 import { SHORTCUTS } from './shortcuts.ts'
 
-export function Help({ onClose }: { readonly onClose: () => void }) {
+interface HelpProps {
+  readonly areLettersOn: boolean
+  readonly onLetters: (areOn: boolean) => void
+  readonly onClose: () => void
+}
+
+export function Help({ areLettersOn, onLetters, onClose }: HelpProps) {
   return (
     <Dialog title="Help" onClose={onClose}>
       <p>
@@ -22,6 +28,10 @@ export function Help({ onClose }: { readonly onClose: () => void }) {
           </div>
         ))}
       </dl>
+      <label class="choice">
+        <input type="checkbox" checked={areLettersOn} onChange={(event) => onLetters(event.currentTarget.checked)} />{' '}
+        Letters and signs are keys (off for those who steer by voice)
+      </label>
       <h3>Signs</h3>
       <dl class="keys">
         <div>

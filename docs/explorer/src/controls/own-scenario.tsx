@@ -121,6 +121,7 @@ function Editor({ text, errors, area, onInput }: EditorProps) {
       </pre>
       <textarea
         ref={area}
+        autofocus
         aria-label="Scenario in the text notation"
         aria-invalid={errors.length > 0}
         spellcheck={false}

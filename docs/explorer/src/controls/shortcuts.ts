@@ -14,6 +14,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ['End'], text: 'last step' },
   { keys: [']'], text: 'the next phase' },
   { keys: ['['], text: 'the phase before' },
+  { keys: ['l'], text: 'list of all steps' },
   { keys: ['c'], text: 'crash here (in a live session)' },
   { keys: ['r'], text: 'restart (after a crash)' },
   { keys: ['o'], text: 'your own scenario' },
@@ -26,11 +27,15 @@ export const SHORTCUTS: readonly Shortcut[] = [
 /** Where keys mean something else already. */
 const KEEPS_KEYS = 'input, textarea, select, dialog, [contenteditable]'
 
-/** Calls what stands for the key, unless the reader is typing, or the key is a button's own. */
-export function useShortcuts(handlers: Readonly<Record<string, () => void>>): void {
+/**
+ * Calls what stands for the key, unless the reader is typing, or the key is a button's own. Keys that write
+ * a sign can be switched off, because speech input may write them unasked.
+ */
+export function useShortcuts(handlers: Readonly<Record<string, () => void>>, areLettersOn: boolean): void {
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+      if (!areLettersOn && event.key.length === 1 && event.key !== ' ') return
       const target = event.target instanceof Element ? event.target : undefined
       if (target?.closest(KEEPS_KEYS) || document.querySelector('dialog[open]')) return
       if (event.key === ' ' && target?.closest('button, summary, a')) return

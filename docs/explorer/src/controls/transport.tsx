@@ -79,7 +79,13 @@ export function Transport({ explorer, playing }: TransportProps) {
         />
         <Bands steps={session?.steps ?? []} number={number} />
       </div>
-      <button type="button" class="step-count" aria-haspopup="dialog" onClick={() => setIsListing(true)}>
+      <button
+        type="button"
+        class="step-count"
+        data-action="steps"
+        aria-haspopup="dialog"
+        onClick={() => setIsListing(true)}
+      >
         <span class="only-read">All steps; this is step </span>
         {number + 1} / {session?.steps.length ?? 1}
       </button>

@@ -80,6 +80,9 @@ function assignLanes(log: readonly LogRow[]): Map<number, number> {
   return laneOf
 }
 
+/** Further out they would take the place of the text; the few arcs that then overlap end at different rows. */
+const DEPTH_MAX = 4
+
 /** Shorter arcs lie inside: each gets the least depth at which nothing it overlaps lies already. */
 function nest(leaps: readonly Omit<UndoArc, 'depth'>[]): UndoArc[] {
   const spanOf = ({ fromRow, toRow }: Omit<UndoArc, 'depth'>) => fromRow - (toRow ?? fromRow)
@@ -90,7 +93,7 @@ function nest(leaps: readonly Omit<UndoArc, 'depth'>[]): UndoArc[] {
       if (leap.toRow === undefined) return { ...leap, depth: 0 }
       const { fromRow, toRow } = leap
       let depth = 0
-      while (taken[depth]?.some(({ from, to }) => from < fromRow && toRow < to)) depth++
+      while (depth < DEPTH_MAX && taken[depth]?.some(({ from, to }) => from < fromRow && toRow < to)) depth++
       taken[depth] ??= []
       taken[depth]?.push({ from: toRow, to: fromRow })
       return { ...leap, depth }

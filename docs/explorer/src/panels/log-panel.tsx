@@ -95,12 +95,12 @@ function LogTable({ step, changed }: LogPanelProps) {
       />
     ))
   return (
-    <div class="log" ref={place}>
+    <div class="log" ref={place} style={{ '--gutter': `${gutterWidth(lanes)}rem` }}>
       <Arrows log={log} lanes={lanes} changed={changed.log} {...geometry} />
       <table ref={table}>
         <thead>
           <tr>
-            <td style={{ paddingLeft: `${gutterWidth(lanes)}rem` }} />
+            <td class="gutter" />
             <th scope="col">LSN</th>
             <th scope="col">txn</th>
             <th scope="col">type</th>
@@ -146,18 +146,28 @@ function Row({ record, isChanged, isCurrent, isMaster }: RowProps) {
       class={`${litClass(isChanged)} ${isCurrent ? 'current' : ''}`}
       aria-current={isCurrent ? 'step' : undefined}
     >
-      <td />
+      <td class="gutter" />
       <th scope="row">
         <ChangedMark isChanged={isChanged} />
         {lsn}
         {isMaster && <span class="master-tag">master</span>}
       </th>
-      <td>{txnId !== undefined && <TransactionName txnId={txnId} txn={txn ?? `T${txnId}`} />}</td>
-      <td class={`record-type record-${type}`}>{type}</td>
-      <td>{page}</td>
-      <td class="change">{text}</td>
-      <td class="link-column number">{txnId === undefined ? '' : lsnText(prevLsn)}</td>
-      <td class="link-column number">{type === 'clr' ? lsnText(undoNextLsn) : ''}</td>
+      {txnId === undefined ? (
+        <td class="of-nobody" colSpan={6}>
+          <span class="record-type">{type}</span> {text}
+        </td>
+      ) : (
+        <>
+          <td>
+            <TransactionName txnId={txnId} txn={txn ?? `T${txnId}`} />
+          </td>
+          <td class={`record-type record-${type}`}>{type}</td>
+          <td>{page}</td>
+          <td class="change">{text}</td>
+          <td class="link-column number">{lsnText(prevLsn)}</td>
+          <td class="link-column number">{type === 'clr' ? lsnText(undoNextLsn) : ''}</td>
+        </>
+      )}
     </tr>
   )
 }

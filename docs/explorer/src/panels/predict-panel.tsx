@@ -152,7 +152,7 @@ function GuessTable<Row extends { readonly [Name in keyof Row]: string }>(props:
           ))}
         </tbody>
       </table>
-      <button type="button" class="quiet" onClick={() => onChange([...rows, empty])}>
+      <button type="button" class="quiet add" onClick={() => onChange([...rows, empty])}>
         Another row<span class="only-read"> in {title}</span>
       </button>
     </>

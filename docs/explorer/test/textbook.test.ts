@@ -1,0 +1,123 @@
+/**
+ * Every textbook scenario in the page: predicted right from the known answers and marked so, the tables
+ * and pages compared with the known answers, every step shown once.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { type ExplorerPage, type Tables, useExplorer } from './explorer-page.ts'
+
+const SCENARIOS = fileURLToPath(new URL('../../../test/scenarios/', import.meta.url))
+
+/** As far as the tests read the files of test/scenarios: their schema is told in docs/scenarios.md. */
+interface Known {
+  readonly id: string
+  readonly title: string
+  readonly kind: string
+  readonly variant?: { readonly allocRecords?: boolean }
+  readonly episodes?: readonly Episode[]
+}
+
+interface Episode {
+  readonly expected: {
+    readonly analysis: {
+      readonly att: Readonly<Record<string, { readonly status: string; readonly lastLsn: number | null }>>
+      readonly dpt: Readonly<Record<string, number>>
+    }
+    readonly finalPages?: Readonly<
+      Record<string, { readonly pageLsn: number | null; readonly data: Record<string, string> }>
+    >
+  }
+}
+
+const known = readdirSync(SCENARIOS)
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => JSON.parse(readFileSync(SCENARIOS + name, 'utf8')) as Known)
+
+const isRestart = ({ kind, variant }: Known): boolean => kind.startsWith('restart') && variant?.allocRecords !== true
+
+const explorer = useExplorer()
+
+function answersOf({ expected: { analysis } }: Episode): Tables {
+  return {
+    transactions: Object.entries(analysis.att).map(([txn, { status, lastLsn }]) => ({
+      txn,
+      status,
+      lastLsn: String(lastLsn),
+    })),
+    dirtyPages: Object.entries(analysis.dpt).map(([page, recLsn]) => ({ page, recLsn: String(recLsn) })),
+  }
+}
+
+const sorted = ({ transactions, dirtyPages }: Tables): Tables => ({
+  transactions: [...transactions].sort((a, b) => a.txn.localeCompare(b.txn)),
+  dirtyPages: [...dirtyPages].sort((a, b) => a.page.localeCompare(b.page)),
+})
+
+/** Types an answer into the form of predict mode. */
+async function fillIn({ page }: ExplorerPage, { transactions, dirtyPages }: Tables): Promise<void> {
+  const fill = async (table: string, rows: readonly object[], columns: readonly string[]) => {
+    for (const [index, row] of rows.entries()) {
+      if (index >= 3) await page.getByRole('button', { name: `Another row in ${table}` }).click()
+      for (const [at, cell] of Object.values(row).entries()) {
+        const field = page.getByLabel(`${table}, row ${index + 1}, ${columns[at]}`, { exact: true })
+        if (columns[at] === 'status') await field.selectOption(cell)
+        else await field.fill(cell)
+      }
+    }
+  }
+  await fill('Transaction table', transactions, ['txn', 'status', 'lastLSN'])
+  await fill('Dirty page table', dirtyPages, ['page', 'recLSN'])
+}
+
+describe.each(known.filter(isRestart))('$id $title', ({ id, episodes = [] }) => {
+  test('the known tables are marked as right, and shown', async () => {
+    const reader = await explorer.open(`#scenario=${id}&predict=1`)
+    for (const episode of episodes) {
+      const answers = answersOf(episode)
+      await reader.page.locator('#predict').waitFor()
+      await fillIn(reader, answers)
+      await reader.press('Check')
+      const cells = answers.transactions.length * 3 + answers.dirtyPages.length * 2
+      expect(await reader.page.getByRole('status').first().textContent()).toBe(
+        cells === 0 ? 'Right: both tables are empty.' : `${cells} of ${cells} cells are right.`,
+      )
+      await reader.press('Show the end of analysis')
+      expect(sorted(await reader.tables())).toEqual(sorted(answers))
+      await reader.page.keyboard.press('End')
+    }
+    expect(await reader.page.locator('#predict').count()).toBe(0)
+    await reader.close()
+  })
+
+  test('every step is told, and the pages are right in the end', async () => {
+    const reader = await explorer.open(`#scenario=${id}`)
+    const count = await reader.stepCount()
+    for (let step = 0; step < count; step++) {
+      await reader.waitForStep(step)
+      expect(await reader.sentence()).toMatch(/\w.*\./)
+      await reader.page.keyboard.press('ArrowRight')
+    }
+    expect(await reader.step()).toBe(count - 1)
+    const finalPages = episodes.at(-1)?.expected.finalPages ?? {}
+    const pool = await reader.pool()
+    for (const [name, { pageLsn, data }] of Object.entries(finalPages)) {
+      // A page that nobody needed is still on disk only.
+      const page = pool.get(name)
+      if (page !== undefined)
+        expect([name, page.pageLsn, page.rows]).toEqual([name, pageLsn === null ? '–' : String(pageLsn), data])
+    }
+    expect(await reader.page.locator('#answers .mark-wrong').count()).toBe(0)
+    expect(await reader.page.locator('#answers').getByText('to come').count()).toBe(0)
+    await reader.close()
+  })
+})
+
+test.each(known.filter((scenario) => !isRestart(scenario)))('$id $title: is shown', async ({ id }) => {
+  const reader = await explorer.open(`#scenario=${id}`)
+  const last = (await reader.stepCount()) - 1
+  await reader.page.keyboard.press('End')
+  await reader.waitForStep(last)
+  expect(await reader.page.locator('#answers .mark-wrong').count()).toBe(0)
+  await reader.close()
+})
