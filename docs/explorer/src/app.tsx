@@ -66,10 +66,10 @@ function Panels({ explorer }: { readonly explorer: Explorer }) {
             <DirtyPageTable state={state} changed={changed} />
           </>
         )}
-        {state.locks !== undefined && state.locks.length > 0 && <LocksPanel locks={state.locks} />}
+        <LocksPanel locks={state.locks ?? []} />
       </div>
       <PagesPanel state={state} changed={changed} />
-      {state.trees.length > 0 && <TreePanel trees={state.trees} changed={changed} />}
+      <TreePanel trees={state.trees} changed={changed} />
       {session.answers.length > 0 && asked === undefined && (
         <AnswersPanel answers={session.answers} step={step.number} />
       )}

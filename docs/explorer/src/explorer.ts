@@ -78,6 +78,7 @@ export function useExplorer(): Explorer {
   const [view, setView] = useState<View | undefined>(undefined)
   const [isRunning, setIsRunning] = useState(true)
   const [problem, setProblem] = useState<string | undefined>(undefined)
+  const [isUnreadable, setIsUnreadable] = useState(false)
   const [isPredicting, setIsPredicting] = useState(false)
   const [revealed, setRevealed] = useState<readonly number[]>([])
   const runs = useRef(0)
@@ -85,6 +86,7 @@ export function useExplorer(): Explorer {
   /** Runs `content` and shows the step that `placeIn` names; a later call wins over one still under way. */
   const show = useCallback(async (content: Content, placeIn: (session: Session) => Pick<View, 'step' | 'cameFrom'>) => {
     const mine = ++runs.current
+    setIsUnreadable(false)
     setIsRunning(true)
     try {
       const session = await run(content)
@@ -118,7 +120,7 @@ export function useExplorer(): Explorer {
     const read = () => {
       const place = location.hash.length > 1 ? decodeHash(location.hash) : FIRST_PLACE
       openPlace(place ?? FIRST_PLACE)
-      if (place === undefined) setProblem('The link could not be read, so this is the start page.')
+      setIsUnreadable(place === undefined)
     }
     read()
     addEventListener('hashchange', read)
@@ -146,7 +148,7 @@ export function useExplorer(): Explorer {
     content: view?.content ?? askedFor,
     session: view?.session,
     isRunning,
-    problem,
+    problem: isUnreadable ? 'The link cannot be read, so this is the start page.' : problem,
     step: view?.session.steps[number],
     passed,
     changed: useMemo(() => merge(passed), [view, number, cameFrom]),

@@ -44,6 +44,13 @@ async function workAndCrash(reader: ExplorerPage): Promise<void> {
   await crash(reader)
 }
 
+/** Flushes the first page that is dirty. */
+async function flushPage({ page }: ExplorerPage): Promise<void> {
+  const before = page.url()
+  await page.locator('[data-action=flushPage]').selectOption({ index: 1 })
+  await page.waitForURL((url) => url.href !== before)
+}
+
 /** All rows that the pages in the pool hold, of whatever page. */
 async function rowsOf(reader: ExplorerPage): Promise<Record<string, string>> {
   return Object.assign({}, ...[...(await reader.pool()).values()].map(({ rows }) => rows))
@@ -57,6 +64,15 @@ async function stepTo(reader: ExplorerPage, phase: string): Promise<void> {
     expect(step).toBeLessThan(last)
     await reader.press('Step forward')
     await reader.waitForStep(step + 1)
+  }
+}
+
+async function stepBackTo(reader: ExplorerPage, title: string): Promise<void> {
+  while ((await reader.page.locator('.step-title').textContent()) !== title) {
+    const step = await reader.step()
+    expect(step).toBeGreaterThan(0)
+    await reader.press('Step back')
+    await reader.waitForStep(step - 1)
   }
 }
 
@@ -126,9 +142,7 @@ test('savepoints, a wait for a lock, a checkpoint and a page flush', async () =>
   await act(reader, 'checkpoint')
   expect(await reader.page.locator('.master-tag').count()).toBe(1)
   const before = (await reader.tables()).dirtyPages.length
-  const url = reader.page.url()
-  await reader.page.locator('[data-action=flushPage]').selectOption({ index: 1 })
-  await reader.page.waitForURL((now) => now.href !== url)
+  await flushPage(reader)
   expect((await reader.tables()).dirtyPages.length).toBe(before - 1)
   await reader.close()
 })
@@ -149,12 +163,14 @@ test('a write that is torn by the crash', async () => {
   await reader.page.keyboard.press('End')
   await act(reader, 'begin')
   await put(reader, 'dave', '1')
-  await reader.page.locator('[data-action=flushPage]').selectOption({ index: 1 })
+  await flushPage(reader)
+  await stepBackTo(reader, 'write to the data file')
   await reader.page.locator('[data-action=crash]').click()
   await reader.page.getByLabel(/choose what survives/).check()
   await reader.page.locator('.sector input').first().check()
   await reader.page.getByRole('button', { name: 'Crash', exact: true }).click()
   await reader.page.locator('[data-action=restart]').waitFor()
+  await reader.page.getByText('torn: checksum fails').waitFor()
   await act(reader, 'restart')
   await reader.page.keyboard.press('End')
   expect(await reader.phase()).toBe('Normal work')

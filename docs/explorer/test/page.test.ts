@@ -147,7 +147,7 @@ test('the picture is saved as SVG and PNG', async () => {
 
 test('a link that cannot be read says so', async () => {
   const reader = await explorer.open('#actions=%%%')
-  expect(await reader.page.getByRole('alert').textContent()).toMatch(/could not be read/)
+  expect(await reader.page.getByRole('alert').textContent()).toMatch(/cannot be read/)
   await reader.close()
 })
 

@@ -17,12 +17,7 @@ export function ActionBar({ explorer }: { readonly explorer: Explorer }) {
   return (
     <section class="actions" aria-label="Actions" aria-busy={isRunning}>
       {isWorking && (
-        <TransactionActions
-          key={session.actions.length === 0 ? 0 : 1}
-          state={state}
-          session={session.actions}
-          act={act}
-        />
+        <TransactionActions state={state} earlier={session.actions.slice(0, step.actionIndex + 1)} act={act} />
       )}
       {isWorking && <EngineActions state={state} act={act} />}
       <fieldset class="action-group" aria-label="Crash and restart">
@@ -59,7 +54,8 @@ export function ActionBar({ explorer }: { readonly explorer: Explorer }) {
 
 interface TransactionActionsProps {
   readonly state: EngineState
-  readonly session: readonly Action[]
+  /** What has been done up to the step that is shown. */
+  readonly earlier: readonly Action[]
   readonly act: (action: Action) => void
 }
 
@@ -71,10 +67,10 @@ function nextName(actions: readonly Action[]): string {
   return `T${number}`
 }
 
-function TransactionActions({ state, session, act }: TransactionActionsProps) {
+function TransactionActions({ state, earlier, act }: TransactionActionsProps) {
   const [chosen, setChosen] = useState('')
   const txn = state.open.find((open) => open.txn === chosen) ?? state.open.at(-1)
-  const begun = nextName(session)
+  const begun = nextName(earlier)
   return (
     <fieldset class="action-group" aria-label="Transactions">
       <button

@@ -105,7 +105,9 @@ function LogTable({ step, changed }: LogPanelProps) {
             <th scope="col">txn</th>
             <th scope="col">type</th>
             <th scope="col">page</th>
-            <th scope="col">change</th>
+            <th scope="col" class="change">
+              change
+            </th>
             <th scope="col" class="link-column">
               prevLSN
             </th>
@@ -163,7 +165,9 @@ function Row({ record, isChanged, isCurrent, isMaster }: RowProps) {
           </td>
           <td class={`record-type record-${type}`}>{type}</td>
           <td>{page}</td>
-          <td class="change">{text}</td>
+          <td class="change" title={text}>
+            {text}
+          </td>
           <td class="link-column number">{lsnText(prevLsn)}</td>
           <td class="link-column number">{type === 'clr' ? lsnText(undoNextLsn) : ''}</td>
         </>

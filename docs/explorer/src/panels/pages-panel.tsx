@@ -131,7 +131,10 @@ const differs = (row: PageRow, other: PageView | undefined): boolean => {
 function PageRowItem({ row, isNew }: { readonly row: PageRow; readonly isNew: boolean }) {
   return (
     <li class={isNew ? 'differs' : ''}>
-      <span class="row-key">{row.key}</span> <span class="row-value">{row.value}</span>
+      <span class="row-key">{row.key}</span>{' '}
+      <span class="row-value" title={row.value}>
+        {row.value}
+      </span>
       {row.note !== undefined && <span class="row-note"> {row.note}</span>}
       {isNew && <span class="only-read"> (not so on disk)</span>}
     </li>

@@ -1,4 +1,4 @@
-/** The two tables of ARIES, and the locks. */
+/** The two tables of ARIES, and the locks while somebody waits for one. */
 import type { Changes, EngineState, LockRow } from '../session/types.ts'
 import { lsnText } from './lsn-text.ts'
 import { ChangedMark, Empty, litClass, Panel, TransactionName } from './panel.tsx'
@@ -80,7 +80,13 @@ export function DirtyPageTable({ state, changed }: TableProps) {
   )
 }
 
+/** So many are shown; those who wait come first. */
+const LOCKS_SHOWN = 8
+
 export function LocksPanel({ locks }: { readonly locks: readonly LockRow[] }) {
+  if (!locks.some(({ isWaiting }) => isWaiting)) return null
+  const waitingFirst = [...locks].sort((a, b) => Number(b.isWaiting) - Number(a.isWaiting))
+  const more = locks.length - LOCKS_SHOWN
   return (
     <Panel id="locks" title="Locks" place="memory">
       <table>
@@ -92,7 +98,7 @@ export function LocksPanel({ locks }: { readonly locks: readonly LockRow[] }) {
           </tr>
         </thead>
         <tbody>
-          {locks.map(({ txnId, txn, mode, key, isWaiting }) => (
+          {waitingFirst.slice(0, LOCKS_SHOWN).map(({ txnId, txn, mode, key, isWaiting }) => (
             <tr key={`${txnId} ${key} ${mode} ${isWaiting}`} class={isWaiting ? 'waiting' : ''}>
               <th scope="row">
                 <TransactionName txnId={txnId} txn={txn} />
@@ -106,6 +112,7 @@ export function LocksPanel({ locks }: { readonly locks: readonly LockRow[] }) {
           ))}
         </tbody>
       </table>
+      {more > 0 && <Empty>… and {more} more.</Empty>}
     </Panel>
   )
 }

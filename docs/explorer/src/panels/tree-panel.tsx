@@ -1,4 +1,4 @@
-/** The B+trees: each node with its page and its keys, children below. */
+/** The B+trees that have more than one page: each node with its page and its keys, children below. */
 import type { Changes, TreeNode, TreeView } from '../session/types.ts'
 import { ChangedMark, litClass, Panel } from './panel.tsx'
 
@@ -7,7 +7,9 @@ interface TreePanelProps {
   readonly changed: Changes
 }
 
-export function TreePanel({ trees, changed }: TreePanelProps) {
+export function TreePanel({ trees: all, changed }: TreePanelProps) {
+  const trees = all.filter(({ root }) => root.children.length > 0)
+  if (trees.length === 0) return null
   return (
     <Panel id="trees" title={trees.length === 1 ? `B+tree of ${trees[0]?.table}` : 'B+trees'}>
       {trees.map(({ table, root }) => (
