@@ -77,12 +77,12 @@ interface Engine {
   readonly rollback: Rollback
 }
 
-function openEngine(store: Store, passes: Passes): Engine {
+function openEngine(store: Store, passes: Passes, watch: Trace): Engine {
   const { fileSystem, identity } = store
   const segments = new Segments(fileSystem, identity)
   const reader = new LogReader(segments, identity)
   const steps = new AnalysisSteps()
-  const analysis = passes.analyse(reader, store.startLsn, undefined, steps.take)
+  const analysis = passes.analyse(reader, store.startLsn, undefined, both(steps.take, watch))
   checkLogEnd(reader, analysis.endLsn, store.masterEndLsn, identity.segmentBytes)
   const failStop = new FailStop()
   const log = new LogManager(segments, identity, new SimulatedRuntime(), failStop, analysis.endLsn)
@@ -122,14 +122,25 @@ export class AnalysisSteps {
   }
 }
 
+/** Two who listen. */
+function both(first: NonNullable<Trace>, second: Trace): NonNullable<Trace> {
+  if (second === undefined) return first
+  return (event) => {
+    first(event)
+    second(event)
+  }
+}
+
 /**
- * Restarts the store: analysis, redo, undo. The log is durable afterwards; the data file is as it was.
+ * Restarts the store: analysis, redo, undo. The log is durable afterwards; the data file is as it was. `watch`
+ * hears of every step.
  * @throws what restart throws
  */
-export function recover(store: Store, passes: Passes = ENGINE_PASSES): Observation {
-  const engine = openEngine(store, passes)
+export function recover(store: Store, passes: Passes = ENGINE_PASSES, watch?: Trace): Observation {
+  const engine = openEngine(store, passes, watch)
   const notes = new Notes(engine)
-  const context = { ...engine, runtime: new SimulatedRuntime(), trace: notes.take, onProgress: undefined }
+  const trace = both(notes.take, watch)
+  const context = { ...engine, runtime: new SimulatedRuntime(), trace, onProgress: undefined }
   restart(context, engine.analysis, passes)
   return notes.finish(store)
 }
@@ -144,9 +155,18 @@ export interface RollbackPlan {
   readonly writesAbort: boolean
 }
 
-/** Brings the store to the state of normal processing at the end of its log, then rolls `txnId` back. */
-export function rollBack(store: Store, txnId: TxnId, plan: RollbackPlan, passes: Passes = ENGINE_PASSES): Observation {
-  const engine = openEngine(store, passes)
+/**
+ * Brings the store to the state of normal processing at the end of its log, then rolls `txnId` back, of which
+ * `watch` hears.
+ */
+export function rollBack(
+  store: Store,
+  txnId: TxnId,
+  plan: RollbackPlan,
+  passes: Passes = ENGINE_PASSES,
+  watch?: Trace,
+): Observation {
+  const engine = openEngine(store, passes, undefined)
   const { analysis, rollback, table } = engine
   const notes = new Notes(engine)
   // Nothing was ever written to the pages of the store, whatever a checkpoint in the log says.
@@ -155,7 +175,7 @@ export function rollBack(store: Store, txnId: TxnId, plan: RollbackPlan, passes:
   for (const entry of analysis.transactions.values()) table.add(entry)
   const entry = table.get(txnId)
   assert(entry !== undefined, 'the transaction to roll back is active')
-  rollback.tracer = { listener: notes.take }
+  rollback.tracer = { listener: both(notes.take, watch) }
   if (plan.writesAbort) rollback.begin(entry)
   rollback.rollback(entry, plan.toLsn)
   if (plan.isAbort) rollback.end(entry)

@@ -4,6 +4,7 @@
  */
 import { AriesError } from '../common/errors.ts'
 import { asLsn, NULL_LSN } from '../common/ids.ts'
+import type { Trace } from '../common/trace.ts'
 import { lowWaterMark } from '../recovery/checkpoint.ts'
 import { ENGINE_PASSES, type Passes } from '../recovery/passes.ts'
 import { type Built, buildDatabase } from './build.ts'
@@ -144,7 +145,7 @@ function replayEpisode(
 }
 
 /** Pages as they were before the first record of the log. */
-function initialPages(scenario: Scenario): Pages {
+export function initialPages(scenario: Scenario): Pages {
   return Object.fromEntries(Object.entries(scenario.initial).map(([name, data]) => [name, { pageLsn: null, data }]))
 }
 
@@ -159,10 +160,11 @@ function replayRollback(scenario: RollbackScenario): Difference[] {
 export function runRollback(
   scenario: RollbackScenario,
   passes: Passes = ENGINE_PASSES,
+  watch?: Trace,
 ): { readonly built: Built; readonly seen: Observation } {
   const built = buildDatabase({ ...scenario, masterLsn: null }, scenario.log, initialPages(scenario))
   const txnId = built.names.transactions.number(scenario.rollback.txn)
-  return { built, seen: rollBack(built.store, txnId, rollbackPlanOf(scenario, built), passes) }
+  return { built, seen: rollBack(built.store, txnId, rollbackPlanOf(scenario, built), passes, watch) }
 }
 
 /** How far the scenario's transaction rolls back, in the engine's terms. */
@@ -192,7 +194,7 @@ function replayTruncation(scenario: TruncationScenario): Difference[] {
 }
 
 /** Here LSNs have no log behind them; they are shifted, because 0 is an LSN for a scenario only. */
-function lowWaterOf({ checkpointBegin, dpt, att }: TruncationCase): number {
+export function lowWaterOf({ checkpointBegin, dpt, att }: TruncationCase): number {
   const shifted = (lsn: number | null) => (lsn === null ? NULL_LSN : asLsn(lsn + 1))
   const recLsns = Object.values(dpt).map(shifted)
   const firstLsns = Object.values(att).map(({ firstLsn }) => shifted(firstLsn))

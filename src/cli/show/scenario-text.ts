@@ -7,6 +7,7 @@ import type {
   ObservedRestart,
   ObservedTransaction,
 } from '../../scenario/observe.ts'
+import { clrContent, pageContent, recordContent } from '../../scenario/record-words.ts'
 import type { ScenarioRecord } from '../../scenario/scenario.ts'
 
 type Cell = string | number | null | undefined
@@ -17,47 +18,11 @@ function tableOf(head: readonly string[], rows: readonly (readonly Cell[])[]): s
   return table.toString()
 }
 
-const valueText = (value: string | null | undefined): string => value ?? '(none)'
-
 function recordRow(record: ScenarioRecord): Cell[] {
   const txn = 'txn' in record ? record.txn : ''
   const prevLsn = 'prevLsn' in record ? record.prevLsn : ''
-  switch (record.type) {
-    case 'update':
-      return [
-        record.lsn,
-        record.type,
-        txn,
-        prevLsn,
-        record.page,
-        `${record.slot}: ${valueText(record.before)} -> ${valueText(record.after)}`,
-      ]
-    case 'clr':
-      return [
-        record.lsn,
-        record.type,
-        txn,
-        prevLsn,
-        record.page,
-        clrText(record.slot, record.after, record.undoes, record.undoNextLsn),
-      ]
-    case 'end_checkpoint':
-      return [record.lsn, record.type, '', '', '', checkpointText(record)]
-    default:
-      return [record.lsn, record.type, txn, prevLsn, '', '']
-  }
-}
-
-function clrText(slot: string | null, after: string | null | undefined, undoes: Cell, undoNext: Cell): string {
-  const what = undoes === null || undoes === undefined ? 'closes a nested top action' : `undoes ${undoes}`
-  const change = slot === null ? '' : `${slot} back to ${valueText(after)}, `
-  return `${change}${what}, undoNextLSN ${undoNext ?? '-'}`
-}
-
-function checkpointText({ att, dpt }: Extract<ScenarioRecord, { type: 'end_checkpoint' }>): string {
-  const transactions = Object.entries(att).map(([txn, { status, lastLsn }]) => `${txn} ${status} ${lastLsn ?? '-'}`)
-  const pages = Object.entries(dpt).map(([page, recLsn]) => `${page} ${recLsn}`)
-  return `ATT {${transactions.join(', ')}} DPT {${pages.join(', ')}}`
+  const page = record.type === 'update' || record.type === 'clr' ? record.page : ''
+  return [record.lsn, record.type, txn, prevLsn, page, recordContent(record)]
 }
 
 /** Whether and why a record was redone. */
@@ -119,7 +84,7 @@ function analysisRows({ log, steps }: ObservedRestart): Cell[][] {
 }
 
 function appendedRow({ lsn, type, txn, prevLsn, change, undoes, undoNextLsn, isLost }: ObservedRecord): Cell[] {
-  const text = type === 'clr' ? clrText(change?.slot ?? null, change?.after, undoes, undoNextLsn) : ''
+  const text = type === 'clr' ? clrContent(change?.slot ?? null, change?.after, undoes, undoNextLsn) : ''
   const lost = isLost ? 'lost in the next crash' : ''
   return [lsn, type, txn, prevLsn, change?.page ?? '', [text, lost].filter((part) => part !== '').join('; ')]
 }
@@ -168,11 +133,6 @@ function pagesText(pages: ObservedRestart['pages']): string {
   const sorted = [...pages].sort((a, b) => a.page.localeCompare(b.page, 'en', { numeric: true }))
   return tableOf(
     ['page', 'pageLSN', 'content'],
-    sorted.map(({ page, pageLsn, data }) => [page, pageLsn, contentText(data)]),
+    sorted.map(({ page, pageLsn, data }) => [page, pageLsn, pageContent(data)]),
   )
 }
-
-const contentText = (data: Readonly<Record<string, string>>): string =>
-  Object.entries(data)
-    .map(([slot, value]) => `${slot} = ${value}`)
-    .join(', ')
