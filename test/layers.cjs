@@ -60,8 +60,15 @@ module.exports = {
       name: 'node-only-at-the-edge',
       comment: 'the engine reaches the host through the ports of src/io',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/io/', '^src/cli/', '^src/scenario/main\\.ts$'] },
+      from: { path: ['^src/', '^docs/explorer/src/'], pathNot: ['^src/io/', '^src/cli/', '^src/scenario/main\\.ts$'] },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'the-explorer-runs-in-a-browser',
+      comment: 'nothing that the explorer reaches, over however many imports, is of Node',
+      severity: 'error',
+      from: { path: '^docs/explorer/src/session/' },
+      to: { reachable: true, path: ['^src/cli/', '^src/io/node-', '^src/io/process-lock', '^src/scenario/main'] },
     },
     {
       name: 'one-run-time-dependency',

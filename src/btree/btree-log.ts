@@ -94,6 +94,24 @@ export function keyOfRecord(record: LogRecordView): Uint8Array {
   return record.bytes.slice(payloadStart + offset, payloadStart + offset + length)
 }
 
+/** The value in an INSERT, INSERT_CHILD or REMOVE_CHILD. */
+export function valueOfRecord(record: LogRecordView): Uint8Array {
+  const { bytes, view, payloadStart, payloadEnd } = record
+  return bytes.slice(payloadStart + INSERT_KEY + view.getUint16(payloadStart + KEY_LENGTH, true), payloadEnd)
+}
+
+/** What a REPLACE changes of the stored value: from byte `at` on, `before` becomes `after`. */
+export function replacementOf(record: LogRecordView): { at: number; before: Uint8Array; after: Uint8Array } {
+  const { bytes, view, payloadStart, payloadEnd } = record
+  const start = payloadStart + REPLACE_KEY + view.getUint16(payloadStart + KEY_LENGTH, true)
+  const middle = start + view.getUint16(payloadStart + OLD_LENGTH, true)
+  return {
+    at: view.getUint16(payloadStart + REPLACE_AT, true),
+    before: bytes.slice(start, middle),
+    after: bytes.slice(middle, payloadEnd),
+  }
+}
+
 /** Whether an UPDATE record is what a user did to a key, and not a change of the structure. */
 export function isChangeOfKey({ resource, operation }: LogRecordView): boolean {
   if (resource !== ResourceId.BTREE) return false

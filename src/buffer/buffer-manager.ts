@@ -347,6 +347,14 @@ export class BufferManager {
     return 2 * clean < seen
   }
 
+  /** Writes this page, if it is dirty and nobody uses it; whether it did. Rejects as `writeBack`. */
+  async writePage(pageId: PageId): Promise<boolean> {
+    const frame = this.#table.get(pageId)
+    if (frame < 0 || this.#recLsn[frame] === 0 || !this.#isUsable(frame)) return false
+    await this.#writeBatch([frame])
+    return true
+  }
+
   /** Writes every dirty page. For a clean close; no page may be pinned. */
   async writeAll(): Promise<void> {
     while ((await this.writeBack(asLsn(Number.MAX_SAFE_INTEGER), 0)) > 0);
@@ -430,6 +438,14 @@ export class BufferManager {
 
   get residentCount(): number {
     return this.#usedFrames - this.#free.length
+  }
+
+  /** The pages in the pool and where they lie, without pins: for those who look on. */
+  *residentPages(): IterableIterator<[PageId, number]> {
+    for (let frame = 0; frame < this.#usedFrames; frame++) {
+      const pageId = this.#pageIdOfFrame(frame)
+      if (this.#table.get(pageId) === frame) yield [pageId, frame * this.pageSize]
+    }
   }
 
   /** Pages the data file durably has room for. */
