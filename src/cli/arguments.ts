@@ -12,6 +12,18 @@ export function wholeNumber(min = 0): (text: string) => number {
   }
 }
 
+/** A time in seconds, whole or not, for commander. */
+export function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds < SECONDS_MIN || seconds > SECONDS_MAX) {
+    throw new InvalidArgumentError(`It must be a number of seconds from ${SECONDS_MIN} to ${SECONDS_MAX}.`)
+  }
+  return seconds
+}
+
+const SECONDS_MIN = 0.1
+const SECONDS_MAX = 86_400
+
 /** One of `choices`, or several separated by commas. */
 export function oneOrMore(choices: readonly string[]): (text: string) => string[] {
   return (text) => {

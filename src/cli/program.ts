@@ -67,11 +67,17 @@ ${EXIT_CODE_HELP}`,
 function reportError(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
   if (error instanceof CliError || AriesError.is(error) || isSystemError(error)) {
-    process.stderr.write(`aries: ${error.message}\n`)
+    process.stderr.write(`aries: ${error.message}${hintFor(error)}\n`)
     return error instanceof CliError ? error.exitCode : ExitCode.FAILED
   }
   process.stderr.write(`aries: this is a bug in aries: ${error instanceof Error ? error.stack : String(error)}\n`)
   return ExitCode.BUG
+}
+
+/** What can be done all the same. */
+function hintFor(error: Error): string {
+  if (!AriesError.is(error) || error.code !== 'DB_LOCKED') return ''
+  return '\n(while it is open: "aries stats", "aries log --in-use" and "aries page --in-use")'
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -26,7 +26,7 @@ import {
 } from './options.ts'
 import { Retries } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
-import { type DatabaseStats, statsOf } from './stats.ts'
+import { type DatabaseStats, type PublishedFigures, statsOf } from './stats.ts'
 import { checkTableName, Store } from './store.ts'
 import { Table, type TransactionSource } from './table.ts'
 import type { TableCodecs, TableShape } from './table-shape.ts'
@@ -77,6 +77,18 @@ export class Database {
       onEnd: () => this.#maintenance.poke(),
     })
     this.#maintenance.poke()
+    const openedMs = runtime.nowMs()
+    fileSystem.publish?.(() => this.#figures(runtime.nowMs() - openedMs))
+  }
+
+  /** What others are told who ask: `stats`, or why there are none any more. */
+  #figures(openMs: number): PublishedFigures {
+    try {
+      return { openMs, stats: this.stats() }
+    } catch (error) {
+      if (!AriesError.is(error)) throw error
+      return { openMs, error: { code: error.code, message: error.message } }
+    }
   }
 
   /** Where the database is. */

@@ -1,5 +1,5 @@
 /** What `db.stats()` tells. All of it is read from counters; nothing is scanned but the dirty page table. */
-import { AriesError } from '../common/errors.ts'
+import { AriesError, type ErrorCode } from '../common/errors.ts'
 import { FLUSH_BUCKETS_MS } from '../log/flush-statistics.ts'
 import type { Checkpointer, LowWaterHolder } from '../recovery/checkpoint.ts'
 import { lowWaterMark } from '../recovery/checkpoint.ts'
@@ -86,6 +86,15 @@ export interface DatabaseStats {
     readonly inFile: number
     readonly damaged: readonly number[]
   }
+}
+
+/** What a process tells others of a database that it has open. */
+export interface PublishedFigures {
+  /** How long it has had it open. */
+  readonly openMs: number
+  readonly stats?: DatabaseStats
+  /** Why there are none: the engine has stopped, or is being closed. */
+  readonly error?: { readonly code: ErrorCode; readonly message: string }
 }
 
 export function statsOf(

@@ -64,6 +64,11 @@ export interface FileSystem {
    * @throws `DB_LOCKED` at once when another handle or process holds it, with `details.pid` if known.
    */
   lock(): Promise<() => void>
+  /**
+   * While the lock is held, others who may read the directory can ask for `figures`, which are gathered when
+   * somebody asks. Absent where nobody can.
+   */
+  publish?(figures: () => object): void
   /** Whether files can be created and written here. */
   readonly writable: boolean
 }

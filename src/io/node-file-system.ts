@@ -29,6 +29,7 @@ import {
 import { dirname, join, resolve } from 'node:path'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
+import { type Figures, FiguresTeller } from './figures.ts'
 import { type File, type FileSystem, ioError, type OpenMode } from './file-system.ts'
 import { assertFlat, compareNames } from './names.ts'
 import { lockDirectory } from './process-lock.ts'
@@ -48,6 +49,7 @@ export class NodeFileSystem implements FileSystem {
   readonly writable: boolean
   readonly #lockKind: LockKind
   readonly #pace = new SyncPace()
+  readonly #teller = new FiguresTeller()
 
   private constructor(location: string, writable: boolean, lockKind: LockKind) {
     this.location = location
@@ -104,7 +106,11 @@ export class NodeFileSystem implements FileSystem {
 
   async lock(): Promise<() => void> {
     if (this.#lockKind === 'none') return () => {}
-    return lockDirectory(this.location, process.platform, this.#lockKind === 'announced')
+    return lockDirectory(this.location, process.platform, this.#lockKind === 'announced', this.#teller)
+  }
+
+  publish(figures: Figures): void {
+    this.#teller.figures = figures
   }
 
   #path(name: string): string {

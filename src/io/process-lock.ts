@@ -9,38 +9,38 @@
  *             linked into place, which only one process can do. Of a dead holder it is stale: moved
  *             aside, looked at once more, and taken.
  *
- * On Linux and Windows the file `lock` exists too, but only so that an error can name the holder; it
- * may be missing (a read-only directory) and says nothing about whether the lock is held.
+ * On Linux and Windows the file `lock` exists too, but only so that an error can name the holder, and others can
+ * ask it for its figures (`figures.ts`); it may be missing (a read-only directory) and says nothing about whether
+ * the lock is held.
  *
  * NOT COVERED: an abstract socket belongs to a network namespace, so two containers that share a
  * volume but no network do not see each other's lock; nor do two machines over a network file system.
  * With the lock file, a holder whose process id was reused looks alive; the error says what to remove.
  */
 import { randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { linkSync, renameSync, rmSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { AriesError } from '../common/errors.ts'
+import { FiguresTeller, tellElsewhere } from './figures.ts'
 import { ioError } from './file-system.ts'
-
-/** Where the holder leaves its process id. */
-const LOCK_FILE = 'lock'
+import { addressOf, LOCK_FILE, readLockFile, writeLockFile } from './lock-file.ts'
 
 /**
  * Locks `directory` for this process; the returned function gives the lock back. It throws `IO_ERROR`
  * when the lock is a file that cannot be removed. Who only reads need not be announced: where the lock
- * is no file, nothing is written to the directory then.
+ * is no file, nothing is written to the directory then. Meanwhile others who read the directory may ask `teller`.
  * @throws `DB_LOCKED` when it is held, by this process or another; `IO_ERROR`
  */
 export async function lockDirectory(
   directory: string,
   platform: NodeJS.Platform = process.platform,
   isAnnounced = true,
+  teller = new FiguresTeller(),
 ): Promise<() => void> {
-  if (platform !== 'linux' && platform !== 'win32') return lockByFile(directory)
-  const name = lockNameOf(directory)
-  const server = await listen(directory, platform === 'linux' ? `\0${name}` : `\\\\.\\pipe\\${name}`)
-  const announced = isAnnounced && announce(directory)
+  if (platform !== 'linux' && platform !== 'win32') return lockByFile(directory, platform, teller)
+  const server = await listen(directory, addressOf(directory, platform), teller)
+  const announced = isAnnounced && announce(directory, teller)
   let held = true
   return () => {
     if (!held) return
@@ -55,20 +55,9 @@ export async function lockDirectory(
   }
 }
 
-/** The same by whatever path the directory is named. */
-function lockNameOf(directory: string): string {
-  try {
-    const { dev, ino } = statSync(directory, { bigint: true })
-    return `aries-db-${dev}-${ino}`
-  } catch (error) {
-    throw ioError(error, 'lock', directory)
-  }
-}
-
-function listen(directory: string, path: string): Promise<Server> {
+function listen(directory: string, path: string, teller: FiguresTeller): Promise<Server> {
   return new Promise((resolve, reject) => {
-    // Nobody has business here. `unref`: a lock must not keep its process alive.
-    const server = createServer((socket) => socket.destroy()).unref()
+    const server = teller.makeServer()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(error.code === 'EADDRINUSE' ? lockedError(directory) : ioError(error, 'lock', directory))
     })
@@ -78,20 +67,20 @@ function listen(directory: string, path: string): Promise<Server> {
 }
 
 /** Leaves our process id in the directory; returns whether that was possible. */
-function announce(directory: string): boolean {
+function announce(directory: string, { secret }: FiguresTeller): boolean {
   try {
-    writeFileSync(join(directory, LOCK_FILE), `${process.pid}\n`)
+    writeLockFile(join(directory, LOCK_FILE), secret)
     return true
   } catch {
     return false
   }
 }
 
-function lockByFile(directory: string): () => void {
+function lockByFile(directory: string, platform: NodeJS.Platform, teller: FiguresTeller): () => void {
   const path = join(directory, LOCK_FILE)
   const candidate = join(directory, `${LOCK_FILE}.${randomUUID()}`)
   try {
-    writeFileSync(candidate, `${process.pid}\n`)
+    writeLockFile(candidate, teller.secret)
   } catch (error) {
     // Who cannot create files cannot write a database either, and reading needs no lock file.
     if (isErrno(error, 'EROFS') || isErrno(error, 'EACCES') || isErrno(error, 'EPERM')) return () => {}
@@ -99,17 +88,20 @@ function lockByFile(directory: string): () => void {
   }
   try {
     while (!linkIfFree(candidate, path)) {
-      const holder = readHolder(path)
+      const holder = readLockFile(path)?.pid
       if (holder !== undefined && isAlive(holder)) throw lockedError(directory)
       moveAside(path, `${candidate}.stale`, holder)
     }
   } finally {
     rmSync(candidate, { force: true })
   }
+  const fallSilent = tellElsewhere(teller, directory, platform)
   let held = true
   return () => {
     if (!held) return
     held = false
+    // First: once the file is gone, what lies at the address could be the next holder's.
+    fallSilent()
     try {
       rmSync(path, { force: true })
     } catch (error) {
@@ -136,13 +128,13 @@ function moveAside(path: string, aside: string, holder: number | undefined): voi
     if (isErrno(error, 'ENOENT')) return
     throw ioError(error, 'lock', path)
   }
-  if (readHolder(aside) !== holder) linkIfFree(aside, path)
+  if (readLockFile(aside)?.pid !== holder) linkIfFree(aside, path)
   rmSync(aside, { force: true })
 }
 
 function lockedError(directory: string): AriesError {
   const path = join(directory, LOCK_FILE)
-  const holder = readHolder(path)
+  const holder = readLockFile(path)?.pid
   const known = holder !== undefined && isAlive(holder)
   const by = known ? ` by process ${holder}` : ''
   return new AriesError(
@@ -150,15 +142,6 @@ function lockedError(directory: string): AriesError {
     `${directory} is open already${by}; close it there first, a directory has one handle in one process`,
     known ? { file: directory, pid: holder } : { file: directory },
   )
-}
-
-function readHolder(path: string): number | undefined {
-  try {
-    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10)
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** Whether a process of this id runs; one that is not ours to signal does. */

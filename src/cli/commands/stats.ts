@@ -1,141 +1,51 @@
-/** `aries stats`: how a database lies in its files. */
-import Table from 'cli-table3'
+/** `aries stats`: what a running process does with its database, or how one that nobody has open lies in its files. */
 import type { Command } from 'commander'
-import { CATALOG_TREE } from '../../btree/catalog.ts'
-import type { DatabaseStats } from '../../index.ts'
-import { segmentNumberOf } from '../../log/segment.ts'
-import { RawDatabase, sizeOf } from '../files/raw-database.ts'
-import { shapeOfTree, type TreeShape } from '../files/tree-shape.ts'
-import { openPartsToInspect } from '../open.ts'
-import { counted, grouped, kibibytes, printJson, printLine } from '../output.ts'
+import { secondsOf } from '../arguments.ts'
+import { CliError } from '../errors.ts'
+import { interruptible } from '../interrupt.ts'
+import { printJson } from '../output.ts'
+import { fileStatsOf, printFileStats } from '../stats/files.ts'
+import { askForLiveStats, printLiveStats } from '../stats/live.ts'
+import { watchStats } from '../stats/watch.ts'
 
-interface Stats {
-  readonly directory: string
-  readonly pageSize: number
-  readonly segmentBytes: number
-  readonly wasClosedCleanly: boolean
-  readonly files: { readonly name: string; readonly bytes: number }[]
-  readonly log: Pick<DatabaseStats['log'], 'endLsn' | 'oldestRequiredLsn' | 'oldestRequiredBy'> & {
-    readonly firstLsn: number
-    /** Of the last checkpoint, as the master record has it. */
-    readonly checkpointLsn: number | undefined
-    /** What the next open reads and may have to redo. */
-    readonly redoBytes: number
-  }
-  readonly pages: DatabaseStats['pages']
-  readonly inDoubt: number
-  readonly tables: readonly ({ readonly name: string; readonly tree: number } & TreeShape)[]
+interface Options {
+  readonly watch?: number
+  readonly json?: boolean
 }
 
 export function addStats(program: Command): void {
   program
     .command('stats')
-    .description('show files, log, pages and the shape of the tables, without changing the database')
+    .description('show the figures of the process that has a database open; else its files, log, pages and tables')
     .argument('<directory>', 'the directory of the database')
-    .option('--json', 'print as JSON')
+    .option('--watch <seconds>', 'print a line of rates again and again, until Ctrl-C', secondsOf)
+    .option('--json', 'print as JSON; with --watch a line each time')
     .addHelpText(
       'after',
       `
-All of it comes from the files. What a running process does is told by db.stats() in that process.
+A process that has the database open is asked for db.stats(), which costs it nothing but the answer. Where there is none,
+all comes from the files: a database that was not closed cleanly is recovered in memory, and its files stay as they are.
 
 Examples:
   $ aries stats ./data
-  $ aries stats ./data --json | jq '.tables[] | {name, leafFill}'`,
+  $ aries stats ./data --watch 1
+  $ aries stats ./data --json | jq '.stats.locks // .tables'
+
+Exits with 0, or with 3 when the process does not answer, or --watch finds none.`,
     )
-    .action(async (directory: string, options: { json?: boolean }) => {
-      const stats = await statsOf(directory)
-      if (options.json) printJson(stats)
-      else printStats(stats)
+    .action(async (directory: string, { watch, json }: Options) => {
+      const live = await askForLiveStats(directory)
+      if (watch !== undefined) {
+        if (live === undefined)
+          throw new CliError(`no process that could be asked has ${directory} open; --watch needs one`)
+        await interruptible((signal) => watchStats(directory, live, watch, json === true, signal))
+      } else if (live !== undefined) {
+        if (json) printJson({ directory, ...live })
+        else printLiveStats(directory, live)
+      } else {
+        const stats = await fileStatsOf(directory)
+        if (json) printJson(stats)
+        else printFileStats(stats)
+      }
     })
-}
-
-async function statsOf(directory: string): Promise<Stats> {
-  const raw = await rawStats(directory)
-  const { database, opened } = await openPartsToInspect(directory)
-  await using _closed = database
-  const { btree, catalog } = opened.managers
-  const { log, pages, transactions } = database.stats()
-  const { wasNeeded, analysis, redo } = database.recovery
-  const readStart = redo.startLsn === 0 ? analysis.startLsn : Math.min(analysis.startLsn, redo.startLsn)
-  return {
-    directory,
-    pageSize: opened.identity.pageSize,
-    segmentBytes: opened.identity.segmentBytes,
-    wasClosedCleanly: !wasNeeded,
-    files: raw.files,
-    log: {
-      firstLsn: raw.firstLsn,
-      checkpointLsn: raw.checkpointLsn,
-      endLsn: analysis.endLsn,
-      oldestRequiredLsn: log.oldestRequiredLsn,
-      oldestRequiredBy: log.oldestRequiredBy,
-      redoBytes: wasNeeded ? analysis.endLsn - readStart : 0,
-    },
-    pages,
-    inDoubt: transactions.inDoubt,
-    tables: [{ name: '(catalog)', tree: CATALOG_TREE }, ...catalog.list()].map(({ name, tree }) => {
-      return { name, tree, ...shapeOfTree(btree, tree) }
-    }),
-  }
-}
-
-async function rawStats(
-  directory: string,
-): Promise<{ files: Stats['files']; firstLsn: number; checkpointLsn: number | undefined }> {
-  using raw = await RawDatabase.open(directory)
-  const names = raw.fileSystem.list()
-  return {
-    files: names.map((name) => ({ name, bytes: sizeOf(raw.fileSystem, name) })),
-    firstLsn: raw.segments.firstLsn,
-    checkpointLsn: raw.master.records[0]?.master.checkpointLsn,
-  }
-}
-
-function printStats({
-  directory,
-  pageSize,
-  segmentBytes,
-  wasClosedCleanly,
-  files,
-  log,
-  pages,
-  inDoubt,
-  tables,
-}: Stats): void {
-  printLine(directory)
-  printLine(
-    `  closed cleanly  ${wasClosedCleanly ? 'yes' : `no; the next open reads ${kibibytes(log.redoBytes)} of log`}`,
-  )
-  const isSegment = ({ name }: { name: string }): boolean => segmentNumberOf(name) !== undefined
-  for (const { name, bytes } of files) if (!isSegment({ name })) printLine(`  ${name.padEnd(15)} ${kibibytes(bytes)}`)
-  const segments = files.filter(isSegment)
-  const segmentTotal = segments.reduce((sum, { bytes }) => sum + bytes, 0)
-  printLine(
-    `  log             ${kibibytes(segmentTotal)} in ${counted(segments.length, 'segment')} of ${kibibytes(segmentBytes)}`,
-  )
-  printLine(
-    `                  from LSN ${log.firstLsn} to LSN ${log.endLsn}; checkpoint at ${log.checkpointLsn ?? 'an unknown place'}`,
-  )
-  printLine(`                  needed from LSN ${log.oldestRequiredLsn}, by the oldest ${log.oldestRequiredBy}`)
-  const allocated = pages.allocated === undefined ? 'an unknown number' : grouped(pages.allocated)
-  printLine(`  pages           ${allocated} allocated of ${grouped(pages.inFile)}, ${pageSize} bytes each`)
-  if (pages.damaged.length > 0) printLine(`  damaged pages   ${pages.damaged.join(', ')}`)
-  if (inDoubt > 0) printLine(`  in doubt        ${counted(inDoubt, 'transaction')}`)
-  const head = ['table', 'tree', 'rows', 'ghosts', 'height', 'leaves', 'inner', 'overflow', 'fill', 'damaged']
-  const table = new Table({
-    head,
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
-    style: { head: [], border: [] },
-  })
-  for (const shape of tables) {
-    const { rows, ghosts, height, leafPages, innerPages, overflowPages, damagedPages } = shape
-    table.push([
-      shape.name,
-      shape.tree,
-      ...[rows, ghosts, height, leafPages, innerPages, overflowPages].map(grouped),
-      `${Math.round(shape.leafFill * 100)} %`,
-      grouped(damagedPages),
-    ])
-  }
-  printLine(table.toString())
 }
