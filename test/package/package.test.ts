@@ -24,7 +24,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const SETUP_TIMEOUT_MS = 600_000
 /** What the build needs and does not pack. */
-const LABS_ARE_MADE_OF = ['docs/course/labs', 'test/scenarios']
+const LABS_ARE_MADE_OF = ['docs/course/labs', 'docs/invariants.md', 'test/scenarios', 'property-tests/planted-bugs']
 
 let scratch = ''
 let consumer = ''

@@ -1,5 +1,6 @@
 /** What the verb `aries lab` asks of each lab. */
-import type { LabReport } from './check/report.ts'
+import { CliError, ExitCode } from '../errors.ts'
+import type { LabCase, LabReport } from './check/report.ts'
 import type { LabJob } from './check/worker-process.ts'
 import type { LabFolder } from './folder.ts'
 import type { LabData } from './lab-data.ts'
@@ -39,4 +40,11 @@ export interface Lab {
   work?(job: LabJob, data: LabData): Promise<void>
   /** The answers, for the teacher. */
   key(data: LabData, seed: number | undefined): Promise<readonly string[]>
+}
+
+/** The cases that have `only` in their names. @throws `CliError` when there is none */
+export function casesWith<Case extends LabCase>(cases: readonly Case[], only: string | undefined): readonly Case[] {
+  const wanted = cases.filter(({ id }) => only === undefined || id.includes(only))
+  if (wanted.length > 0) return wanted
+  throw new CliError(`no case has ${JSON.stringify(only)} in its name`, ExitCode.USAGE)
 }

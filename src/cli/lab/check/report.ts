@@ -94,7 +94,7 @@ function printPart({ title, pointsReached, points, right, cases, wrong }: PartRe
   printLine(coloured(colour, `${String(pointsReached).padStart(3)} of ${points}  ${title}: ${right} of ${cases} right`))
   const shown = (shownMax < wrong.length ? differentOnes(wrong) : wrong).slice(0, shownMax)
   for (const { id, title: what, complaints } of shown) {
-    printLine(`      ${id}  ${what}`)
+    printLine(`      ${id}  ${what}`.trimEnd())
     for (const complaint of complaints) printLine(complaint.replaceAll(/^/gm, '        '))
   }
   const more = wrong.length - shown.length

@@ -18,6 +18,8 @@ export interface LabJob {
   /** The folder with what the labs are made of. */
   readonly data: string
   readonly cases: readonly string[]
+  /** What the lab was drawn from, where it was. */
+  readonly seed?: number
 }
 
 /** What a worker tells: that a case is done, or only that it is still at work. */

@@ -1,9 +1,8 @@
 /** The lab "write recovery": analysis, redo and undo of the real engine, with the bodies missing. */
-import { CliError, ExitCode } from '../../errors.ts'
 import { reportOf } from '../check/report.ts'
 import { judgeInWorker, workAs } from '../check/worker-process.ts'
 import { makeFolder } from '../folder.ts'
-import type { Lab } from '../lab.ts'
+import { casesWith, type Lab } from '../lab.ts'
 import type { LabData } from '../lab-data.ts'
 import { RECOVERY_PARTS, type RecoveryCase, recoveryCases, StudentPasses } from './cases.ts'
 import { RECOVERY_FILES } from './plan.ts'
@@ -26,8 +25,7 @@ export const recoveryLab: Lab = {
   },
 
   async check({ directory, data, programFile, only, onProgress }) {
-    const cases = casesOf(data).filter(({ id }) => only === undefined || id.includes(only))
-    if (cases.length === 0) throw new CliError(`no case has "${only}" in its name`, ExitCode.USAGE)
+    const cases = casesWith(casesOf(data), only)
     let done = 0
     const job = { lab: ID, directory, data: data.directory }
     const outcomes = await judgeInWorker(programFile, job, cases, () => onProgress(++done, cases.length))
