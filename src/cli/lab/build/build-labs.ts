@@ -39,8 +39,13 @@ export function buildLabs(root: string, target: string): void {
   write('recovery/tsconfig.json', `${JSON.stringify(TSCONFIG, undefined, 2)}\n`)
   write('scenarios.json.br', brotliCompressSync(scenariosOf(root)))
   for (const name of readdirSync(join(root, 'docs/course/labs'))) {
-    if (name.endsWith('.md')) write(name, read(`docs/course/labs/${name}`))
+    if (name.endsWith('.md')) write(name, withoutLinks(read(`docs/course/labs/${name}`)))
   }
+}
+
+/** A student's folder has none of the pages that the course links to. */
+function withoutLinks(text: string): string {
+  return text.replaceAll(/\[([^\]]+)\]\((?:\.\.\/)+([^)]+\.md)[^)]*\)/g, '$1 (docs/$2 of the repository)')
 }
 
 /** All golden scenarios in one text, as `findScenarios` reads it. */
