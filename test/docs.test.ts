@@ -143,17 +143,20 @@ describe('worked examples', () => {
     return `${offset.toString(16).padStart(4, '0')}  ${hex.padEnd(47)}  ${text}`
   }
 
-  test.each(['docs/file-format.md', 'docs/log-format.md'])('%s shows the bytes that are on disk', (page) => {
-    const shown: string[] = []
-    const real: string[] = []
-    for (const [, fileName, block] of read(page).matchAll(/```hex (\S+)\n([\s\S]*?)```/g)) {
-      for (const line of (block as string).trimEnd().split('\n')) {
-        const [offset, hex] = line.split('  ') as [string, string]
-        shown.push(line)
-        real.push(lineAt(fileName as string, Number.parseInt(offset, 16), hex.trim().split(' ').length))
+  test.each(['docs/file-format.md', 'docs/log-format.md', 'docs/course/04-log-records.md'])(
+    '%s shows the bytes that are on disk',
+    (page) => {
+      const shown: string[] = []
+      const real: string[] = []
+      for (const [, fileName, block] of read(page).matchAll(/```hex (\S+)\n([\s\S]*?)```/g)) {
+        for (const line of (block as string).trimEnd().split('\n')) {
+          const [offset, hex] = line.split('  ') as [string, string]
+          shown.push(line)
+          real.push(lineAt(fileName as string, Number.parseInt(offset, 16), hex.trim().split(' ').length))
+        }
       }
-    }
-    expect(shown.length).toBeGreaterThan(10)
-    expect(shown).toEqual(real)
-  })
+      expect(shown.length).toBeGreaterThan(3)
+      expect(shown).toEqual(real)
+    },
+  )
 })

@@ -67,7 +67,7 @@ export function lineOf(repositoryPath: string, name: string): number | undefined
   if (word === undefined || !file?.isFile()) return undefined
   const lines = readFileSync(join(ROOT, repositoryPath), 'utf8').split('\n')
   const declares = new RegExp(`^(export )?(async )?(function|class|const|type|interface) ${word}\\b`)
-  const member = new RegExp(`^  (private |static |readonly |async |get )*${word}\\b ?(<.*>)?[(:=]`)
+  const member = new RegExp(`^  (private |static |readonly |async |get |\\*)*${word}\\b ?(<.*>)?[(:=]`)
   const inside = new RegExp(`^\\s+${word}\\b ?[(:=,]`)
   for (const pattern of [declares, member, inside]) {
     const at = lines.findIndex((line) => pattern.test(line))
