@@ -105,7 +105,8 @@ class LiveSession {
   }
 
   #open(): OpenTransaction[] {
-    return [...this.#transactions.values()].map(({ name, transaction, savepoints, isWaiting }) => ({
+    const open = [...this.#transactions.values()].filter(({ transaction }) => transaction.isActive)
+    return open.map(({ name, transaction, savepoints, isWaiting }) => ({
       txn: name,
       txnId: transaction.id,
       savepoints: [...savepoints.keys()],

@@ -159,21 +159,17 @@ class ScenarioSteps {
     const run: Run = { scenario, log, disk: initialPages(scenario), built, seen, listed: rollback.appended }
     const state = new ScenarioState(run, 'running')
     const begin = (): void => {
-      if (this.steps.length === 0) {
-        this.#push('start', 'before the rollback', beforeRollback(scenario), state.state(undefined, false))
-      }
+      if (this.steps.length === 0) this.#push('start', 'before the rollback', beforeRollback(scenario), state.state())
     }
     const passes = passesTelling((engine) => {
       state.assembled(engine)
       // A CLR is told by what it undoes; nothing else tells of ABORT and END.
       const listener = (event: TraceEvent): void => {
-        begin()
         if (event.kind === 'appended' && event.type !== 'clr') this.#take(event, state)
       }
       engine.log.tracer = { listener }
-    })
+    }, begin)
     runRollback(scenario, passes, (event) => this.#take(event, state))
-    begin()
     this.#push('done', 'the rollback is complete', 'What is to be undone is undone.', state.state())
   }
 

@@ -82,12 +82,12 @@ export class ScenarioState {
     return symbolOf(this.#lsns.shown(asLsn(lsn)))
   }
 
-  /** As it is now; `phase` is said by who knows better, and `hasAppended` is false of the moment before the first record. */
-  state(phase?: EngineState['phase'], hasAppended = true): EngineState {
+  /** As it is now; `phase` is said by who knows better. */
+  state(phase?: EngineState['phase']): EngineState {
     const flushedLsn = (this.#run.log.at(-1)?.lsn ?? -1) + 1
     return {
       phase: phase ?? this.#tables.phase,
-      log: hasAppended ? [...this.#logRows, ...this.#appendedRows()] : this.#logRows,
+      log: [...this.#logRows, ...this.#appendedRows()],
       flushedLsn,
       masterLsn: this.#run.scenario.masterLsn ?? undefined,
       transactions: this.#tables.transactions(this.#engine).map(({ txnId, status, lastLsn, undoNextLsn }) => ({
