@@ -147,6 +147,23 @@ describe('info', () => {
     expect(fingerprint(directory)).toEqual(before)
   })
 
+  test('a table with a damaged page is named, and the others are counted', async () => {
+    const directory = await make('closed', async (database) => {
+      await database.table('a', TEXT).put('apple', 'red')
+      await database.table('b', TEXT).put('banana', 'yellow')
+    })
+    flipByte(join(directory, 'data'), 4 * PAGE_BYTES + 100)
+    const { code, stdout } = await runCli('info', directory, '--json')
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({
+      tables: [
+        { name: 'a', rows: 1 },
+        { name: 'b', rows: null },
+      ],
+    })
+    expect((await runCli('info', directory)).stdout).toMatch(/b +│ damaged │/)
+  })
+
   test('without a terminal the text has no colours', async () => {
     const { stdout } = await runCli('info', await makeDatabase('closed'))
     expect(stdout).toMatch(/rows\s+│\s+2,000/)
@@ -189,8 +206,24 @@ describe('stats', () => {
     const directory = await makeDatabase('closed')
     flipByte(join(directory, 'data'), 4 * PAGE_BYTES + 100)
     const { code, stdout } = await runCli('stats', directory)
-    expect(code).toBe(0)
+    expect(code).toBe(1)
     expect(stdout).toMatch(/rows +│ +3 │ +1,9\d\d │.* 1 │$/m)
+  })
+
+  test('what can be told is told of a database that does not open', async () => {
+    const directory = await makeDatabase('killed')
+    const record = linesOf<ShownRecord>((await runCli('log', directory, '--json')).stdout)[40] as ShownRecord
+    flipByte(join(directory, 'log-000000000000'), record.lsn + 20)
+    const before = fingerprint(directory)
+    for (const verb of ['stats', 'info']) {
+      const { code, stdout, stderr } = await runCli(verb, directory)
+      expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+      expect(stdout).toContain(`does not open   LOG_CORRUPT: log-000000000000`)
+      expect(stdout).toMatch(/the last checkpoint is at LSN \d+, and the log was durable up to LSN \d+/)
+      const json = JSON.parse((await runCli(verb, directory, '--json')).stdout)
+      expect(json).toMatchObject({ directory, pageSize: PAGE_BYTES, damage: expect.stringMatching(/^LOG_CORRUPT/) })
+    }
+    expect(fingerprint(directory)).toEqual(before)
   })
 
   test('overflow pages and ghosts', async () => {

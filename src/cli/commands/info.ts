@@ -1,9 +1,12 @@
 /** `aries info`: what is in the database of a directory. */
-import Table from 'cli-table3'
+import CliTable from 'cli-table3'
 import type { Command } from 'commander'
-import { buffer, type Database, type DatabaseStats } from '../../index.ts'
-import { openToInspect } from '../open.ts'
-import { grouped, kibibytes, printJson, printLine } from '../output.ts'
+import { buffer, type Database, type DatabaseStats, type Snapshot, type Table } from '../../index.ts'
+import { ExitCode } from '../errors.ts'
+import { tellOutline } from '../files/outline.ts'
+import { isDamage, openToInspect } from '../open.ts'
+import { coloured, grouped, kibibytes, printJson, printLine } from '../output.ts'
+import { ProgressBar } from '../progress.ts'
 
 export function addInfo(program: Command): void {
   program
@@ -14,15 +17,27 @@ export function addInfo(program: Command): void {
     .addHelpText(
       'after',
       `
+A database that was not closed cleanly is recovered in memory and shown as the next open would find it; its files stay as
+they are.
+
 Examples:
   $ aries info ./data
-  $ aries info ./data --json | jq .tables`,
+  $ aries info ./data --json | jq .tables
+
+Exits with 0, or with 1 when damage is met, and what can still be told is told.`,
     )
-    .action(async (directory: string, options: { json?: boolean }) => {
-      await using database = await openToInspect(directory)
-      const info = infoOf(database)
-      if (options.json) printJson(info)
-      else printInfo(info)
+    .action(async (directory: string, { json }: { json?: boolean }) => {
+      try {
+        await using database = await openToInspect(directory)
+        const info = infoOf(database)
+        if (json) printJson(info)
+        else printInfo(info)
+        const isDamaged = info.pages.damaged.length > 0 || info.tables.some(({ rows }) => rows === null)
+        if (isDamaged) process.exitCode = ExitCode.PROBLEMS
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        await tellOutline(directory, error, json === true)
+      }
     })
 }
 
@@ -31,7 +46,8 @@ interface Info {
   readonly wasClosedCleanly: boolean
   /** Names of prepared transactions whose outcome is open. */
   readonly inDoubt: readonly string[]
-  readonly tables: readonly { readonly name: string; readonly rows: number }[]
+  /** A table whose pages are damaged has `rows` null. */
+  readonly tables: readonly { readonly name: string; readonly rows: number | null }[]
   readonly pages: DatabaseStats['pages']
   readonly log: { readonly endLsn: number; readonly oldestRequiredLsn: number; readonly fileBytes: number }
 }
@@ -40,8 +56,11 @@ function infoOf(database: Database): Info {
   const { pages, log } = database.stats()
   // What is in doubt has locked rows and tables; a snapshot shows them as they were before.
   using snapshot = database.snapshot()
-  const tables = snapshot.tables().map((name) => {
-    return { name, rows: snapshot.count(database.table(name, { key: buffer, value: buffer })) }
+  using bar = new ProgressBar()
+  const names = snapshot.tables()
+  const tables = names.map((name, i) => {
+    bar.update('tables', i, names.length)
+    return { name, rows: rowsOf(snapshot, database.table(name, { key: buffer, value: buffer })) }
   })
   return {
     directory: database.location,
@@ -49,7 +68,21 @@ function infoOf(database: Database): Info {
     inDoubt: database.inDoubt().map(({ name }) => name),
     tables,
     pages,
-    log: { endLsn: log.endLsn, oldestRequiredLsn: log.oldestRequiredLsn, fileBytes: log.fileBytes },
+    // What the recovery in memory has written is not in the files.
+    log: {
+      endLsn: database.recovery.analysis.endLsn,
+      oldestRequiredLsn: log.oldestRequiredLsn,
+      fileBytes: log.fileBytes,
+    },
+  }
+}
+
+function rowsOf(snapshot: Snapshot, table: Table<Uint8Array, Uint8Array>): number | null {
+  try {
+    return snapshot.count(table)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return null
   }
 }
 
@@ -63,7 +96,7 @@ function printInfo({ directory, wasClosedCleanly, inDoubt, tables, pages, log }:
   if (pages.damaged.length > 0) printLine(`  damaged pages   ${pages.damaged.join(', ')}`)
   printLine(`  log             ends at LSN ${log.endLsn}; needed from LSN ${log.oldestRequiredLsn}`)
   printLine(`  log files       ${kibibytes(log.fileBytes)}`)
-  const table = new Table({ head: ['table', 'rows'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
-  for (const { name, rows } of tables) table.push([name, grouped(rows)])
-  printLine(table.toString())
+  const shown = new CliTable({ head: ['table', 'rows'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
+  for (const { name, rows } of tables) shown.push([name, rows === null ? coloured('red', 'damaged') : grouped(rows)])
+  printLine(shown.toString())
 }

@@ -1,10 +1,12 @@
 /** `aries stats`: what a running process does with its database, or how one that nobody has open lies in its files. */
 import type { Command } from 'commander'
 import { secondsOf } from '../arguments.ts'
-import { CliError } from '../errors.ts'
+import { CliError, ExitCode } from '../errors.ts'
+import { tellOutline } from '../files/outline.ts'
 import { interruptible } from '../interrupt.ts'
+import { isDamage } from '../open.ts'
 import { printJson } from '../output.ts'
-import { fileStatsOf, printFileStats } from '../stats/files.ts'
+import { fileStatsOf, isDamaged, printFileStats } from '../stats/files.ts'
 import { askForLiveStats, printLiveStats } from '../stats/live.ts'
 import { watchStats } from '../stats/watch.ts'
 
@@ -31,7 +33,8 @@ Examples:
   $ aries stats ./data --watch 1
   $ aries stats ./data --json | jq '.stats.locks // .tables'
 
-Exits with 0, or with 3 when the process does not answer, or --watch finds none.`,
+Exits with 0; with 1 when damage is met, and what can still be told is told; with 3 when the process does not answer,
+or --watch finds none.`,
     )
     .action(async (directory: string, { watch, json }: Options) => {
       const live = await askForLiveStats(directory)
@@ -43,9 +46,19 @@ Exits with 0, or with 3 when the process does not answer, or --watch finds none.
         if (json) printJson({ directory, ...live })
         else printLiveStats(directory, live)
       } else {
-        const stats = await fileStatsOf(directory)
-        if (json) printJson(stats)
-        else printFileStats(stats)
+        await tellFiles(directory, json === true)
       }
     })
+}
+
+async function tellFiles(directory: string, isJson: boolean): Promise<void> {
+  try {
+    const stats = await fileStatsOf(directory)
+    if (isJson) printJson(stats)
+    else printFileStats(stats)
+    if (isDamaged(stats)) process.exitCode = ExitCode.PROBLEMS
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    await tellOutline(directory, error, isJson)
+  }
 }

@@ -32,8 +32,8 @@ export interface TreeShape {
   leafFill: number
 }
 
-/** Walks the whole tree, one pin at a time. @throws `IO_ERROR` */
-export function shapeOfTree(btree: BTree, tree: Tree): TreeShape {
+/** Walks the whole tree, one pin at a time, and tells of each node. @throws `IO_ERROR` */
+export function shapeOfTree(btree: BTree, tree: Tree, onPage: () => void): TreeShape {
   const shape: TreeShape = {
     height: 0,
     rows: 0,
@@ -47,6 +47,7 @@ export function shapeOfTree(btree: BTree, tree: Tree): TreeShape {
   const bytes = { used: 0, capacity: 0 }
   const left: PageId[] = [tree]
   for (let pageId = left.pop(); pageId !== undefined; pageId = left.pop()) {
+    onPage()
     try {
       btree.context.withPage(pageId, (page) => left.push(...visit(btree, page, shape, bytes)))
     } catch (error) {

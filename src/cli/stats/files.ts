@@ -2,18 +2,21 @@
 import Table from 'cli-table3'
 import { CATALOG_TREE } from '../../btree/catalog.ts'
 import type { DatabaseStats } from '../../index.ts'
-import { segmentNumberOf } from '../../log/segment.ts'
-import { RawDatabase, sizeOf } from '../files/raw-database.ts'
+import { type FileSize, fileSizesOf, isSegment, totalBytes } from '../files/outline.ts'
+import { RawDatabase } from '../files/raw-database.ts'
 import { shapeOfTree, type TreeShape } from '../files/tree-shape.ts'
 import { openPartsToInspect } from '../open.ts'
 import { counted, grouped, kibibytes, printLine } from '../output.ts'
+import { ProgressBar } from '../progress.ts'
+
+const PAGES_A_REPORT = 256
 
 export interface FileStats {
   readonly directory: string
   readonly pageSize: number
   readonly segmentBytes: number
   readonly wasClosedCleanly: boolean
-  readonly files: { readonly name: string; readonly bytes: number }[]
+  readonly files: readonly FileSize[]
   readonly log: Pick<DatabaseStats['log'], 'endLsn' | 'oldestRequiredLsn' | 'oldestRequiredBy'> & {
     readonly firstLsn: number
     /** Of the last checkpoint, as the master record has it. */
@@ -34,6 +37,11 @@ export async function fileStatsOf(directory: string): Promise<FileStats> {
   const { btree, catalog } = opened.managers
   const { log, pages, transactions } = database.stats()
   const { wasNeeded, analysis, redo } = database.recovery
+  using bar = new ProgressBar()
+  let nodes = 0
+  const onPage = (): void => {
+    if (++nodes % PAGES_A_REPORT === 0) bar.update('pages', nodes, pages.allocated ?? pages.inFile)
+  }
   const readStart = redo.startLsn === 0 ? analysis.startLsn : Math.min(analysis.startLsn, redo.startLsn)
   return {
     directory,
@@ -52,18 +60,21 @@ export async function fileStatsOf(directory: string): Promise<FileStats> {
     pages,
     inDoubt: transactions.inDoubt,
     tables: [{ name: '(catalog)', tree: CATALOG_TREE }, ...catalog.list()].map(({ name, tree }) => {
-      return { name, tree, ...shapeOfTree(btree, tree) }
+      return { name, tree, ...shapeOfTree(btree, tree, onPage) }
     }),
   }
 }
+
+/** Whether something in it is not as it should be. */
+export const isDamaged = ({ pages, tables }: FileStats): boolean =>
+  pages.damaged.length > 0 || tables.some(({ damagedPages }) => damagedPages > 0)
 
 async function rawStats(
   directory: string,
 ): Promise<{ files: FileStats['files']; firstLsn: number; checkpointLsn: number | undefined }> {
   using raw = await RawDatabase.open(directory)
-  const names = raw.fileSystem.list()
   return {
-    files: names.map((name) => ({ name, bytes: sizeOf(raw.fileSystem, name) })),
+    files: fileSizesOf(raw),
     firstLsn: raw.segments.firstLsn,
     checkpointLsn: raw.master.records[0]?.master.checkpointLsn,
   }
@@ -84,12 +95,11 @@ export function printFileStats({
   printLine(
     `  closed cleanly  ${wasClosedCleanly ? 'yes' : `no; the next open reads ${kibibytes(log.redoBytes)} of log`}`,
   )
-  const isSegment = ({ name }: { name: string }): boolean => segmentNumberOf(name) !== undefined
-  for (const { name, bytes } of files) if (!isSegment({ name })) printLine(`  ${name.padEnd(15)} ${kibibytes(bytes)}`)
+  for (const { name, bytes } of files.filter((file) => !isSegment(file)))
+    printLine(`  ${name.padEnd(15)} ${kibibytes(bytes)}`)
   const segments = files.filter(isSegment)
-  const segmentTotal = segments.reduce((sum, { bytes }) => sum + bytes, 0)
   printLine(
-    `  log             ${kibibytes(segmentTotal)} in ${counted(segments.length, 'segment')} of ${kibibytes(segmentBytes)}`,
+    `  log             ${kibibytes(totalBytes(segments))} in ${counted(segments.length, 'segment')} of ${kibibytes(segmentBytes)}`,
   )
   printLine(
     `                  from LSN ${log.firstLsn} to LSN ${log.endLsn}; checkpoint at ${log.checkpointLsn ?? 'an unknown place'}`,
