@@ -14,6 +14,7 @@ import { checkNotAborted, endOnAbort, rollBackBecause, throwCauseOf } from './ca
 import { type CheckProgress, checkDatabase } from './check.ts'
 import { areAllPrepared, InDoubtTransaction } from './in-doubt.ts'
 import { BUSY, readNow } from './instant-read.ts'
+import { putNow } from './instant-write.ts'
 import { Maintenance } from './maintenance.ts'
 import { closeFiles, type Opened } from './open.ts'
 import {
@@ -52,6 +53,7 @@ export class Database {
     begin: (options) => this.begin(options),
     transaction: (fn, options) => this.transaction(fn, options),
     get: (table, key) => this.#get(table, key),
+    put: (table, key, value) => this.#put(table, key, value),
   }
   #closing: Promise<void> | undefined
 
@@ -192,6 +194,17 @@ export class Database {
       return Promise.reject(error)
     }
     return this.transaction((transaction) => transaction.get(table, key))
+  }
+
+  #put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
+    try {
+      this.#checkOpen()
+      const committed = putNow(this.#store, table, key, value, this.#defaults.durability)
+      if (committed !== undefined) return committed
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.transaction((transaction) => transaction.put(table, key, value))
   }
 
   /** The names of the tables, sorted. @throws as `Transaction.tables` */

@@ -15,6 +15,8 @@ export interface TransactionSource {
   transaction<T>(fn: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** The value of one key, read as a transaction of its own. */
   get<K, V>(table: TableShape<K, V>, key: K): Promise<V | undefined>
+  /** Stores one value, as a transaction of its own. */
+  put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void>
 }
 
 export class Table<K, V> implements TableShape<K, V> {
@@ -38,7 +40,7 @@ export class Table<K, V> implements TableShape<K, V> {
 
   /** Stores `value` under `key` and commits at the database's durability. Throws as `Transaction.put` and `commit`. */
   put(key: K, value: V): Promise<void> {
-    return this.#database.transaction((tx) => tx.put(this, key, value))
+    return this.#database.put(this, key, value)
   }
 
   /** Removes `key` and commits; whether it was there. Throws as `Transaction.delete` and `commit`. */

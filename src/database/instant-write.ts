@@ -1,0 +1,47 @@
+/**
+ * Storing one value as a transaction of its own. When nobody is in the way, all of it happens in one go, from
+ * the locks to the COMMIT record: nobody can come in between, so there is nothing to wait for and nothing to
+ * run again, and no handle that anybody could use. The locks stay until the commit is acknowledged, as always.
+ */
+import { LockMode } from '../lock/lock-mode.ts'
+import type { Durability } from '../txn/transaction-manager.ts'
+import type { Store } from './store.ts'
+import { encodedValue, keyOf, type TableShape } from './table-shape.ts'
+
+/**
+ * Stores `value` under `key` and commits. Undefined when it takes a transaction that can wait: somebody is in
+ * the way, or keeps gaps, or is to be given way to, or the table has to be made; nothing has been done then.
+ * Rejects, or throws, as `Transaction.put` and `commit` do.
+ */
+export function putNow<K, V>(
+  store: Store,
+  table: TableShape<K, V>,
+  key: K,
+  value: V,
+  durability: Durability,
+): Promise<void> | undefined {
+  const { locks, catalogTree } = store
+  const bytes = keyOf(table, key, store.keyBytesMax)
+  store.checkWritable()
+  const content = encodedValue(table, value)
+  const name = store.catalogKey(table.name)
+  if (!locks.isFreeFor(catalogTree, name, 0, name.length, LockMode.IX)) return undefined
+  const tree = store.findTree(table.name)
+  if (tree === undefined || locks.keepsGapsIn(tree)) return undefined
+  if (!locks.isFreeFor(tree, bytes, 0, bytes.length, LockMode.X)) return undefined
+  if (store.giveWay() !== undefined) return undefined
+
+  const active = store.transactions.begin()
+  locks.names.set(tree, table.name)
+  locks.acquire(active.owner, catalogTree, name, 0, name.length, LockMode.IX, 0)
+  locks.acquire(active.owner, tree, bytes, 0, bytes.length, LockMode.X, 0)
+  try {
+    store.put(active, tree, bytes, content)
+    return store.commit(active, durability)
+  } catch (error) {
+    if (active.state !== 'active') throw error
+    return store.abort(active).then(() => {
+      throw error
+    })
+  }
+}
