@@ -106,12 +106,10 @@ describe('what is acknowledged', () => {
     using snapshot = db.snapshot()
     expect(snapshot.get(textTable(db), keyOf(1))).toBe(textOf(1))
     expect(done).toEqual([])
-    expect(
-      db
-        .locks()
-        .map(({ kind, table }) => `${kind} of ${table}`)
-        .sort(),
-    ).toEqual(['key of rows', 'table of rows'])
+    const held = db
+      .locks()
+      .flatMap(({ kind, table, holders }) => holders.map(({ mode }) => `${mode} on ${kind} of ${table}`))
+    expect(held.sort()).toEqual(['IS on table of rows', 'IX on table of rows', 'X on key of rows'])
     await expectDiskHas(disk.crash({ mode: 'none' }), rows)
     runtime.advance(5)
     await putting
