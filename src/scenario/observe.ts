@@ -1,16 +1,28 @@
 /**
- * What restart does in each attempt of a scenario, in the scenario's own terms: for those who want to see it
- * and not only hear whether it is as expected.
+ * What the managers do in a scenario, in the scenario's own terms: each attempt to restart, a rollback, a refusal, a
+ * low-water mark. For those who want to see it and not only hear whether it is as expected.
  */
+import type { ErrorCode } from '../common/errors.ts'
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import type { SkipReason, TracedDirtyPage, TracedTransaction } from '../common/trace.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../log/log-record.ts'
+import type { LowWaterHolder } from '../recovery/checkpoint.ts'
 import { ENGINE_PASSES, type Passes } from '../recovery/passes.ts'
 import { type Built, buildDatabase } from './build.ts'
 import { completeEpisode, logAfter, numberAppended } from './complete.ts'
 import type { LsnMap, Names, Shown } from './names.ts'
 import { type Observation, recover } from './recover.ts'
-import type { Pages, RestartScenario, ScenarioRecord, WholeEpisode } from './scenario.ts'
+import { lowWaterMarkOf, refusalOf, runRollback } from './replay.ts'
+import type {
+  InvalidScenario,
+  Pages,
+  RestartScenario,
+  RollbackScenario,
+  ScenarioRecord,
+  TruncationCase,
+  TruncationScenario,
+  WholeEpisode,
+} from './scenario.ts'
 import { decodeSlotChange, type SlotValue } from './slots-resource-manager.ts'
 
 export interface ObservedTransaction {
@@ -52,6 +64,35 @@ export interface ObservedDecision {
   readonly pageLsn: Shown | undefined
 }
 
+export interface ObservedPage {
+  readonly page: string
+  readonly pageLsn: Shown
+  readonly data: Readonly<Record<string, string>>
+}
+
+/** A rollback, of all or down to a savepoint. */
+export interface ObservedRollback {
+  readonly log: readonly ScenarioRecord[]
+  readonly txn: string
+  readonly toLsn: number | null
+  readonly undoOrder: readonly Shown[]
+  readonly appended: readonly ObservedRecord[]
+  /** In the buffer pool. */
+  readonly pages: readonly ObservedPage[]
+}
+
+export interface ObservedRefusal {
+  readonly log: readonly ScenarioRecord[]
+  readonly disk: Pages
+  /** In the engine's own terms: its message names its own LSNs and page numbers. */
+  readonly error: { readonly code: ErrorCode; readonly message: string } | undefined
+}
+
+export interface ObservedTruncation extends Omit<TruncationCase, 'lowWaterLsn'> {
+  readonly lowWaterLsn: number
+  readonly holder: LowWaterHolder
+}
+
 /** One attempt. */
 export interface ObservedRestart {
   /** The durable log when it begins. */
@@ -68,11 +109,7 @@ export interface ObservedRestart {
   readonly dirtyPagesAfterRedo: readonly ObservedDirtyPage[]
   readonly undoOrder: readonly Shown[]
   readonly appended: readonly ObservedRecord[]
-  readonly pages: readonly {
-    readonly page: string
-    readonly pageLsn: Shown
-    readonly data: Readonly<Record<string, string>>
-  }[]
+  readonly pages: readonly ObservedPage[]
   /** Up to where the next crash leaves the log; undefined when the attempt ends well. */
   readonly crashLsn: Shown | undefined
 }
@@ -102,7 +139,6 @@ export function observeEpisode(
   const { analysis, undo } = episode.expected
   numberAppended(lsns, [...analysis.appended, ...(undo?.appended ?? [])], log, seen)
   const crashLsn = episode.crash?.durableThroughLsn
-  const undone = new Map(seen.undone.map(({ lsn, clrLsn }) => [clrLsn, lsn]))
   return {
     log,
     disk: episode.disk,
@@ -122,12 +158,46 @@ export function observeEpisode(
       })),
     dirtyPagesAfterRedo: seen.dirtyPagesAfterRedo.map((row) => pageRow(row, names, lsns)),
     undoOrder: seen.undone.map(({ lsn }) => lsns.shown(lsn)),
-    appended: seen.appended.map((record) => recordRow(record, undone.get(record.lsn), names, lsns, crashLsn)),
-    pages: [...seen.pages].map(([pageId, { pageLsn, slots }]) => {
-      return { page: names.pages.name(pageId), pageLsn: lsns.shown(pageLsn), data: Object.fromEntries(slots) }
-    }),
+    appended: recordRows(seen, names, lsns, crashLsn),
+    pages: pagesOf(seen, names, lsns),
     crashLsn,
   }
+}
+
+/** The rollback of one transaction in normal processing. @throws what the rollback throws */
+export function observeRollback(scenario: RollbackScenario): ObservedRollback {
+  const { log, rollback } = scenario
+  const { built, seen } = runRollback(scenario)
+  const { names } = built
+  const lsns = built.lsns.copy()
+  numberAppended(lsns, rollback.appended, log, seen)
+  return {
+    log,
+    txn: rollback.txn,
+    toLsn: rollback.toLsn,
+    undoOrder: seen.undone.map(({ lsn }) => lsns.shown(lsn)),
+    appended: recordRows(seen, names, lsns, undefined),
+    pages: pagesOf(seen, names, lsns),
+  }
+}
+
+/** A state that restart refuses, and why; undefined when it does not. @throws what is no refusal */
+export function observeRefusal(scenario: InvalidScenario): ObservedRefusal {
+  const error = refusalOf(scenario)
+  return {
+    log: scenario.log,
+    disk: scenario.invalid.disk,
+    error: error && { code: error.code, message: error.message },
+  }
+}
+
+/** Up to where the log may be recycled in each case, and what holds it there. */
+export function observeTruncation({ truncation }: TruncationScenario): ObservedTruncation[] {
+  return truncation.cases.map((given) => {
+    const { checkpointBegin, dpt, att } = given
+    const { lsn, holder } = lowWaterMarkOf(given)
+    return { checkpointBegin, dpt, att, lowWaterLsn: lsn, holder }
+  })
 }
 
 /** A table that our checkpoint spreads over several records is one record of the scenario: the last of them counts. */
@@ -161,6 +231,22 @@ function transactionRow(
 
 function pageRow({ pageId, recLsn }: TracedDirtyPage, names: Names, lsns: LsnMap): ObservedDirtyPage {
   return { page: names.pages.name(pageId), recLsn: lsns.shown(recLsn) }
+}
+
+function recordRows(
+  { appended, undone }: Observation,
+  names: Names,
+  lsns: LsnMap,
+  crashLsn: number | undefined,
+): ObservedRecord[] {
+  const undoneBy = new Map(undone.map(({ lsn, clrLsn }) => [clrLsn, lsn]))
+  return appended.map((record) => recordRow(record, undoneBy.get(record.lsn), names, lsns, crashLsn))
+}
+
+function pagesOf({ pages }: Observation, names: Names, lsns: LsnMap): ObservedPage[] {
+  return [...pages].map(([pageId, { pageLsn, slots }]) => {
+    return { page: names.pages.name(pageId), pageLsn: lsns.shown(pageLsn), data: Object.fromEntries(slots) }
+  })
 }
 
 function recordRow(

@@ -5,7 +5,7 @@
 import { AriesError } from '../common/errors.ts'
 import { asLsn, NULL_LSN } from '../common/ids.ts'
 import type { Trace } from '../common/trace.ts'
-import { lowWaterMark } from '../recovery/checkpoint.ts'
+import { type LowWaterHolder, lowWaterMark } from '../recovery/checkpoint.ts'
 import { ENGINE_PASSES, type Passes } from '../recovery/passes.ts'
 import { type Built, buildDatabase } from './build.ts'
 import { compareEpisode, compareOutcome, comparePages, compareRollback, type Mode, modeOf } from './compare.ts'
@@ -177,14 +177,24 @@ function rollbackPlanOf({ rollback, log }: RollbackScenario, { lsns }: Built): R
 }
 
 function replayInvalid(scenario: InvalidScenario): Difference[] {
-  const { disk, expectedError } = scenario.invalid
   let actual = 'no error'
   try {
-    recover(buildDatabase(scenario, scenario.log, disk).store)
+    actual = refusalOf(scenario)?.code ?? actual
   } catch (error) {
-    actual = AriesError.is(error) ? error.code : String(error)
+    actual = String(error)
   }
-  return differences('invalid.expectedError', expectedError, actual)
+  return differences('invalid.expectedError', scenario.invalid.expectedError, actual)
+}
+
+/** Why restart refuses the state; undefined when it does not. @throws what is no refusal */
+export function refusalOf(scenario: InvalidScenario): AriesError | undefined {
+  try {
+    recover(buildDatabase(scenario, scenario.log, scenario.invalid.disk).store)
+    return undefined
+  } catch (error) {
+    if (AriesError.is(error)) return error
+    throw error
+  }
 }
 
 function replayTruncation(scenario: TruncationScenario): Difference[] {
@@ -194,9 +204,16 @@ function replayTruncation(scenario: TruncationScenario): Difference[] {
 }
 
 /** Here LSNs have no log behind them; they are shifted, because 0 is an LSN for a scenario only. */
-export function lowWaterOf({ checkpointBegin, dpt, att }: TruncationCase): number {
+export function lowWaterMarkOf({ checkpointBegin, dpt, att }: TruncationCase): {
+  readonly lsn: number
+  readonly holder: LowWaterHolder
+} {
   const shifted = (lsn: number | null) => (lsn === null ? NULL_LSN : asLsn(lsn + 1))
   const recLsns = Object.values(dpt).map(shifted)
   const firstLsns = Object.values(att).map(({ firstLsn }) => shifted(firstLsn))
-  return lowWaterMark(shifted(checkpointBegin), recLsns, firstLsns).lsn - 1
+  const { lsn, holder } = lowWaterMark(shifted(checkpointBegin), recLsns, firstLsns)
+  return { lsn: lsn - 1, holder }
 }
+
+/** The LSN of it alone. */
+export const lowWaterOf = (given: TruncationCase): number => lowWaterMarkOf(given).lsn

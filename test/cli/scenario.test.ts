@@ -187,6 +187,35 @@ describe('scenario convert', () => {
   })
 })
 
+describe('scenarios without a restart', () => {
+  test('a rollback: what it undoes, the CLRs, and the pages after it', async () => {
+    const { code, stdout } = await runCli('scenario', 'run', fileOf('S05'))
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/log before the rollback\n(.*\n)+rollback of T2, in the order 60, 50, 20\n/)
+    expect(stdout).toMatch(/│ 80 +│ clr +│ T2 +│ 70 +│ P3 +│ v back to c1, undoes 60, undoNextLSN 50 │/)
+    expect(stdout).toMatch(/pages in the buffer pool after it\n(.*\n)+│ P5 +│ 100 +│ v = e0 +│/)
+  })
+
+  test('one to a savepoint', async () => {
+    const { stdout } = await runCli('scenario', 'run', fileOf('D09'))
+    expect(stdout).toContain('rollback of T1, to the savepoint at LSN 0, in the order 30, 20\n')
+    expect(stdout).not.toMatch(/│ (abort|end) /)
+  })
+
+  test('a state that is refused, and why', async () => {
+    const { stdout } = await runCli('scenario', 'run', fileOf('D16'))
+    expect(stdout).toMatch(/pages on disk\n(.*\n)+│ B +│ 40 +│ v = b1 +│/)
+    expect(stdout).toMatch(/restart refuses it.*\n {2}PAGE_LSN_BEYOND_LOG: page 2 has pageLSN/)
+  })
+
+  test('how much of the log may go, and what holds it', async () => {
+    const { stdout } = await runCli('scenario', 'run', fileOf('S43'))
+    expect(stdout).toMatch(/│ 2 +│ 100 +│ B 90 +│ T1 30 +│ 30 +│ transaction +│/)
+    const { truncation } = JSON.parse((await runCli('scenario', 'run', fileOf('S43'), '--json')).stdout)
+    expect(truncation[0]).toMatchObject({ checkpointBegin: 100, lowWaterLsn: 40, holder: 'dirty-page' })
+  })
+})
+
 describe('scenario record', () => {
   test('a crash of a real database replays as an exercise', async () => {
     const directory = await makeDatabase('killed', async (database) => {
@@ -222,7 +251,31 @@ describe('scenario record', () => {
     expect(text.match(/ undoes /g)).toHaveLength(1)
   })
 
-  test('a prepared transaction has no word in the notation', async () => {
+  test('a transaction that was prepared and then decided is a winner or a loser like others', async () => {
+    const directory = await makeDatabase('killed', async (database) => {
+      const table = database.table('fruit', TEXT)
+      await table.put('apple', 'red')
+      const [winner, aborted] = [database.begin(), database.begin()]
+      await winner.put(table, 'fig', 'brown')
+      await aborted.put(table, 'kiwi', 'green')
+      await winner.prepare('transfer 1')
+      await aborted.prepare('transfer 2')
+      await database.checkpoint()
+      await winner.commit()
+      await aborted.abort()
+    })
+    const file = scratchPath('crash.scenario')
+    expect(await runCli('scenario', 'record', directory, '--out', file)).toEqual({ code: 0, stdout: '', stderr: '' })
+    const { code, stdout } = await runCli('scenario', 'run', file, '--json')
+    expect(code).toBe(0)
+    const [{ restarts }] = linesOf<Shown>(stdout) as [Shown]
+    const real = linesOf<{ kind: string; lsn: number }>((await runCli('explain', directory, '--json')).stdout)
+    const redone = restarts[0]?.redo.filter(({ reason }) => reason === undefined).map(({ lsn }) => lsn)
+    expect(redone).toEqual(real.flatMap(({ kind, lsn }) => (kind === 'redone' ? [lsn] : [])))
+    expect(readFileSync(file, 'utf8')).toMatch(/end_checkpoint {2}att T\d+ running \d+, T\d+ running \d+ /)
+  })
+
+  test('one that is in doubt has no word in the notation', async () => {
     const directory = await makeDatabase('killed', async (database) => {
       const prepared = database.begin()
       await prepared.put(database.table('fruit', TEXT), 'fig', 'brown')
@@ -230,7 +283,7 @@ describe('scenario record', () => {
     })
     const { code, stderr } = await runCli('scenario', 'record', directory)
     expect(code).toBe(3)
-    expect(stderr).toContain('the log has a prepared transaction, at LSN ')
+    expect(stderr).toMatch(/transaction \d+ was prepared as "transfer 1" at LSN \d+ and is still in doubt/)
   })
 })
 

@@ -5,7 +5,16 @@ import { AriesError } from '../../index.ts'
 import { describeDifference } from '../../scenario/difference.ts'
 import { findScenarios, isJson } from '../../scenario/find.ts'
 import type { FoundScenario } from '../../scenario/load.ts'
-import { type ObservedRestart, observe } from '../../scenario/observe.ts'
+import {
+  type ObservedRefusal,
+  type ObservedRestart,
+  type ObservedRollback,
+  type ObservedTruncation,
+  observe,
+  observeRefusal,
+  observeRollback,
+  observeTruncation,
+} from '../../scenario/observe.ts'
 import { printJson } from '../../scenario/print-json.ts'
 import { describeResult, replay, type ScenarioResult } from '../../scenario/replay.ts'
 import type { Scenario } from '../../scenario/scenario.ts'
@@ -14,7 +23,7 @@ import { CliError, ExitCode } from '../errors.ts'
 import { exerciseOf } from '../files/log-exercise.ts'
 import { RawDatabase } from '../files/raw-database.ts'
 import { coloured, counted, printLine } from '../output.ts'
-import { restartText } from '../show/scenario-text.ts'
+import { refusalText, restartText, rollbackText, truncationText } from '../show/scenario-text.ts'
 
 interface Options {
   readonly id?: string
@@ -133,15 +142,14 @@ function scenariosOf(file: string): FoundScenario[] {
 function runOne(found: FoundScenario, { verdicts, json }: Options): ScenarioResult {
   const scenario = loaded(found)
   const result = replay(scenario)
-  const restarts = verdicts ? [] : restartsOf(scenario, result)
+  const seen = verdicts ? NOTHING_SEEN : seenIn(scenario, result)
   if (json) {
-    printLine(JSON.stringify({ ...result, restarts }))
+    printLine(JSON.stringify({ ...result, ...seen }))
     return result
   }
-  if (!verdicts) printLine(coloured('bold', `${scenario.id}  ${scenario.title}`))
-  for (const [index, restart] of restarts.entries()) {
-    printLine(restarts.length > 1 ? `\nrestart ${index + 1} of ${restarts.length}` : '')
-    printLine(restartText(restart))
+  if (!verdicts) {
+    printLine(coloured('bold', `${scenario.id}  ${scenario.title}`))
+    printSeen(seen)
   }
   printLine(coloured(result.verdict === 'differs' ? 'red' : 'green', describeResult(result)))
   if (verdicts) return result
@@ -151,17 +159,49 @@ function runOne(found: FoundScenario, { verdicts, json }: Options): ScenarioResu
   return result
 }
 
-/** What does not apply to this engine cannot be shown on it, and only restarts have passes. */
-function restartsOf(scenario: Scenario, { verdict }: ScenarioResult): ObservedRestart[] {
-  const isRestart = scenario.kind === 'restart' || scenario.kind === 'restart-analysis'
-  if (!isRestart || verdict === 'not-applicable') return []
+/** What happens in a scenario, by its kind. */
+interface Seen {
+  readonly restarts: readonly ObservedRestart[]
+  readonly rollback?: ObservedRollback
+  readonly refusal?: ObservedRefusal
+  readonly truncation?: readonly ObservedTruncation[]
+}
+
+const NOTHING_SEEN: Seen = { restarts: [] }
+
+/** What does not apply to this engine cannot be shown on it. */
+function seenIn(scenario: Scenario, { verdict }: ScenarioResult): Seen {
+  if (verdict === 'not-applicable') return NOTHING_SEEN
   try {
-    return observe(scenario)
+    return observedIn(scenario)
   } catch (error) {
-    // A restart that fails is one of the differences, with its reason.
-    if (verdict === 'differs') return []
+    // What fails is one of the differences, with its reason.
+    if (verdict === 'differs') return NOTHING_SEEN
     throw error
   }
+}
+
+function observedIn(scenario: Scenario): Seen {
+  switch (scenario.kind) {
+    case 'rollback':
+      return { restarts: [], rollback: observeRollback(scenario) }
+    case 'invalid':
+      return { restarts: [], refusal: observeRefusal(scenario) }
+    case 'truncation':
+      return { restarts: [], truncation: observeTruncation(scenario) }
+    default:
+      return { restarts: observe(scenario) }
+  }
+}
+
+function printSeen({ restarts, rollback, refusal, truncation }: Seen): void {
+  for (const [index, restart] of restarts.entries()) {
+    printLine(restarts.length > 1 ? `\nrestart ${index + 1} of ${restarts.length}` : '')
+    printLine(restartText(restart))
+  }
+  if (rollback !== undefined) printLine(`\n${rollbackText(rollback)}`)
+  if (refusal !== undefined) printLine(`\n${refusalText(refusal)}`)
+  if (truncation !== undefined) printLine(`\n${truncationText(truncation)}`)
 }
 
 function loaded(found: FoundScenario): Scenario {

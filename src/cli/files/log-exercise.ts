@@ -7,7 +7,8 @@ import { NO_PAGE } from '../../common/ids.ts'
 import { type LogRecordView, RecordType } from '../../log/log-record.ts'
 import { pageLsnOf } from '../../page/page.ts'
 import { decodeCheckpointPart } from '../../recovery/checkpoint-record.ts'
-import { TXN_STATUS_NAMES } from '../../recovery/transaction-table.ts'
+import { decodePrepare } from '../../recovery/prepare-record.ts'
+import { TXN_STATUS_NAMES, TxnStatus } from '../../recovery/transaction-table.ts'
 import { CliError, ExitCode } from '../errors.ts'
 import { walkLog } from './log-scan.ts'
 import { PageFile } from './page-file.ts'
@@ -80,11 +81,23 @@ function diskLine(file: PageFile, pageId: number, writer: ExerciseWriter): strin
   return `disk P${pageId} @${lsn === 0 ? 'none' : lsn}${lsn === 0 || writer.changes(pageId, lsn) ? '' : ' empty'}`
 }
 
+/** No exercise asks for a third outcome beside winner and loser. */
+function stillInDoubt(record: LogRecordView): CliError {
+  const { txnId, lsn } = record
+  const name = JSON.stringify(decodePrepare(record).name)
+  return new CliError(
+    `transaction ${txnId} was prepared as ${name} at LSN ${lsn} and is still in doubt: restart neither undoes nor ends it, and the notation of scenarios has no word for that; "aries explain" shows what a restart does`,
+  )
+}
+
 class ExerciseWriter {
   readonly #records: ReadonlyMap<number, LogRecordView>
+  /** The transactions whose outcome is in the log: that they were prepared before makes no difference any more. */
+  readonly #decided: ReadonlySet<number>
 
   constructor(records: readonly LogRecordView[]) {
     this.#records = new Map(records.map((record) => [record.lsn, record]))
+    this.#decided = new Set(records.filter(({ type }) => OUTCOMES.has(type)).map(({ txnId }) => txnId))
   }
 
   get pages(): number[] {
@@ -112,7 +125,7 @@ class ExerciseWriter {
     if (first?.type !== RecordType.END_CHECKPOINT) return []
     const parts = checkpointParts(all, lsn)
     const att = parts.flatMap(({ transactions }) =>
-      transactions.map(({ id, status, lastLsn }) => `T${id} ${TXN_STATUS_NAMES[status]} ${this.#link(lastLsn)}`),
+      transactions.map(({ id, status, lastLsn }) => `T${id} ${statusWord(status)} ${this.#link(lastLsn)}`),
     )
     const dpt = parts.flatMap(({ dirtyPages }) => dirtyPages.map(([pageId, recLsn]) => `P${pageId} ${recLsn}`))
     return [`${first.lsn} end_checkpoint att ${att.join(', ') || 'none'} dpt ${dpt.join(', ') || 'none'}`]
@@ -140,12 +153,8 @@ class ExerciseWriter {
       // One that closes a nested top action may change a page of its own, as the CLR of a split does.
       return undone === undefined ? `clr P${pageId} T${txnId}: ${lsn} ${next}` : `clr undoes ${undone.lsn} ${next}`
     }
-    if (type === RecordType.PREPARE) this.#refuse(`a prepared transaction, at LSN ${lsn}`)
+    if (type === RecordType.PREPARE && !this.#decided.has(txnId)) throw stillInDoubt(record)
     return STATUS_WORDS.get(type)
-  }
-
-  #refuse(what: string): never {
-    throw new CliError(`the log has ${what}; the notation of scenarios has no word for it`, ExitCode.FAILED)
   }
 
   /** The update that a CLR compensates, the next one to undo from the record before it on, when it leads just past it. */
@@ -161,4 +170,11 @@ class ExerciseWriter {
 const isChange = ({ type, pageId }: LogRecordView): boolean =>
   type === RecordType.UPDATE || (type === RecordType.CLR && pageId !== NO_PAGE)
 
-const isLeftOut = ({ type }: LogRecordView): boolean => type === RecordType.PENDING || type === RecordType.PENDING_DONE
+const LEFT_OUT: ReadonlySet<number> = new Set([RecordType.PENDING, RecordType.PENDING_DONE, RecordType.PREPARE])
+const OUTCOMES: ReadonlySet<number> = new Set([RecordType.COMMIT, RecordType.ABORT, RecordType.END])
+
+const isLeftOut = ({ type }: LogRecordView): boolean => LEFT_OUT.has(type)
+
+/** Between its PREPARE and its outcome a transaction has no other status in a scenario. */
+const statusWord = (status: TxnStatus): string | undefined =>
+  TXN_STATUS_NAMES[status === TxnStatus.PREPARED ? TxnStatus.RUNNING : status]

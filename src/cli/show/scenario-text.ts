@@ -1,11 +1,14 @@
-/** Attempts to restart as the tables of the textbooks. */
+/** What happens in scenarios as the tables of the textbooks: attempts to restart, rollbacks, refusals, low-water marks. */
 import Table from 'cli-table3'
 import type {
   ObservedDecision,
   ObservedDirtyPage,
   ObservedRecord,
+  ObservedRefusal,
   ObservedRestart,
+  ObservedRollback,
   ObservedTransaction,
+  ObservedTruncation,
 } from '../../scenario/observe.ts'
 import { clrContent, pageContent, recordContent } from '../../scenario/record-words.ts'
 import type { ScenarioRecord } from '../../scenario/scenario.ts'
@@ -135,4 +138,46 @@ function pagesText(pages: ObservedRestart['pages']): string {
     ['page', 'pageLSN', 'content'],
     sorted.map(({ page, pageLsn, data }) => [page, pageLsn, pageContent(data)]),
   )
+}
+
+/** A rollback in normal processing. */
+export function rollbackText({ log, txn, toLsn, undoOrder, appended, pages }: ObservedRollback): string {
+  const upTo = toLsn === null ? '' : `, to the savepoint at LSN ${toLsn}`
+  return [
+    'log before the rollback',
+    tableOf(LOG_HEAD, log.map(recordRow)),
+    `rollback of ${txn}${upTo}, in the order ${undoOrder.join(', ') || '(nothing to undo)'}`,
+    tableOf(LOG_HEAD, appended.map(appendedRow)),
+    'pages in the buffer pool after it',
+    pagesText(pages),
+  ].join('\n')
+}
+
+/** A state that restart does not touch. */
+export function refusalText({ log, disk, error }: ObservedRefusal): string {
+  const parts = [
+    'log at the crash',
+    tableOf(LOG_HEAD, log.map(recordRow)),
+    'pages on disk',
+    pagesText(Object.entries(disk).map(([page, state]) => ({ page, ...state }))),
+  ]
+  if (error === undefined) return [...parts, 'restart goes through'].join('\n')
+  return [...parts, `restart refuses it, with page numbers and LSNs of the engine:`, `  ${error.message}`].join('\n')
+}
+
+/** How much of the log may go. */
+export function truncationText(cases: readonly ObservedTruncation[]): string {
+  const rows = cases.map(({ checkpointBegin, dpt, att, lowWaterLsn, holder }, i) => [
+    i + 1,
+    checkpointBegin,
+    Object.entries(dpt)
+      .map(([page, recLsn]) => `${page} ${recLsn}`)
+      .join('\n'),
+    Object.entries(att)
+      .map(([txn, { firstLsn }]) => `${txn} ${firstLsn ?? '-'}`)
+      .join('\n'),
+    lowWaterLsn,
+    holder,
+  ])
+  return tableOf(['case', 'checkpoint', 'recLSNs', 'first LSNs', 'log needed from', 'by the oldest'], rows)
 }
