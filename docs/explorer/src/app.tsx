@@ -28,7 +28,7 @@ export function App() {
   return (
     <>
       <Header explorer={explorer} theme={theme} onOpen={setDialog} />
-      <main>
+      <main data-shown={explorer.isRunning ? undefined : shownId(explorer.content)}>
         <div class="guide">
           <Sentence explorer={explorer} />
           <Transport explorer={explorer} playing={playing} />
@@ -48,6 +48,9 @@ export function App() {
     </>
   )
 }
+
+/** Which exercise is shown, for whoever steers the page from outside. */
+const shownId = (content: Explorer['content']): string => (content.kind === 'scenario' ? content.id : content.kind)
 
 function Panels({ explorer }: { readonly explorer: Explorer }) {
   const { step, session, changed, asked, reveal } = explorer

@@ -45,6 +45,22 @@ export class ExplorerPage {
     return (await this.page.locator('.phase-line .phase').textContent()) ?? ''
   }
 
+  /** The step and its sentence, as they stand there now. */
+  async told(): Promise<{ readonly step: number; readonly sentence: string }> {
+    return await this.page.evaluate(() => {
+      const told = document.querySelector<HTMLElement>('.told[data-step]')
+      return { step: Number(told?.dataset['step']), sentence: told?.textContent ?? '' }
+    })
+  }
+
+  /** How many of the known answers differ, and how many are not known yet. */
+  async answers(): Promise<{ readonly differing: number; readonly toCome: number }> {
+    return await this.page.evaluate(() => ({
+      differing: document.querySelectorAll('#answers .mark-wrong').length,
+      toCome: document.querySelectorAll('#answers tbody i').length,
+    }))
+  }
+
   async sentence(): Promise<string> {
     return (await this.page.locator('.told').textContent()) ?? ''
   }

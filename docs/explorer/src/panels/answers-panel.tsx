@@ -15,7 +15,7 @@ export function AnswersPanel({ answers, step }: AnswersPanelProps) {
     <Panel
       id="answers"
       title="Known answers"
-      aside={`${equal} of ${answers.length} met${known.length < answers.length ? ', the rest is to come' : ''}`}
+      aside={`${equal} of ${answers.length} equal${known.length < answers.length ? ', the rest is to come' : ''}`}
     >
       <table>
         <thead>
