@@ -62,7 +62,7 @@ function Panels({ explorer }: { readonly explorer: Explorer }) {
       <LogPanel step={step} changed={changed} />
       <div class="panel-tables">
         {isAsked ? (
-          <PredictPanel key={asked.crashStep} asked={asked} onReveal={reveal} />
+          <PredictPanel key={`${explorer.opened} ${asked.crashStep}`} asked={asked} onReveal={reveal} />
         ) : (
           <>
             <TransactionTable state={state} changed={changed} />

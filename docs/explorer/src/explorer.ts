@@ -20,6 +20,8 @@ type Content = Place['content']
 
 export interface Explorer {
   readonly content: Content
+  /** Counts what has been opened: what a reader has typed belongs to one of them. */
+  readonly opened: number
   readonly session: Session | undefined
   readonly isRunning: boolean
   /** Why there is no session, or none as asked for. */
@@ -52,6 +54,9 @@ interface View {
   readonly cameFrom: number
 }
 
+/** Browsers refuse to change the address many times a second, as when a key repeats. */
+const ADDRESS_DELAY_MS = 150
+
 const NO_CHANGES: Changes = { log: [], transactions: [], dirtyPages: [], pool: [], disk: [] }
 
 async function run(content: Content): Promise<Session> {
@@ -81,6 +86,7 @@ export function useExplorer(): Explorer {
   const [isUnreadable, setIsUnreadable] = useState(false)
   const [isPredicting, setIsPredicting] = useState(false)
   const [revealed, setRevealed] = useState<readonly number[]>([])
+  const [opened, setOpened] = useState(0)
   const runs = useRef(0)
 
   /** Runs `content` and shows the step that `placeIn` names; a later call wins over one still under way. */
@@ -106,6 +112,7 @@ export function useExplorer(): Explorer {
   const openPlace = useCallback(
     (place: Place) => {
       setRevealed([])
+      setOpened((count) => count + 1)
       setAskedFor(place.content)
       setIsPredicting(place.isPredicting === true)
       void show(place.content, (session) => {
@@ -141,11 +148,14 @@ export function useExplorer(): Explorer {
     [view, number, isPredicting],
   )
   useEffect(() => {
-    if (hash !== '') history.replaceState(null, '', hash)
+    if (hash === '') return
+    const timer = setTimeout(() => history.replaceState(null, '', hash), ADDRESS_DELAY_MS)
+    return () => clearTimeout(timer)
   }, [hash])
 
   return {
     content: view?.content ?? askedFor,
+    opened,
     session: view?.session,
     isRunning,
     problem: isUnreadable ? 'The link cannot be read, so this is the start page.' : problem,

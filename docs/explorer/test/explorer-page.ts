@@ -45,11 +45,18 @@ export class ExplorerPage {
     return (await this.page.locator('.phase-line .phase').textContent()) ?? ''
   }
 
-  /** The step and its sentence, as they stand there now. */
-  async told(): Promise<{ readonly step: number; readonly sentence: string }> {
-    return await this.page.evaluate(() => {
+  /** Clicks through all steps that are left, a step a frame, and returns the number and the sentence of each. */
+  async clickThrough(): Promise<readonly { readonly step: number; readonly sentence: string }[]> {
+    return await this.page.evaluate(async () => {
       const told = document.querySelector<HTMLElement>('.told[data-step]')
-      return { step: Number(told?.dataset['step']), sentence: told?.textContent ?? '' }
+      const next = document.querySelector<HTMLElement>('[aria-label="Next step"]')
+      const seen: { step: number; sentence: string }[] = []
+      for (;;) {
+        seen.push({ step: Number(told?.dataset['step']), sentence: told?.textContent ?? '' })
+        if (next?.ariaDisabled !== 'false') return seen
+        next.click()
+        await new Promise(requestAnimationFrame)
+      }
     })
   }
 

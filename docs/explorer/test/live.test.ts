@@ -62,7 +62,7 @@ async function stepTo(reader: ExplorerPage, phase: string): Promise<void> {
   while ((await reader.phase()) !== phase) {
     const step = await reader.step()
     expect(step).toBeLessThan(last)
-    await reader.press('Step forward')
+    await reader.press('Next step')
     await reader.waitForStep(step + 1)
   }
 }
@@ -71,7 +71,7 @@ async function stepBackTo(reader: ExplorerPage, title: string): Promise<void> {
   while ((await reader.page.locator('.step-title').textContent()) !== title) {
     const step = await reader.step()
     expect(step).toBeGreaterThan(0)
-    await reader.press('Step back')
+    await reader.press('Previous step')
     await reader.waitForStep(step - 1)
   }
 }
@@ -83,7 +83,7 @@ test('a crash in the restart: nothing is compensated twice, the winner stays, th
   expect((await reader.tables()).transactions).toEqual([])
   await act(reader, 'restart')
   await stepTo(reader, 'Undo')
-  while (!(await reader.log()).some(({ type }) => type === 'clr')) await reader.press('Step forward')
+  while (!(await reader.log()).some(({ type }) => type === 'clr')) await reader.press('Next step')
   await crash(reader, /everything that was written/)
   expect(await reader.phase()).toBe('Crashed')
   await act(reader, 'restart')
@@ -107,6 +107,7 @@ test('the address leads to the same step of the same session', async () => {
     await page.log(),
   ]
   const expected = await shown(reader)
+  await reader.page.waitForURL(new RegExp(`step=${await reader.step()}$`))
   const other = await explorer.open(new URL(reader.page.url()).hash)
   expect(await shown(other)).toEqual(expected)
   await other.close()

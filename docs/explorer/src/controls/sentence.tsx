@@ -7,7 +7,7 @@ import { PHASE_NAMES } from './transport.tsx'
 const TOLD_MAX = 4
 
 export function Sentence({ explorer }: { readonly explorer: Explorer }) {
-  const { step, passed, isRunning, problem, asked } = explorer
+  const { session, step, passed, isRunning, problem, asked } = explorer
   return (
     <section class={`sentence phase-${step?.state.phase ?? 'running'}`} aria-label="What has happened">
       {problem !== undefined && (
@@ -23,6 +23,7 @@ export function Sentence({ explorer }: { readonly explorer: Explorer }) {
       )}
       <div aria-live="polite" class="told" data-step={step?.number}>
         {isRunning && step === undefined && <p>The engine is starting.</p>}
+        {session?.note !== undefined && <p class={step === undefined ? '' : 'earlier'}>{session.note}</p>}
         {passed.length > TOLD_MAX && <p class="earlier">… {passed.length - TOLD_MAX} steps before, and then:</p>}
         {passed.slice(-TOLD_MAX).map((told) => (
           <Told key={told.number} step={told} isLast={told === step} />

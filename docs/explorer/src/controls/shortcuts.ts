@@ -1,5 +1,5 @@
 /** The keys, and what they do: one list for the help and for the page. */
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 
 export interface Shortcut {
   readonly keys: readonly string[]
@@ -32,9 +32,13 @@ const KEEPS_KEYS = 'input, textarea, select, dialog, [contenteditable]'
  * a sign can be switched off, because speech input may write them unasked.
  */
 export function useShortcuts(handlers: Readonly<Record<string, () => void>>, areLettersOn: boolean): void {
+  // Read at each key: keys that repeat come faster than effects run.
+  const latest = useRef({ handlers, areLettersOn })
+  latest.current = { handlers, areLettersOn }
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+      const { handlers, areLettersOn } = latest.current
       if (!areLettersOn && event.key.length === 1 && event.key !== ' ') return
       const target = event.target instanceof Element ? event.target : undefined
       if (target?.closest(KEEPS_KEYS) || document.querySelector('dialog[open]')) return
@@ -46,5 +50,5 @@ export function useShortcuts(handlers: Readonly<Record<string, () => void>>, are
     }
     addEventListener('keydown', listen)
     return () => removeEventListener('keydown', listen)
-  })
+  }, [])
 }

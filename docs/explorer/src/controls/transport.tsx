@@ -50,7 +50,7 @@ export function Transport({ explorer, playing }: TransportProps) {
     <nav class="transport" aria-label="Steps">
       <div class="transport-buttons">
         <Move label="First step" icon="first" isDisabled={number === 0} onClick={() => move(0)} />
-        <Move label="Step back" icon="back" isDisabled={number === 0} onClick={() => move(number - 1)} />
+        <Move label="Previous step" icon="back" isDisabled={number === 0} onClick={() => move(number - 1)} />
         <Move
           label={playing.isPlaying ? 'Pause' : 'Play'}
           icon={playing.isPlaying ? 'pause' : 'play'}
@@ -58,7 +58,7 @@ export function Transport({ explorer, playing }: TransportProps) {
           onClick={playing.toggle}
         />
         <Move
-          label="Step forward"
+          label="Next step"
           text="Next"
           icon="forward"
           isDisabled={number >= lastStep}

@@ -28,12 +28,7 @@ export function PredictPanel({ asked, onReveal }: PredictPanelProps) {
   const [marks, setMarks] = useState<Marks | undefined>(undefined)
   const check = (event: Event) => {
     event.preventDefault()
-    setMarks(
-      markPrediction(asked, {
-        transactions: transactions.filter((row) => Object.values(row).some((cell) => cell.trim() !== '')),
-        dirtyPages: dirtyPages.filter((row) => Object.values(row).some((cell) => cell.trim() !== '')),
-      }),
-    )
+    setMarks(markPrediction(asked, { transactions, dirtyPages }))
   }
   return (
     <Panel id="predict" title="Your prediction: the tables at the end of analysis">

@@ -13,7 +13,7 @@ const STATUSES: Readonly<Record<string, string>> = {
   aborted: 'aborting',
   abort: 'aborting',
 }
-const NO_LSN: ReadonlySet<string> = new Set(['', '-', 'none', 'null', 'nil'])
+const NO_LSN: ReadonlySet<string> = new Set(['', '-', '–', 'none', 'null', 'nil'])
 
 export function markPrediction(restart: RestartView, prediction: Prediction): Marks {
   const transactions = markRows(
