@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { actAt, runActions } from '../../docs/explorer/src/session/index.ts'
 import type { Action, EngineState, Session, Step } from '../../docs/explorer/src/session/types.ts'
-import { begin, commit, contentOf, crash, put, restart } from './actions.ts'
+import { begin, commit, contentOf, crash, put, restart, TABLE } from './actions.ts'
 
 const lastOf = ({ steps }: Session): Step => steps.at(-1) as Step
 const stateOf = (session: Session): EngineState => lastOf(session).state
@@ -83,7 +83,7 @@ describe('steps', () => {
     const session = await runActions([begin('T1'), put('T1', 'alice', '100')])
     const [step] = stepsOf(session, 1)
     expect(step).toMatchObject({ kind: 'appended', reference: 'ARIES (Mohan et al. 1992), section 5.1' })
-    expect(step?.sentence).toContain('accounts: insert alice = 100')
+    expect(step?.sentence).toContain('insert alice = 100 in accounts')
     expect(step?.sentence).toContain(`recLSN is ${step?.lsn}`)
     expect(step?.changed).toEqual({ log: [step?.lsn], transactions: [3], dirtyPages: [3], pool: [3], disk: [] })
     expect(step?.state.transactions).toEqual([
@@ -152,6 +152,39 @@ describe('steps', () => {
     expect(kindsOf(session, 5)).toEqual(['undone', 'undone'])
     expect(contentOf(stateOf(session))).toEqual({ a: '1' })
     expect(stepsOf(session, 5)[0]?.reference).toContain('section 5.2')
+  })
+
+  test('records say what they change', async () => {
+    const session = await runActions([
+      begin('T1'),
+      put('T1', 'alice', '100'),
+      put('T1', 'alice', '120'),
+      { kind: 'delete', txn: 'T1', table: TABLE, key: 'alice' },
+      { kind: 'createTable', txn: 'T1', table: 'more' },
+      { kind: 'checkpoint' },
+      { kind: 'abort', txn: 'T1' },
+    ])
+    const { log } = stateOf(session)
+    const changes = log.filter(({ txn }) => txn === 'T1').map(({ lsn, text }) => text.replace(String(lsn), 'itself'))
+    const [inserted, changed, deleted] = log.filter(({ txn, type }) => txn === 'T1' && type === 'update')
+    expect(changes).toEqual([
+      'insert alice = 100 in accounts',
+      'change alice in accounts: "0" -> "2", from byte 1 on',
+      'delete alice from accounts',
+      'allocate page 4',
+      'format (redo-only)',
+      'create',
+      'insert more = P4 in the catalog',
+      'rollback begins',
+      expect.stringContaining('remove slot'),
+      'closes a nested top action',
+      expect.stringContaining('free page 4'),
+      `unghost slot 0, undoes ${deleted?.lsn}`,
+      `restore slot 0, undoes ${changed?.lsn}`,
+      `remove slot 0, undoes ${inserted?.lsn}`,
+      '',
+    ])
+    expect(log.find(({ type, lsn }) => type === 'end-checkpoint' && lsn > 960)?.text).toMatch(/^ATT {T1 running \d+}$/)
   })
 
   test('a checkpoint has both tables, and the master record names it', async () => {

@@ -13,6 +13,7 @@ import type { SimulatedFileSystem } from '../../../../src/io/simulated-file-syst
 import type { LockManager } from '../../../../src/lock/lock-manager.ts'
 import type { LockReport } from '../../../../src/lock/lock-report.ts'
 import type { LogManager } from '../../../../src/log/log-manager.ts'
+import { pageLsnOf } from '../../../../src/page/page.ts'
 import type { TransactionTable } from '../../../../src/recovery/transaction-table.ts'
 import { DiskView, identityOn } from './disk-view.ts'
 import { LogBook } from './log-book.ts'
@@ -153,11 +154,11 @@ export class EngineView {
     return new Map([...seen].sort(([a], [b]) => a - b))
   }
 
-  /** A page whose pageLSN has not changed has not changed. */
+  /** A page whose pageLSN has not changed has not changed; one that has none yet may be about to. */
   #seeInPool(buffer: BufferManager, pageId: number, page: number): SeenPage {
-    const now = seePage(buffer, page)
     const before = this.#poolCache.get(pageId)
-    return before?.pageLsn === now.pageLsn && before.kind === now.kind ? before : now
+    const pageLsn = pageLsnOf(buffer.view, page)
+    return before !== undefined && before.pageLsn === pageLsn && pageLsn !== 0 ? before : seePage(buffer, page)
   }
 
   /** The catalog, wherever its pages are, tells how the trees are called. */

@@ -19,6 +19,8 @@ import { type LogRecordView, RecordType } from '../../../../src/log/log-record.t
 import { ResourceId } from '../../../../src/log/resource-manager.ts'
 import { SEGMENT_HEADER_BYTES } from '../../../../src/log/segment.ts'
 import { Segments } from '../../../../src/log/segments.ts'
+import { decodeCheckpointPart } from '../../../../src/recovery/checkpoint-record.ts'
+import { TXN_STATUS_NAMES } from '../../../../src/recovery/transaction-table.ts'
 import { pageName, textOf } from './page-view.ts'
 import type { LogRow } from './types.ts'
 import type { Spoken } from './words.ts'
@@ -78,7 +80,9 @@ export class LogBook {
     this.#undoes.set(clrLsn, lsn)
     const index = this.#entries.findIndex((entry) => entry.lsn === clrLsn)
     const entry = this.#entries[index]
-    if (entry !== undefined) this.#entries[index] = bothStates({ ...entry.flushed, undoes: lsn })
+    if (entry !== undefined) {
+      this.#entries[index] = bothStates({ ...entry.flushed, undoes: lsn, text: undoText(entry.flushed.text, lsn) })
+    }
   }
 
   rows(flushedLsn: number): LogRow[] {
@@ -94,6 +98,8 @@ export class LogBook {
 
   #row(record: LogRecordView): LogRow {
     const { lsn, type, txn, prevLsn, page, undoNextLsn, redoOnly, description } = shownRecord(record)
+    const undoes = this.#undoes.get(lsn)
+    const text = namedText(record, this.#names) ?? description
     return {
       lsn,
       type,
@@ -103,13 +109,15 @@ export class LogBook {
       page: page === null ? undefined : pageName(page),
       prevLsn: prevLsn ?? undefined,
       undoNextLsn: undoNextLsn ?? undefined,
-      undoes: this.#undoes.get(lsn),
+      undoes,
       isRedoOnly: redoOnly,
-      text: treeText(record, this.#names) ?? description,
+      text: undoes === undefined ? text : undoText(text, undoes),
       isFlushed: true,
     }
   }
 }
+
+const undoText = (text: string, undoes: number): string => `${text}, undoes ${undoes}`
 
 const bothStates = (row: LogRow): Entry => ({
   lsn: row.lsn,
@@ -117,23 +125,25 @@ const bothStates = (row: LogRow): Entry => ({
   unflushed: { ...row, isFlushed: false },
 })
 
-/** A change of a key, or of the children of an inner node, by the names that the user knows; undefined for others. */
-function treeText(record: LogRecordView, names: Spoken): string | undefined {
+/** A change of a key, of the children of an inner node, or the tables of a checkpoint, by the names that the user knows; undefined for others. */
+function namedText(record: LogRecordView, names: Spoken): string | undefined {
+  if (record.type === RecordType.END_CHECKPOINT) return checkpointText(record, names)
   const isChange = record.type === RecordType.UPDATE || record.type === RecordType.CLR
   if (!isChange || record.resource !== ResourceId.BTREE) return undefined
   switch (record.operation) {
     case TreeOperation.INSERT:
-      return `${placeOf(record, names)}: insert ${keyText(record)} = ${valueText(record)}`
+      return `insert ${keyText(record)} = ${valueText(record)} in ${placeOf(record, names)}`
     case TreeOperation.REPLACE: {
       const { at, before, after } = replacementOf(record)
-      return `${placeOf(record, names)}: ${keyText(record)}, from byte ${at} on "${textOf(before)}" becomes "${textOf(after)}"`
+      const from = at === 0 ? '' : `, from byte ${at} on`
+      return `change ${keyText(record)} in ${placeOf(record, names)}: "${textOf(before)}" -> "${textOf(after)}"${from}`
     }
     case TreeOperation.GHOST:
-      return `${placeOf(record, names)}: delete ${keyText(record)}`
+      return `delete ${keyText(record)} from ${placeOf(record, names)}`
     case TreeOperation.INSERT_CHILD:
-      return `${placeOf(record, names)}: child ${childText(record)} from key ${keyText(record)} on`
+      return `child ${childText(record)} from key ${keyText(record)} on`
     case TreeOperation.REMOVE_CHILD:
-      return `${placeOf(record, names)}: without child ${childText(record)}`
+      return `without child ${childText(record)}`
     default:
       return undefined
   }
@@ -142,13 +152,27 @@ function treeText(record: LogRecordView, names: Spoken): string | undefined {
 const placeOf = (record: LogRecordView, names: Spoken): string => names.table(treeOfRecord(record))
 const keyText = (record: LogRecordView): string => textOf(keyOfRecord(record))
 
+/** A checkpoint that takes several records has one of the tables in each, or a part of it. */
+function checkpointText(record: LogRecordView, names: Spoken): string {
+  const { transactions, dirtyPages, count } = decodeCheckpointPart(record)
+  const rows = transactions.map(
+    ({ id, status, lastLsn }) => `${names.transaction(id)} ${TXN_STATUS_NAMES[status]} ${lastLsn}`,
+  )
+  const pages = dirtyPages.map(([pageId, recLsn]) => `${names.page(pageId)} ${recLsn}`)
+  const tables = [
+    ...(rows.length > 0 || count === 1 ? [`ATT {${rows.join(', ')}}`] : []),
+    ...(pages.length > 0 || count === 1 ? [`DPT {${pages.join(', ')}}`] : []),
+  ]
+  return tables.join(' ')
+}
+
 function childText(record: LogRecordView): string {
   const value = valueOfRecord(record)
   return pageName(new DataView(value.buffer, value.byteOffset, value.byteLength).getUint32(0, true))
 }
 
 function valueText(record: LogRecordView): string {
-  if (treeOfRecord(record) !== CATALOG_TREE) return textOf(valueOfRecord(record))
   const value = valueOfRecord(record)
+  if (treeOfRecord(record) !== CATALOG_TREE) return textOf(value)
   return pageName(new DataView(value.buffer, value.byteOffset, value.byteLength).getUint32(1, true))
 }

@@ -130,6 +130,8 @@ export class Recorder implements DiskWatcher {
       (event.kind === 'page-written' && open?.operation?.file === DATA_FILE_NAME)
     if (open === undefined || !isContinued) return false
     this.#view.take(event)
+    // That a CLR is appended is part of what the undo tells.
+    if (isUndone) open.sentences.length = 0
     open.sentences.push(this.#sentenceOf(event))
     if (!isUndone) {
       if (event.kind !== 'dirtied') open.reference = referenceOf(event.kind)

@@ -11,7 +11,7 @@ import type {
   Scenario,
   TransactionRecord,
 } from '../../../../src/scenario/scenario.ts'
-import type { AnswerRow, RestartView } from './types.ts'
+import type { AnswerRow, RestartView, Step } from './types.ts'
 
 /** A question of a restart: where it is in the scenario, and both answers in words. */
 interface Question {
@@ -19,16 +19,17 @@ interface Question {
   readonly question: string
   readonly expected: string | undefined
   readonly ours: string
-  /** Whether it is answered when analysis is complete, or at the end. */
-  readonly isOfAnalysis: boolean
+  /** By which pass it is answered. */
+  readonly pass: 'analysis' | 'redo' | 'undo'
 }
 
 export function answersOf(
   scenario: Scenario,
   result: ScenarioResult,
   restarts: readonly RestartView[],
-  lastStep: number,
+  steps: readonly Step[],
 ): AnswerRow[] {
+  const lastStep = steps.length - 1
   const told = new Set<unknown>()
   const rowOf = (restart: number, step: number, { place, question, expected, ours }: Question): AnswerRow[] => {
     if (expected === undefined) return []
@@ -39,8 +40,7 @@ export function answersOf(
   const rows = questionsOf(scenario, result).flatMap((questions, restart) =>
     questions.flatMap((question) => {
       const view = restarts[restart]
-      const step = (question.isOfAnalysis ? view?.analysisStep : view?.lastStep) ?? lastStep
-      return rowOf(restart, step, question)
+      return rowOf(restart, view === undefined ? lastStep : stepOf(question.pass, view, steps), question)
     }),
   )
   // The replay looks at more than an exercise asks, such as a crash after each record that restart writes.
@@ -49,6 +49,17 @@ export function answersOf(
   if (first === undefined) return rows
   const [expected, ours] = [JSON.stringify(first.expected) ?? '', JSON.stringify(first.actual) ?? '']
   return [...rows, { restart: 0, step: lastStep, question: first.path, expected, ours, isEqual: false }]
+}
+
+/** The step at which a pass is complete. */
+function stepOf(
+  pass: Question['pass'],
+  { crashStep, analysisStep, lastStep }: RestartView,
+  steps: readonly Step[],
+): number {
+  if (pass === 'analysis') return analysisStep ?? lastStep
+  const isOver = ({ kind, number }: Step): boolean => kind === 'redo-end' && number > crashStep && number <= lastStep
+  return (pass === 'redo' ? steps.find(isOver)?.number : undefined) ?? lastStep
 }
 
 /** The questions of each restart. */
@@ -64,7 +75,7 @@ function questionsOf(scenario: Scenario, result: ScenarioResult): Question[][] {
       question,
       expected,
       ours: expected === undefined ? '' : actualOf(place, expected),
-      isOfAnalysis: false,
+      pass: 'undo',
     }
   }
   switch (scenario.kind) {
@@ -80,7 +91,7 @@ function questionsOf(scenario: Scenario, result: ScenarioResult): Question[][] {
             question: `low-water mark, case ${i + 1}`,
             expected: String(wanted.lowWaterLsn),
             ours,
-            isOfAnalysis: false,
+            pass: 'undo',
           }
         }),
       ]
@@ -148,22 +159,23 @@ function episodeQuestions(place: string, answers: Answers, seen: ObservedRestart
     question,
     expected,
     ours,
-    isOfAnalysis: true,
+    pass: 'analysis',
   })
   const later = (part: string, question: string, expected: string | undefined, ours: string): Question => ({
     place: `${place}.${part}`,
     question,
     expected,
     ours,
-    isOfAnalysis: false,
+    pass: 'undo',
   })
+  const ofRedo = (...question: Parameters<typeof later>): Question => ({ ...later(...question), pass: 'redo' })
   const exact = [
     ofAnalysis('startLsn', 'analysis begins at', textOf(analysis.startLsn, lsnText), lsnText(seen.startLsn)),
     ofAnalysis('att', 'transaction table', textOf(analysis.att, attText), attText(attOf(seen))),
     ofAnalysis('dpt', 'dirty page table', textOf(analysis.dpt, dptText), dptText(dptOf(seen))),
-    later('redo.startLsn', 'redo begins at', textOf(redo.startLsn, lsnText), lsnText(seen.redoStartLsn)),
-    later('redo.redone', 'redone', textOf(redo.redone, listText), listText(redoneOf(seen))),
-    later('redo.skipped', 'not redone', textOf(redo.skipped, skippedText), skippedText(skippedOf(seen))),
+    ofRedo('redo.startLsn', 'redo begins at', textOf(redo.startLsn, lsnText), lsnText(seen.redoStartLsn)),
+    ofRedo('redo.redone', 'redone', textOf(redo.redone, listText), listText(redoneOf(seen))),
+    ofRedo('redo.skipped', 'not redone', textOf(redo.skipped, skippedText), skippedText(skippedOf(seen))),
   ]
   const appended = [...(analysis.appended ?? []), ...(undo.appended ?? [])]
   const isAsked = analysis.appended !== undefined || undo.appended !== undefined
@@ -178,7 +190,7 @@ function episodeQuestions(place: string, answers: Answers, seen: ObservedRestart
 /** What is written is asked of two passes, and is one thing to see. */
 function writtenQuestion(place: string, expected: string | undefined, kept: ObservedRestart['appended']): Question {
   const ours = kept.map(({ lsn, type, txn }) => `${lsn} ${type} ${txn}`).join(', ') || 'none'
-  return { place: `${place}.undo.appended`, question: 'records written', expected, ours, isOfAnalysis: false }
+  return { place: `${place}.undo.appended`, question: 'records written', expected, ours, pass: 'undo' }
 }
 
 /** Of an attempt that dies in redo, the records to which it has come. */

@@ -37,8 +37,7 @@ export async function runScenario(scenario: Scenario): Promise<Session> {
     steps: told.steps,
     actions: [],
     restarts: told.restarts,
-    answers:
-      result.verdict === 'not-applicable' ? [] : answersOf(scenario, result, told.restarts, told.steps.length - 1),
+    answers: result.verdict === 'not-applicable' ? [] : answersOf(scenario, result, told.restarts, told.steps),
     note: result.note,
   }
 }

@@ -166,7 +166,7 @@ export class ScenarioState {
       .map(([pageId, page]) => ({
         pageId,
         page: this.spoken.page(pageId),
-        label: 'page of slots',
+        label: '',
         pageLsn: this.lsnOf(pageLsnOf(buffer.view, page)),
         rows: [...readSlots(buffer.bytes, buffer.view, page)].map(([key, value]) => ({ key, value })),
         isDirty: dirty.has(pageId),
@@ -181,7 +181,7 @@ export class ScenarioState {
       return {
         pageId: built.names.pages.number(page),
         page,
-        label: 'page of slots',
+        label: '',
         pageLsn: pageLsn ?? undefined,
         rows: Object.entries(data).map(([key, value]) => ({ key, value })),
       }

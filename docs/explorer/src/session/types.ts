@@ -68,7 +68,7 @@ export interface PageView {
   readonly pageId: number
   /** As people call it: `P5`. */
   readonly page: string
-  /** What it is: `leaf of accounts`, `root of accounts`, `space map`, `meta page`. */
+  /** What it is: `leaf of accounts`, `root of accounts`, `space map`, `meta page`; empty in a scenario. */
   readonly label: string
   readonly pageLsn?: Lsn | undefined
   readonly rows: readonly PageRow[]
