@@ -7,6 +7,12 @@ import { dirname, join, relative } from 'node:path'
 import { type DefaultTheme, defineConfig, type MarkdownOptions } from 'vitepress'
 import { DOCS, GENERATED, pageOf, siteLink } from '../site/links.ts'
 
+/** Records of a log with a link back; in the page itself, so that it is never asked for. */
+const ICON = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><g fill="#3451b2"><rect y="8" width="4" height="6" rx="1"/><rect x="6" y="8" width="4" height="6" rx="1"/><rect x="12" y="8" width="4" height="6" rx="1"/></g><path d="M14 6C13 1 4 1 3 6" fill="none" stroke="#3451b2" stroke-width="1.5"/></svg>')}`
+
+/** A drawing is shown at this part of its size or more. */
+const LEAST_SCALE = 0.85
+
 type Sidebar = DefaultTheme.SidebarItem[]
 type MarkdownIt = Parameters<NonNullable<MarkdownOptions['config']>>[0]
 
@@ -39,18 +45,17 @@ const GUIDE: readonly (readonly [group: string, ...(readonly [title: string, pag
   ],
 ]
 
-/** The pages of a folder of the course, by their first headings. */
+/** The pages of a folder of the course, by their first headings; a chapter with its number. */
 function coursePages(folder: string, isWanted: (name: string) => boolean): Sidebar {
   const directory = join(DOCS, 'course', folder)
-  const names = existsSync(directory)
-    ? readdirSync(directory)
-        .filter((name) => name.endsWith('.md'))
-        .sort()
-    : []
-  return names.filter(isWanted).map((name) => ({
-    text: readFileSync(join(directory, name), 'utf8').match(/^# (.*)$/m)?.[1] ?? name,
-    link: `/${pageOf(join('course', folder, name))}`.replace(/\/index$/, '/'),
-  }))
+  const names = existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.md')) : []
+  const pages = names.filter(isWanted).map((name) => {
+    const title = readFileSync(join(directory, name), 'utf8').match(/^# (.*)$/m)?.[1] ?? name
+    const number = Number.parseInt(name, 10)
+    const link = `/${pageOf(join('course', folder, name))}`.replace(/\/index$/, '/')
+    return { text: Number.isNaN(number) ? title : `${number}. ${title}`, link }
+  })
+  return pages.sort((a, b) => a.text.localeCompare(b.text, 'en', { numeric: true }))
 }
 
 function courseSidebar(): Sidebar {
@@ -100,8 +105,11 @@ function inlineDrawings(md: MarkdownIt): void {
     const source = token?.attrGet('src') ?? ''
     if (!source.includes('figures/') || !source.endsWith('.svg'))
       return image?.(tokens, index, options, env, self) ?? ''
-    const svg = readFileSync(join(dirname(env.realPath ?? env.path), source), 'utf8')
-    return `<span class="figure" v-pre>${svg.replace(/<style>[\s\S]*?<\/style>/, '').replace(/\n\s*/g, '')}</span>`
+    const file = readFileSync(join(dirname(env.realPath ?? env.path), source), 'utf8')
+    const svg = file.replace(/<style>[\s\S]*?<\/style>/, '').replace(/\n\s*/g, '')
+    // On a small screen it is moved sideways rather than made too small to read.
+    const leastWidth = Math.round(Number(svg.match(/ width="(\d+)"/)?.[1]) * LEAST_SCALE)
+    return `<span class="figure" v-pre>${svg.replace('<svg', `<svg style="min-width:${leastWidth}px"`)}</span>`
   }
 }
 
@@ -124,6 +132,7 @@ const lineAnchors = {
 export default defineConfig({
   title: 'aries-db',
   description: 'ARIES recovery, to use and to learn: an embedded transactional storage engine in TypeScript',
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: ICON }]],
   srcExclude: ['explorer/**'],
   rewrites: (path) => `${pageOf(path)}.md`,
   // The explorer is put beside the pages after they are built; linkinator sees every link, these too.

@@ -64,11 +64,11 @@ function pageLsns(): Drawing {
     links: false,
     extraHeight: 96,
   })
-  for (const lsn of [10, 40, 60]) drawing.arrow(below(lsn), { x: 370, y: bottom + 24 }, 'strong')
+  for (const lsn of [10, 40, 60]) drawing.arrow(below(lsn), { x: 345, y: bottom + 24 }, 'strong')
   return drawing
-    .labelled(300, bottom + 26, 140, 56, ['P5 on disk', 'pageLSN 60'], 'one')
-    .labelled(470, bottom + 26, 110, 56, ['P3 on disk', 'no LSN yet'])
-    .labelled(600, bottom + 26, 110, 56, ['P1 on disk', 'no LSN yet'])
+    .labelled(280, bottom + 26, 130, 56, ['P5 on disk', 'pageLSN 60'], 'one')
+    .labelled(424, bottom + 26, 92, 56, ['P3 on disk', 'no LSN yet'])
+    .labelled(528, bottom + 26, 92, 56, ['P1 on disk', 'no LSN yet'])
     .text(16, bottom + 50, 'On the page is every change of it', '', 'start')
     .text(16, bottom + 70, 'with an LSN up to its pageLSN.', '', 'start')
 }
@@ -225,8 +225,10 @@ function clrChain(): Drawing {
 
 function undoSweep(): Drawing {
   return logStrip('S01', {
-    description: 'The log of scenario S01 and what undo writes: one sweep backward over both losers, 80, 60, 40, 20.',
+    description:
+      'The records of the two losers in the log of scenario S01, and what undo writes: one sweep backward over both, 80, 60, 40, 20.',
     appended: writtenByUndo('S01'),
+    only: ['T1', 'T3'],
   }).drawing
 }
 

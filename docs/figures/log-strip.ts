@@ -9,7 +9,7 @@ import type { RestartScenario, ScenarioRecord } from '../../src/scenario/scenari
 import { Drawing, type Fill, type Point } from './drawing.ts'
 
 const SCENARIOS = fileURLToPath(new URL('../../test/scenarios/', import.meta.url))
-const RECORD = { width: 66, height: 56, gap: 12 }
+const RECORD = { width: 60, height: 56, gap: 8 }
 const MARGIN = 16
 const FILLS: readonly Fill[] = ['one', 'two', 'three', '']
 
@@ -17,6 +17,8 @@ export interface StripOptions {
   readonly description: string
   /** Records that come after the scenario's log, such as what undo writes. */
   readonly appended?: readonly ScenarioRecord[]
+  /** The transactions to show; without, all records are shown. */
+  readonly only?: readonly string[]
   /** Words below records. */
   readonly marks?: Readonly<Record<number, string>>
   /** Whether prevLSN is drawn. */
@@ -55,7 +57,9 @@ function wordsOf(record: ScenarioRecord): string[] {
 
 export function logStrip(id: string, options: StripOptions): Strip {
   const scenario = scenarioOf(id)
-  const records = [...scenario.log, ...(options.appended ?? [])]
+  const records = [...scenario.log, ...(options.appended ?? [])].filter(
+    (record) => options.only === undefined || ('txn' in record && options.only.includes(record.txn)),
+  )
   const links = options.links ?? true
   const step = RECORD.width + RECORD.gap
   const top = links ? 86 : 40

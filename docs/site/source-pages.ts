@@ -35,7 +35,7 @@ function listingOf(directory: string): string {
 function textOf(path: string): string {
   const text = readFileSync(join(ROOT, path), 'utf8').trimEnd()
   const language = LANGUAGES[extname(path)] ?? 'text'
-  return `\`\`\`\`\`${language} anchored\n${text}\n\`\`\`\`\``
+  return `\`\`\`\`\`${language}:line-numbers anchored\n${text}\n\`\`\`\`\``
 }
 
 export function writeSourcePages(): number {
