@@ -24,6 +24,11 @@ export function secondsOf(text: string): number {
 const SECONDS_MIN = 0.1
 const SECONDS_MAX = 86_400
 
+/** One whole number from `min` on, or several separated by commas. */
+export function wholeNumbers(min: number): (text: string) => number[] {
+  return (text) => text.split(',').map(wholeNumber(min))
+}
+
 /** One of `choices`, or several separated by commas. */
 export function oneOrMore(choices: readonly string[]): (text: string) => string[] {
   return (text) => {

@@ -1,14 +1,16 @@
 /** `aries lab`: the labs of the course, as src/cli/lab has them. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { wholeNumber } from '../arguments.ts'
+import { wholeNumber, wholeNumbers } from '../arguments.ts'
 import { CliError, ExitCode } from '../errors.ts'
 import { isAllRight, printReport } from '../lab/check/report.ts'
 import { type LabJob, WORKER_VERB } from '../lab/check/worker-process.ts'
+import { measureInto } from '../lab/design/lab.ts'
 import { readFolder } from '../lab/folder.ts'
 import type { Lab, StartOptions } from '../lab/lab.ts'
 import { LabData } from '../lab/lab-data.ts'
 import { LABS } from '../lab/labs.ts'
+import { knownSeed } from '../lab/seed.ts'
 import { printJson, printLine } from '../output.ts'
 import { ProgressBar } from '../progress.ts'
 
@@ -17,6 +19,7 @@ export function addLab(program: Command, programFile: string): void {
   addList(lab)
   addStart(lab, programFile)
   addCheck(lab, programFile)
+  addMeasure(lab)
   addKey(lab, programFile)
   program
     .command(WORKER_VERB, { hidden: true })
@@ -114,6 +117,58 @@ Exits with 0 when all is right, with 1 when something is not.`,
       bar.hide()
       printReport(report, options)
       if (!isAllRight(report)) process.exitCode = ExitCode.PROBLEMS
+    })
+}
+
+interface MeasureOptions {
+  readonly checkpointKib: readonly number[]
+  readonly redoKib: readonly number[]
+  readonly poolPages: readonly number[]
+  readonly hot: readonly number[]
+  readonly updates: number
+}
+
+function addMeasure(lab: Command): void {
+  lab
+    .command('measure')
+    .description('measure what checkpoints cost and save, for the lab design')
+    .argument('<directory>', 'the directory of the lab')
+    .option('--checkpoint-kib <sizes>', 'log between two checkpoints', wholeNumbers(64), [64, 256, 1024, 4096])
+    .option(
+      '--redo-kib <sizes>',
+      'log that redo may have to read: older dirty pages are written back',
+      wholeNumbers(64),
+      [512],
+    )
+    .option('--pool-pages <counts>', 'pages of the buffer pool', wholeNumbers(16), [400])
+    .option('--hot <percentages>', 'share of the updates that go to a tenth of the rows', wholeNumbers(0), [80])
+    .option('--updates <count>', 'how many updates', wholeNumber(1000), 20_000)
+    .addHelpText(
+      'after',
+      `
+Several values are separated by commas; all combinations are measured, and added to measurements.json.
+
+Examples:
+  $ aries lab measure ./design --checkpoint-kib 64,256,1024,4096
+  $ aries lab measure ./design --checkpoint-kib 256 --redo-kib 256,512,1024,2048`,
+    )
+    .action(async (directory: string, { updates, ...lists }: MeasureOptions) => {
+      const { lab: id, seed } = readFolder(directory)
+      if (id !== 'design')
+        throw new CliError(`${directory} is the lab ${id}, in which nothing is measured`, ExitCode.USAGE)
+      const settings = lists.checkpointKib.flatMap((checkpointKib) =>
+        lists.redoKib.flatMap((redoKib) =>
+          lists.poolPages.flatMap((poolPages) =>
+            lists.hot.map((hotPercent) => ({ checkpointKib, redoKib, poolPages, updates, hotPercent })),
+          ),
+        ),
+      )
+      using bar = new ProgressBar()
+      const table = await measureInto(directory, knownSeed(seed), settings, (done, total) => {
+        bar.update('measuring', done, total)
+      })
+      bar.hide()
+      printLine(table)
     })
 }
 
