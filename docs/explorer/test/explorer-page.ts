@@ -60,12 +60,11 @@ export class ExplorerPage {
     })
   }
 
-  /** How many of the known answers differ, and how many are not known yet. */
-  async answers(): Promise<{ readonly differing: number; readonly toCome: number }> {
-    return await this.page.evaluate(() => ({
-      differing: document.querySelectorAll('#answers .mark-wrong').length,
-      toCome: document.querySelectorAll('#answers tbody i').length,
-    }))
+  /** How many of the known answers the engine has met, and how many there are. */
+  async answers(): Promise<{ readonly equal: number; readonly all: number }> {
+    const told = (await this.page.locator('#answers .aside').textContent()) ?? ''
+    const [, equal, all] = /^(\d+) of (\d+) equal/.exec(told) ?? []
+    return { equal: Number(equal), all: Number(all) }
   }
 
   async sentence(): Promise<string> {

@@ -123,7 +123,9 @@ describe('in one page, one after the other', () => {
       expect([name, page.rows]).toEqual([name, data])
       if (variant?.abortAtAnalysisEnd !== true) expect([name, page.pageLsn]).toEqual([name, lsnText(pageLsn)])
     }
-    expect(await reader.answers()).toEqual({ differing: 0, toCome: 0 })
+    const { equal, all } = await reader.answers()
+    expect(equal).toBe(all)
+    expect(all).toBeGreaterThan(0)
   })
 
   test.each(known.filter((scenario) => !isRestart(scenario)))('$id $title: is shown', async ({ id, variant }) => {
@@ -134,6 +136,8 @@ describe('in one page, one after the other', () => {
     }
     await reader.page.keyboard.press('End')
     expect(await reader.step()).toBe((await reader.stepCount()) - 1)
-    expect(await reader.answers()).toEqual({ differing: 0, toCome: 0 })
+    const { equal, all } = await reader.answers()
+    expect(equal).toBe(all)
+    expect(all).toBeGreaterThan(0)
   })
 })

@@ -149,7 +149,7 @@ function Bands({ steps, number }: { readonly steps: readonly Step[]; readonly nu
           class={`band phase-${phase} ${first <= number && number < first + count ? 'here' : ''}`}
           style={{ flexGrow: count }}
         >
-          {count / steps.length > 0.07 ? PHASE_NAMES[phase] : ''}
+          <span>{PHASE_NAMES[phase]}</span>
         </span>
       ))}
     </div>

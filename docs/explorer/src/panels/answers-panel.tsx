@@ -1,6 +1,7 @@
 /** The known answers of an exercise beside what the engine has done, as far as it has come. */
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { AnswerRow } from '../session/types.ts'
-import { Panel } from './panel.tsx'
+import { Empty, Panel } from './panel.tsx'
 
 interface AnswersPanelProps {
   readonly answers: readonly AnswerRow[]
@@ -10,39 +11,52 @@ interface AnswersPanelProps {
 export function AnswersPanel({ answers, step }: AnswersPanelProps) {
   const known = answers.filter((answer) => answer.step <= step)
   const equal = known.filter(({ isEqual }) => isEqual).length
-  const severalRestarts = answers.some(({ restart }) => restart > 0)
   return (
-    <Panel
-      id="answers"
-      title="Known answers"
-      aside={`${equal} of ${answers.length} equal${known.length < answers.length ? ', the rest is to come' : ''}`}
-    >
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">question</th>
-            <th scope="col">the source says</th>
-            <th scope="col">the engine</th>
-          </tr>
-        </thead>
-        <tbody>
-          {answers.map((answer) => {
-            const { restart, question, expected, ours, isEqual } = answer
-            const isKnown = known.includes(answer)
-            return (
-              <tr key={`${restart} ${question}`} class={isKnown && !isEqual ? 'differs-row' : ''}>
-                <th scope="row">
-                  {severalRestarts && <span class="restart-number">restart {restart + 1}: </span>}
-                  {question}
-                </th>
-                <td>{isKnown ? expected : ''}</td>
-                <td>{isKnown ? <Verdict ours={ours} isEqual={isEqual} /> : <i>to come</i>}</td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
+    <Panel id="answers" title="Known answers" aside={`${equal} of ${answers.length} equal so far`}>
+      {known.length === 0 ? (
+        <Empty>The first is compared when the engine has come to it, at step {(answers[0]?.step ?? 0) + 1}.</Empty>
+      ) : (
+        <AnswerTable known={known} hasRestarts={answers.some(({ restart }) => restart > 0)} />
+      )}
     </Panel>
+  )
+}
+
+interface AnswerTableProps {
+  readonly known: readonly AnswerRow[]
+  readonly hasRestarts: boolean
+}
+
+function AnswerTable({ known, hasRestarts }: AnswerTableProps) {
+  const table = useRef<HTMLTableElement>(null)
+  useLayoutEffect(() => {
+    const scroller = table.current?.closest('.panel-body')
+    if (scroller) scroller.scrollTop = scroller.scrollHeight
+  }, [known.length])
+  return (
+    <table ref={table}>
+      <thead>
+        <tr>
+          <th scope="col">question</th>
+          <th scope="col">the source says</th>
+          <th scope="col">the engine</th>
+        </tr>
+      </thead>
+      <tbody>
+        {known.map(({ restart, question, expected, ours, isEqual }) => (
+          <tr key={`${restart} ${question}`}>
+            <th scope="row">
+              {question}
+              {hasRestarts && <span class="restart-number"> (restart {restart + 1})</span>}
+            </th>
+            <td>{expected}</td>
+            <td>
+              <Verdict ours={ours} isEqual={isEqual} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   )
 }
 
