@@ -129,6 +129,12 @@ test('damage ends it with 1; salvage goes on behind', async () => {
   expect(salvaged.code).toBe(1)
   const gap = { gap: { fromLsn: victim.lsn, toLsn: all[51]?.lsn, reason: 'no valid record' } }
   expect(linesOf(salvaged.stdout)).toEqual([...all.slice(0, 50), gap, ...all.slice(51)])
+  // The gap lies among the last ones, or before them.
+  for (const last of [all.length - 40, all.length - 60]) {
+    const lines = linesOf((await runCli('log', directory, '--json', '--salvage', '--last', String(last))).stdout)
+    const shown = all.toSpliced(50, 1).slice(-last)
+    expect(lines).toEqual(shown.toSpliced(Math.max(0, shown.indexOf(all[51] as ShownRecord)), 0, gap as never))
+  }
 })
 
 test('a segment without a header, one cut short, one missing', async () => {

@@ -44,7 +44,9 @@ Ctrl-C, what was committed until then stays, and the message says how much that 
 Examples:
   $ aries import ./data fruit.jsonl
   $ aries import ./new users.jsonl --table users --values json --create
-  $ jq -c '{key: .id, value: .}' users.json | aries import ./data --table users --values json`,
+  $ jq -c '{key: .id, value: .}' users.json | aries import ./data --table users --values json
+
+Exits with 0, or with 3 when a line is wrong.`,
     )
     .action(async (directory: string, file: string | undefined, options: Options) => {
       await interruptible(async (signal) => {

@@ -82,7 +82,7 @@ Exits with 0, or with 1 when the log is damaged.`,
 async function printRecords(raw: RawDatabase, options: Options, printer: Printer): Promise<boolean> {
   const { to = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY, last } = options
   const kept: ShownRecord[] = []
-  let gaps = 0
+  const gaps: LogGap[] = []
   let isWhole = true
   const end = await walkLog(raw, options.from ?? 0, options.salvage === true, {
     record: (record) => {
@@ -97,13 +97,23 @@ async function printRecords(raw: RawDatabase, options: Options, printer: Printer
       return true
     },
     gap: (gap) => {
-      gaps++
-      printer.gap(gap)
+      gaps.push(gap)
+      if (last === undefined) printer.gap(gap)
     },
   })
-  for (const record of last === undefined ? [] : kept.slice(-last)) printer.record(record)
+  if (last !== undefined) printLast(kept.slice(-last), gaps, printer)
   if (isWhole) printer.end(end)
-  return gaps > 0 || end.damage !== undefined
+  return gaps.length > 0 || end.damage !== undefined
+}
+
+/** The last records, and all gaps where they lie. */
+function printLast(records: readonly ShownRecord[], gaps: readonly LogGap[], printer: Printer): void {
+  const left = [...gaps]
+  for (const record of records) {
+    while (left[0] !== undefined && left[0].toLsn <= record.lsn) printer.gap(left.shift() as LogGap)
+    printer.record(record)
+  }
+  for (const gap of left) printer.gap(gap)
 }
 
 function printChain(raw: RawDatabase, options: Options, printer: Printer): boolean {

@@ -23,7 +23,9 @@ When it has ended with 0 the rows are durable. A database that was not closed cl
 Examples:
   $ aries put ./data fruit apple red
   $ aries put ./data fruit apple green banana yellow
-  $ aries put ./new users 17 '{"name":"Ann"}' --values json --create`,
+  $ aries put ./new users 17 '{"name":"Ann"}' --values json --create
+
+Exits with 0, or with 3 when nothing was put.`,
     )
     .action(
       async (

@@ -37,7 +37,9 @@ Examples:
   aries T1> crash
   aries> recover explain
   $ aries repl ./data --create
-  $ aries repl < lecture-7.txt`,
+  $ aries repl < lecture-7.txt
+
+Exits with 0, or with 2 when a command from a file is none.`,
     )
     .action(async (directory: string | undefined, options: { create?: boolean; memory?: boolean }) => {
       if (directory !== undefined && options.memory) {

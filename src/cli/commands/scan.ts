@@ -33,7 +33,9 @@ A line is key, tab, value. Keys are ordered by their bytes.
 Examples:
   $ aries scan ./data fruit
   $ aries scan ./data fruit --prefix ba --limit 10
-  $ aries scan ./data users --values json --json | jq -r .value.name`,
+  $ aries scan ./data users --values json --json | jq -r .value.name
+
+Exits with 0, or with 1 when there is no such table.`,
     )
     .action(async (directory: string, tableName: string, options: Options) => {
       const encoding = rowEncodingOf(options)

@@ -35,6 +35,16 @@ export function addScenario(program: Command): void {
   const scenario = program
     .command('scenario')
     .description('recovery exercises: a log, a crash, and what restart must do')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ aries scenario run exercise.scenario
+  $ aries scenario convert exercise.json
+  $ aries scenario record ./data --out crash.scenario
+
+"aries scenario run --help" and the like have more.`,
+    )
   scenario
     .command('run')
     .description('replay scenarios on the real log, buffer and recovery managers, and show each pass')
@@ -80,7 +90,9 @@ their LSNs, transactions and pages; what they change is shown as a slot of the t
 
 Examples:
   $ aries scenario record ./data --out crash.scenario
-  $ aries scenario run crash.scenario`,
+  $ aries scenario run crash.scenario
+
+Exits with 0; with 1 when damage is in the way; with 3 when a transaction is in doubt, or the new file is there already.`,
     )
     .action(async (directory: string, { out }: { readonly out?: string }) => {
       using raw = await RawDatabase.open(directory)
@@ -114,7 +126,9 @@ function addConvert(scenario: Command): void {
       `
 Examples:
   $ aries scenario convert exercise.json
-  $ aries scenario convert exercise.scenario --out exercise.json`,
+  $ aries scenario convert exercise.scenario --out exercise.json
+
+Exits with 0; with 2 when the file cannot be understood; with 3 when the new file is there already.`,
     )
     .action((file: string, { id, to, out }: ConvertOptions) => {
       const scenarios = wantedOf([file], id).map(loaded)
