@@ -28,7 +28,6 @@ test('all of it by the keyboard: step, play, crash, restart, help', async () => 
 
   await keyboard.press('c')
   await reader.page.getByRole('dialog', { name: 'Crash here' }).waitFor()
-  await keyboard.press('Tab')
   await keyboard.press('Enter')
   await reader.page.locator('[data-action=restart]').waitFor()
   await keyboard.press('r')

@@ -29,26 +29,29 @@ export function CrashDialog({ writes, onClose, onCrash }: CrashDialogProps) {
   return (
     <Dialog title="Crash here" onClose={onClose}>
       <form onSubmit={submit}>
-        <fieldset>
-          <legend>
-            {writes.length === 0
-              ? 'Everything that was written is synced: every crash leaves the same.'
-              : `${writes.length === 1 ? 'One write is' : `${writes.length} writes are`} not synced. What does the crash leave?`}
-          </legend>
-          {KINDS.map(([name, text]) => (
-            <label key={name} class="choice">
-              <input
-                type="radio"
-                name="kind"
-                value={name}
-                checked={kind === name}
-                disabled={name === 'choose' && writes.length === 0}
-                onChange={() => setKind(name)}
-              />{' '}
-              {text}
-            </label>
-          ))}
-        </fieldset>
+        {writes.length === 0 ? (
+          <p>Everything that was written is synced: every crash leaves the same, which is what is on disk now.</p>
+        ) : (
+          <fieldset>
+            <legend>
+              {writes.length === 1 ? 'One write is' : `${writes.length} writes are`} not synced. What does the crash
+              leave?
+            </legend>
+            {KINDS.map(([name, text]) => (
+              <label key={name} class="choice">
+                <input
+                  type="radio"
+                  name="kind"
+                  value={name}
+                  checked={kind === name}
+                  autofocus={name === KINDS[0][0]}
+                  onChange={() => setKind(name)}
+                />{' '}
+                {text}
+              </label>
+            ))}
+          </fieldset>
+        )}
         {kind === 'choose' && (
           <fieldset>
             <legend>Survives (a write that survives in part is torn)</legend>
@@ -66,7 +69,7 @@ export function CrashDialog({ writes, onClose, onCrash }: CrashDialogProps) {
           <button type="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" class="danger">
+          <button type="submit" class="danger" autofocus={writes.length === 0}>
             Crash
           </button>
         </p>
