@@ -173,12 +173,12 @@ describe('a log segment', () => {
   })
 })
 
+/** With all of its log, which a close would give back. */
 async function otherDatabase(): Promise<SimulatedFileSystem> {
   const disk = new SimulatedFileSystem()
   const db = await openOn(disk, { runtime: new SimulatedRuntime(77) })
   await writeRows(db, 0, ROWS, LENGTH)
-  await db.close()
-  return disk
+  return disk.crash({ mode: 'kill' })
 }
 
 describe('the end of the log', () => {
