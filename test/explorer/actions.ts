@@ -6,7 +6,8 @@ export const TABLE = 'accounts'
 export const begin = (txn: string): Action => ({ kind: 'begin', txn })
 export const put = (txn: string, key: string, value: string): Action => ({ kind: 'put', txn, table: TABLE, key, value })
 export const commit = (txn: string): Action => ({ kind: 'commit', txn })
-export const crash = (survivors: Survivors): Action => ({ kind: 'crash', survivors })
+export const crash = (survivors: Survivors, after?: number): Action =>
+  after === undefined ? { kind: 'crash', survivors } : { kind: 'crash', survivors, after }
 export const restart: Action = { kind: 'restart' }
 
 /** The rows of the table, as the pages of its tree have them. */

@@ -266,6 +266,15 @@ describe('crashes', () => {
     expect(contentOf(stateOf(session))).toEqual({})
   })
 
+  test('each restart ends where the database is open, or where the next crash strikes', async () => {
+    const open = [...WINNER_AND_LOSER, begin('T3'), put('T3', 'carol', '1')]
+    const whole = await runActions([...open, crash('none')])
+    expect(whole.steps[whole.restarts[0]?.lastStep as number]?.kind).toBe('opened')
+    const cut = await runActions([...WINNER_AND_LOSER, crash('none', 3), restart])
+    expect(cut.restarts.map(({ crashStep, lastStep }) => lastStep - crashStep)).toEqual([3, expect.any(Number)])
+    expect(cut.restarts[1]?.crashStep).toBe((cut.restarts[0]?.lastStep as number) + 1)
+  })
+
   test('a torn page comes back from the double-write file', async () => {
     const actions = [...COMMIT, { kind: 'flushPage', pageId: 3 }] as const
     const whole = await runActions(actions)
@@ -304,12 +313,12 @@ describe('doing something at an earlier step', () => {
     const session = await runActions(WINNER_AND_LOSER)
     const [, written] = stepsOf(session, 4)
     const actions = actAt(session, written?.number as number, crash('none'))
-    expect(actions).toEqual([...WINNER_AND_LOSER.slice(0, 5), { ...crash('none'), after: 2 }])
+    expect(actions).toEqual([...WINNER_AND_LOSER.slice(0, 5), crash('none', 2)])
     const again = await runActions(actions)
     expect(again.steps.slice(0, -1)).toEqual(session.steps.slice(0, (written?.number as number) + 1))
     expect(actAt(again, written?.number as number, crash('all'))).toEqual([
       ...WINNER_AND_LOSER.slice(0, 5),
-      { ...crash('all'), after: 2 },
+      crash('all', 2),
     ])
     const last = stepsOf(session, 4).at(-1) as Step
     expect(actAt(session, last.number, crash('none')).at(-1)).toEqual(crash('none'))

@@ -144,7 +144,6 @@ class LiveSession {
     this.#parts = undefined
     this.#transactions.clear()
     this.recorder.startAction(index, Number.POSITIVE_INFINITY, () => {})
-    this.recorder.endRestart()
     this.#view.crashed(disk)
     this.recorder.step('crash', 'crash', crashSentence(survivors, pending))
     this.recorder.endAction()
@@ -243,9 +242,10 @@ class LiveSession {
     } catch (error) {
       if (recorder.isOff) return
       if (!AriesError.is(error)) throw error
-      recorder.step('failed', 'restart fails', `${error.code}: ${error.message}.`)
+      recorder.step('failed', 'restart fails', `${error.message}.`)
+    } finally {
+      recorder.endRestart()
     }
-    recorder.endRestart()
   }
 }
 
