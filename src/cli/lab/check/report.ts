@@ -75,17 +75,21 @@ export const isAllRight = ({ parts }: LabReport): boolean => parts.every(({ wron
 
 const SHOWN_MAX = 3
 
-export function printReport(
-  report: LabReport,
-  { json, all }: { readonly json?: boolean; readonly all?: boolean },
-): void {
+interface PrintOptions {
+  readonly json?: boolean
+  readonly all?: boolean
+  /** Only some cases were judged: their points are no mark. */
+  readonly only?: string
+}
+
+export function printReport(report: LabReport, { json, all, only }: PrintOptions): void {
   if (json) {
     printJson(report)
     return
   }
   for (const part of report.parts) printPart(part, all ? Number.POSITIVE_INFINITY : SHOWN_MAX)
   const { points, pointsMax, grade } = report
-  printLine(coloured('bold', `${points} of ${pointsMax} points, grade ${grade}`))
+  if (only === undefined) printLine(coloured('bold', `${points} of ${pointsMax} points, grade ${grade}`))
 }
 
 function printPart({ title, pointsReached, points, right, cases, wrong }: PartReport, shownMax: number): void {
