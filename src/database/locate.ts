@@ -110,10 +110,11 @@ function checkData(fileSystem: FileSystem, identity: Identity, pageCount: number
   }
 }
 
-/** With no master record left: the identity that the first segment with a sound header carries. */
-function identityFromLog(fileSystem: FileSystem, content: MasterContent): Identity {
-  const names = fileSystem.list()
-  const segmentNames = names.filter((name) => segmentNumberOf(name) !== undefined)
+/**
+ * The identity that the first of these segments with a sound header carries; undefined when none has one.
+ * @throws `FORMAT_UNSUPPORTED`, `IO_ERROR`
+ */
+export function identityOfSegments(fileSystem: FileSystem, segmentNames: readonly string[]): Identity | undefined {
   for (const name of segmentNames) {
     try {
       return identityOfHeader(headOf(fileSystem, name, SEGMENT_HEADER_BYTES), name)
@@ -121,6 +122,15 @@ function identityFromLog(fileSystem: FileSystem, content: MasterContent): Identi
       if (!AriesError.is(error) || error.code !== 'LOG_CORRUPT') throw error
     }
   }
+  return undefined
+}
+
+/** With no master record left. */
+function identityFromLog(fileSystem: FileSystem, content: MasterContent): Identity {
+  const names = fileSystem.list()
+  const segmentNames = names.filter((name) => segmentNumberOf(name) !== undefined)
+  const identity = identityOfSegments(fileSystem, segmentNames)
+  if (identity !== undefined) return identity
   const isData = names.includes(DATA_FILE_NAME)
   if (!content.isOurs && !(isData && startsAsDataFile(headOf(fileSystem, DATA_FILE_NAME, META_BYTES)))) {
     const stranger = isData ? DATA_FILE_NAME : names.includes(MASTER_FILE_NAME) ? MASTER_FILE_NAME : segmentNames[0]
@@ -133,7 +143,8 @@ function identityFromLog(fileSystem: FileSystem, content: MasterContent): Identi
   )
 }
 
-function headOf(fileSystem: FileSystem, name: string, length: number): Uint8Array {
+/** The first bytes of a file, zeros behind its end. @throws `IO_ERROR` */
+export function headOf(fileSystem: FileSystem, name: string, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   const file = openFile(fileSystem, name, 'read')
   try {

@@ -37,6 +37,24 @@ export async function makeDatabase(
   return image
 }
 
+/** A loser that has rolled back to a savepoint, then gone on after `midway`; a rollback; a prepared transaction. */
+export async function leaveUnfinished(database: Database, midway: () => Promise<void> = async () => {}): Promise<void> {
+  const fruit = database.table('fruit', TEXT)
+  const loser = database.begin()
+  await loser.put(fruit, 'kiwi', 'green')
+  const savepoint = await loser.savepoint()
+  await loser.put(fruit, 'lemon', 'yellow')
+  await loser.rollbackTo(savepoint)
+  await midway()
+  await loser.put(fruit, 'lime', 'green')
+  const aborted = database.begin()
+  await aborted.put(fruit, 'plum', 'blue')
+  await aborted.abort()
+  const prepared = database.begin()
+  await prepared.put(fruit, 'fig', 'brown')
+  await prepared.prepare('transfer 1')
+}
+
 /** Everything that shows whether a directory was written to: names, contents, times. */
 export function fingerprint(directory: string): string[] {
   const files = readdirSync(directory).map((name) => {

@@ -10,7 +10,7 @@ import {
   type TraceEvent,
 } from '../../src/index.ts'
 import type { ShownRecord } from '../../src/inspect/record-text.ts'
-import { fingerprint, flipByte, linesOf, makeDatabase, TEXT } from './databases.ts'
+import { fingerprint, flipByte, leaveUnfinished, linesOf, makeDatabase, TEXT } from './databases.ts'
 import { runCli } from './run-cli.ts'
 
 type Step = TraceEvent & {
@@ -27,20 +27,10 @@ async function fill(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
     for (let i = 0; i < 100; i++) await tx.put(fruit, `row ${i}`, 'v'.repeat(100))
   })
-  const loser = database.begin()
-  await loser.put(fruit, 'kiwi', 'green')
-  const savepoint = await loser.savepoint()
-  await loser.put(fruit, 'lemon', 'yellow')
-  await loser.rollbackTo(savepoint)
-  await database.checkpoint()
-  await database.table('vegetables', TEXT).put('leek', 'green')
-  await loser.put(fruit, 'lime', 'green')
-  const aborted = database.begin()
-  await aborted.put(fruit, 'plum', 'blue')
-  await aborted.abort()
-  const prepared = database.begin()
-  await prepared.put(fruit, 'fig', 'brown')
-  await prepared.prepare('transfer 1')
+  await leaveUnfinished(database, async () => {
+    await database.checkpoint()
+    await database.table('vegetables', TEXT).put('leek', 'green')
+  })
 }
 
 const make = (): Promise<string> => makeDatabase('killed', fill, { pageSize: 4096 })

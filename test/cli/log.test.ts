@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Database, open } from '../../src/index.ts'
 import type { ShownRecord } from '../../src/inspect/record-text.ts'
-import { fingerprint, flipByte, linesOf, makeDatabase, TEXT } from './databases.ts'
+import { fingerprint, flipByte, leaveUnfinished, linesOf, makeDatabase, TEXT } from './databases.ts'
 import { outcomeOf, runCli, startCli } from './run-cli.ts'
 
 const SEGMENT_BYTES = 65_536
@@ -21,18 +21,7 @@ async function fill(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
     for (let i = 0; i < 500; i++) await tx.put(fruit, `row ${i}`, 'v'.repeat(100))
   })
-  const loser = database.begin()
-  await loser.put(fruit, 'kiwi', 'green')
-  const savepoint = await loser.savepoint()
-  await loser.put(fruit, 'lemon', 'yellow')
-  await loser.rollbackTo(savepoint)
-  await loser.put(fruit, 'lime', 'green')
-  const aborted = database.begin()
-  await aborted.put(fruit, 'plum', 'blue')
-  await aborted.abort()
-  const prepared = database.begin()
-  await prepared.put(fruit, 'fig', 'brown')
-  await prepared.prepare('transfer 1')
+  await leaveUnfinished(database)
 }
 
 const make = (end: 'closed' | 'killed' = 'killed'): Promise<string> =>

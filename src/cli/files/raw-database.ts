@@ -7,13 +7,14 @@
  */
 import { DATA_FILE_NAME } from '../../buffer/data-file.ts'
 import { identityOfMetaPage, META_BYTES } from '../../database/files.ts'
+import { headOf, identityOfSegments } from '../../database/locate.ts'
 import { AriesError } from '../../index.ts'
-import { type FileSystem, readFully } from '../../io/file-system.ts'
+import type { FileSystem } from '../../io/file-system.ts'
 import { type LockKind, NodeFileSystem } from '../../io/node-file-system.ts'
 import type { Identity } from '../../log/identity.ts'
 import { LogReader } from '../../log/log-reader.ts'
 import { MASTER_FILE_NAME, type MasterContent, readMaster } from '../../log/master-record.ts'
-import { identityOfHeader, SEGMENT_HEADER_BYTES, segmentNumberOf } from '../../log/segment.ts'
+import { segmentNumberOf } from '../../log/segment.ts'
 import { Segments } from '../../log/segments.ts'
 import { CliError, ExitCode } from '../errors.ts'
 import { InspectionFileSystem } from '../inspection-file-system.ts'
@@ -71,18 +72,6 @@ export function noDatabase(directory: string): CliError {
   )
 }
 
-/** The first bytes of a file, zeros behind its end. */
-export function headOf(fileSystem: FileSystem, name: string, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  const file = fileSystem.open(name, 'read')
-  try {
-    readFully(file, bytes, 0, length, 0)
-    return bytes
-  } finally {
-    file.close()
-  }
-}
-
 function masterOf(fileSystem: FileSystem): MasterContent {
   if (!fileSystem.list().includes(MASTER_FILE_NAME)) return { records: [], damagedSlots: 2, isOurs: false }
   const file = fileSystem.open(MASTER_FILE_NAME, 'read')
@@ -98,13 +87,8 @@ function identityOf(directory: string, fileSystem: FileSystem, master: MasterCon
   if (newest !== undefined) return newest.identity
   const names = fileSystem.list()
   const segments = names.filter((name) => segmentNumberOf(name) !== undefined)
-  for (const name of segments) {
-    try {
-      return identityOfHeader(headOf(fileSystem, name, SEGMENT_HEADER_BYTES), name)
-    } catch (error) {
-      if (!AriesError.is(error) || error.code !== 'LOG_CORRUPT') throw error
-    }
-  }
+  const ofSegments = identityOfSegments(fileSystem, segments)
+  if (ofSegments !== undefined) return ofSegments
   const hasData = names.includes(DATA_FILE_NAME)
   const segmentBytes = Math.max(...segments.map((name) => sizeOf(fileSystem, name)), 1 << 16)
   const found = hasData ? identityOfMetaPage(headOf(fileSystem, DATA_FILE_NAME, META_BYTES), segmentBytes) : undefined

@@ -57,6 +57,16 @@ async function endTransaction(session: Session, { words }: Words, end: 'commit' 
   return [`${named.name} ${end === 'commit' ? 'committed' : 'rolled back'}`]
 }
 
+/** What an operation of the current transaction has to say when it has ended, or for what it waits. */
+async function told<T>(
+  session: Session,
+  what: string,
+  work: Promise<T>,
+  inWords: (result: T) => string,
+): Promise<string[]> {
+  return (await session.settle(session.current, what, work.then(inWords))).split('\n')
+}
+
 const TRACES = ['on', 'all', 'off'] as const
 
 const CRASHES = ['power', 'kill', 'random'] as const
@@ -102,13 +112,7 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
       const value = text.slice(text.indexOf(key) + key.length).trim()
       const { current, table } = session
       const work = current === undefined ? table.put(key, value) : current.transaction.put(table, key, value)
-      return [
-        await session.settle(
-          current,
-          `put ${key}`,
-          work.then(() => 'done'),
-        ),
-      ]
+      return told(session, `put ${key}`, work, () => 'done')
     },
   },
   get: {
@@ -118,13 +122,7 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
       const key = wordOf(words, 0, 'get KEY')
       const { current, table } = session
       const work = current === undefined ? table.get(key) : current.transaction.get(table, key)
-      return [
-        await session.settle(
-          current,
-          `get ${key}`,
-          work.then((value) => value ?? '(nothing)'),
-        ),
-      ]
+      return told(session, `get ${key}`, work, (value) => value ?? '(nothing)')
     },
   },
   del: {
@@ -134,13 +132,7 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
       const key = wordOf(words, 0, 'del KEY')
       const { current, table } = session
       const work = current === undefined ? table.delete(key) : current.transaction.delete(table, key)
-      return [
-        await session.settle(
-          current,
-          `del ${key}`,
-          work.then((was) => (was ? 'done' : '(it was not there)')),
-        ),
-      ]
+      return told(session, `del ${key}`, work, (was) => (was ? 'done' : '(it was not there)'))
     },
   },
   scan: {
@@ -150,8 +142,7 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
       const { current, table } = session
       const range = words[0] === undefined ? {} : { gte: words[0] }
       const rows = current === undefined ? table.range(range) : current.transaction.range(table, range)
-      const work = collect(rows).then((lines) => lines.join('\n') || '(nothing)')
-      return (await session.settle(current, 'scan', work)).split('\n')
+      return told(session, 'scan', collect(rows), (lines) => lines.join('\n') || '(nothing)')
     },
   },
   savepoint: {
