@@ -283,6 +283,9 @@ describe('crashes', () => {
     const crashed = await runActions([...actions, torn])
     expect(stateOf(crashed).disk.find(({ page }) => page === 'P3')).toMatchObject({ isDamaged: true })
     const session = await runActions([...actions, torn, restart])
+    expect(session.steps.find(({ kind }) => kind === 'made-durable')?.sentence).toContain(
+      'Page P3, which the crash had torn',
+    )
     expect(contentOf(stateOf(session))).toEqual({ alice: '100' })
   })
 

@@ -17,7 +17,7 @@ import { segmentNumberOf } from '../../../../src/log/segment.ts'
 import { changesBetween } from './changes.ts'
 import type { EngineView } from './engine-view.ts'
 import { writtenText } from './pending-writes.ts'
-import type { Changes, RestartView, Step } from './types.ts'
+import type { Changes, EngineState, RestartView, Step } from './types.ts'
 import type { DiskOperation, DiskWatcher } from './watched-disk.ts'
 import { namedSentence, referenceOf, titleOf } from './words.ts'
 
@@ -203,6 +203,7 @@ export class Recorder implements DiskWatcher {
     const row = open.kind === 'appended' ? state.log.findLast(({ lsn }) => lsn === open.lsn) : undefined
     const sentences = row === undefined || row.text === '' ? [...open.sentences] : withText(open.sentences, row.text)
     if (row?.type === 'clr') sentences.push(CLOSES)
+    if (before !== undefined) sentences.push(...mendedSentences(before, state))
     this.steps.push({
       number: this.steps.length,
       actionIndex: this.#actionIndex,
@@ -242,8 +243,7 @@ export class Recorder implements DiskWatcher {
 
 /** The kind of step in which restart secures what the crash has left before it goes on. */
 const MADE_DURABLE = 'made-durable'
-const FOUND =
-  'Restart writes and syncs what it has found: whatever it decides by must not get lost in a further crash. Torn pages come back from the double-write file.'
+const FOUND = 'Restart writes and syncs what it has found: whatever it decides by must not get lost in a further crash.'
 const CLOSES =
   'This CLR closes a nested top action: what lies between it and its undoNextLSN stays, whatever becomes of the transaction.'
 const LOG = 'the log'
@@ -280,4 +280,13 @@ function writtenSentence(name: string, what: string): string {
 /** What the record is about, right behind what has happened to it. */
 function withText([first, ...rest]: readonly string[], text: string): string[] {
   return [`${first?.replace(/\.$/, '')}: ${text}.`, ...rest]
+}
+
+/** Pages that a crash had torn, and that are whole again. */
+function mendedSentences(before: EngineState, after: EngineState): string[] {
+  const torn = new Set(before.disk.filter(({ isDamaged }) => isDamaged).map(({ pageId }) => pageId))
+  const mended = after.disk.filter(({ pageId, isDamaged }) => torn.has(pageId) && !isDamaged)
+  return mended.map(
+    ({ page }) => `Page ${page}, which the crash had torn, is whole again: its copy was in the double-write file.`,
+  )
 }
