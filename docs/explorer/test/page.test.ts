@@ -66,6 +66,7 @@ test('the letter keys can be switched off', async () => {
   await reader.page.keyboard.press('?')
   await reader.page.getByLabel(/Letters and signs are keys/).uncheck()
   await reader.page.keyboard.press('Escape')
+  await reader.page.getByRole('dialog').waitFor({ state: 'detached' })
   await reader.page.keyboard.press('n')
   await reader.page.keyboard.press('ArrowRight')
   await reader.waitForStep(1)
@@ -160,7 +161,7 @@ test('it works in a frame, from which it can be opened by itself', async () => {
   await frame.locator('.told[data-step="0"]').waitFor()
   await frame.getByRole('button', { name: 'Next step' }).click()
   await frame.locator('.told[data-step="1"]').waitFor()
-  expect(await frame.getByText('Open in a page of its own').getAttribute('href')).toMatch(/#scenario=S01&step=1/)
+  expect(await frame.getByText('Open by itself').getAttribute('href')).toMatch(/#scenario=S01&step=1/)
   await reader.close()
 })
 

@@ -102,6 +102,7 @@ function Write({ write, kept, onKeep }: WriteProps) {
       </label>
       {all.length > 1 && (
         <fieldset class="sectors" aria-label={`Sectors of ${write.text}`}>
+          <span>sectors of 512 bytes:</span>
           {all.map((part) => (
             <label key={part} class="sector">
               <input type="checkbox" checked={kept.includes(part)} onChange={() => toggle(part)} />

@@ -45,7 +45,7 @@ export function Header({ explorer, theme, onOpen }: HeaderProps) {
         </button>
         {isFramed && (
           <a href={`${location.pathname}${hash}`} target="_blank" rel="noopener">
-            Open in a page of its own
+            Open by itself
           </a>
         )}
       </span>

@@ -71,7 +71,7 @@ function drawLog({ log }: EngineState, changed: Changes, palette: Palette): Draw
       record.txn ?? '',
       record.type,
       record.page ?? '',
-      record.text,
+      cut(record.text),
       record.txnId === undefined ? '' : lsnText(record.prevLsn),
       record.type === 'clr' ? lsnText(record.undoNextLsn) : '',
     ],
@@ -125,8 +125,8 @@ function drawDirtyPages({ dirtyPages }: EngineState, changed: Changes, palette: 
   )
 }
 
-/** So many signs of a page's rows are shown. */
-const CONTENT_LENGTH = 60
+/** So many signs of a record's change and of a page's rows are shown. */
+const TEXT_LENGTH = 60
 
 function drawPages(title: string, pages: readonly PageView[], changed: readonly number[], palette: Palette): Drawn {
   return drawTable(
@@ -134,7 +134,11 @@ function drawPages(title: string, pages: readonly PageView[], changed: readonly 
       title,
       columns: ['page', 'pageLSN', 'content'],
       rows: pages.map(({ pageId, page, pageLsn, rows }) => ({
-        cells: [page, lsnText(pageLsn), cut(rows.map(({ key, value }) => `${key}: ${value}`).join(', '))],
+        cells: [
+          page,
+          lsnText(pageLsn),
+          cut(rows.map(({ key, value }) => (key === '' ? value : `${key}: ${value}`)).join(', ')),
+        ],
         isLit: changed.includes(pageId),
       })),
     },
@@ -142,7 +146,7 @@ function drawPages(title: string, pages: readonly PageView[], changed: readonly 
   )
 }
 
-const cut = (text: string): string => (text.length <= CONTENT_LENGTH ? text : `${text.slice(0, CONTENT_LENGTH - 1)}…`)
+const cut = (text: string): string => (text.length <= TEXT_LENGTH ? text : `${text.slice(0, TEXT_LENGTH - 1)}…`)
 
 /** The picture in twice its size, for projectors. */
 export async function pngOf(svg: string): Promise<Blob> {
