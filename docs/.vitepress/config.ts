@@ -145,16 +145,11 @@ export default defineConfig({
     anchor: { slugify },
     codeTransformers: [lineAnchors],
   },
-  vite: {
-    define: { __EXPLORER__: existsSync(join(DOCS, 'explorer', 'package.json')) },
-    build: { chunkSizeWarningLimit: 4000 },
-  },
+  vite: { build: { chunkSizeWarningLimit: 4000 } },
   themeConfig: {
     nav: [
       { text: 'Course', link: '/course/', activeMatch: '^/course/' },
-      ...(existsSync(join(DOCS, 'explorer', 'package.json'))
-        ? [{ text: 'Explorer', link: '/explorer/', target: '_self' }]
-        : []),
+      { text: 'Explorer', link: '/explorer/', target: '_self' },
       { text: 'Guide', link: '/guide/start', activeMatch: '^/guide/' },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
     ],

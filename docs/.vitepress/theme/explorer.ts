@@ -5,15 +5,12 @@
 import { withBase } from 'vitepress'
 import { defineComponent, h } from 'vue'
 
-declare const __EXPLORER__: boolean
-
 export const Explorer = defineComponent({
   props: {
     scenario: { type: String, required: true },
     step: { type: Number, default: 0 },
   },
   render() {
-    if (!__EXPLORER__) return null
     const address = withBase(`/explorer/#scenario=${this.scenario}&step=${this.step}`)
     return h('figure', { class: 'explorer' }, [
       h('iframe', { src: address, title: `Scenario ${this.scenario} in the explorer`, loading: 'lazy' }),
