@@ -110,6 +110,8 @@ export interface ObservedRestart {
   readonly undoOrder: readonly Shown[]
   readonly appended: readonly ObservedRecord[]
   readonly pages: readonly ObservedPage[]
+  /** Transactions left in the table, and pages left pinned. */
+  readonly left: Observation['left']
   /** Up to where the next crash leaves the log; undefined when the attempt ends well. */
   readonly crashLsn: Shown | undefined
 }
@@ -160,6 +162,7 @@ export function observeEpisode(
     undoOrder: seen.undone.map(({ lsn }) => lsns.shown(lsn)),
     appended: recordRows(seen, names, lsns, crashLsn),
     pages: pagesOf(seen, names, lsns),
+    left: seen.left,
     crashLsn,
   }
 }

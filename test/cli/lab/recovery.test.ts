@@ -98,6 +98,20 @@ describe('mistakes', () => {
     expect(complaintOf('undo S09')).toMatch(/the highest LSN that any loser has left/)
   })
 
+  test('undo that stays where it is', async () => {
+    const files = solutions({ 'undo.ts': ['entry.undoNextLsn = record.undoNextLsn', ''] })
+    const { complaintOf } = await judged(files, 'undo')
+    expect(complaintOf('undo D03')).toMatch(
+      /undo reads the record at LSN \d+ again and again: entry.undoNextLsn has to move on$/,
+    )
+  })
+
+  test('a page that redo does not unfix', async () => {
+    const files = solutions({ 'redo.ts': ['this.#buffer.unfix(page)', ''] })
+    const { complaintOf } = await judged(files, 'redo S01')
+    expect(complaintOf('redo S01')).toMatch(/^S01: \d+ pins are left on pages: unfix each page that you fix/)
+  })
+
   test('no END for a loser', async () => {
     const files = solutions({ 'undo.ts': ['const endLsn = this.end(entry)', 'const endLsn = entry.lastLsn'] })
     const { complaintOf } = await judged(files, 'undo S01')

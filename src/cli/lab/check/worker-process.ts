@@ -26,9 +26,9 @@ export interface LabJob {
 export type WorkerMessage = { readonly kind: 'alive' } | ({ readonly kind: 'done' } & CaseOutcome)
 
 /** A case that says nothing for so long never will; the longest on a slow machine takes a few seconds. */
-const SILENCE_MS = 30_000
+const SILENCE_MS = 15_000
 /** After so many of a part, the others of the part are not tried. */
-const HANGING_MAX = 2
+const HANGING_MAX = 3
 
 /** Judges `cases` in order; `onOutcome` is called after each. @throws `CliError` when no worker can be started */
 export async function judgeInWorker(

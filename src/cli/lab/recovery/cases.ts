@@ -1,4 +1,6 @@
 /** The cases of the lab "write recovery": which there are, what they count, and how one is judged. */
+import { NULL_LSN } from '../../../common/ids.ts'
+import type { LogManager } from '../../../log/log-manager.ts'
 import type { Passes } from '../../../recovery/passes.ts'
 import { findScenarios } from '../../../scenario/find.ts'
 import type { RestartScenario, RollbackScenario, Scenario } from '../../../scenario/scenario.ts'
@@ -64,6 +66,33 @@ const rollbackOf = (student: StudentPasses, scenario: RollbackScenario): string[
 const FILES = { analyse: 'analysis.ts', Redo: 'redo.ts', Rollback: 'undo.ts' } as const
 type PassName = keyof typeof FILES
 
+/** More often than this no rollback looks at one record in a row. */
+const READS_IN_A_ROW_MAX = 1000
+
+/** The most frequent endless loop is told at once: undo that looks at one record for ever. */
+function watched(name: PassName, pass: object): object {
+  if (name !== 'Rollback') return pass
+  const Student = pass as Passes['Rollback']
+  return class extends Student {
+    constructor(...args: ConstructorParameters<Passes['Rollback']>) {
+      countReads(args[0].log)
+      super(...args)
+    }
+  }
+}
+
+function countReads(log: LogManager): void {
+  const read = log.read.bind(log)
+  let last = NULL_LSN
+  let times = 0
+  log.read = (lsn) => {
+    times = lsn === last ? times + 1 : 0
+    last = lsn
+    if (times < READS_IN_A_ROW_MAX) return read(lsn)
+    throw new StudentError(`undo reads the record at LSN ${lsn} again and again: entry.undoNextLsn has to move on`)
+  }
+}
+
 /** The passes in a folder. One that cannot be used does not keep the others from being judged. */
 export class StudentPasses {
   readonly #directory: string
@@ -80,7 +109,7 @@ export class StudentPasses {
     const file = FILES[name]
     try {
       const found = modules.load(file)[name]
-      if (typeof found === 'function') Object.assign(this.#passes, { [name]: found })
+      if (typeof found === 'function') Object.assign(this.#passes, { [name]: watched(name, found) })
       else this.#problems.set(name, `${file} must export ${name}, as the skeleton does`)
     } catch (error) {
       this.#problems.set(name, this.describe(error))

@@ -32,7 +32,12 @@ function judgeAttempt(attempt: Attempt, passes: Passes, describeError: (error: u
       `${name}: redo begins at LSN ${own.redoStartLsn ?? 'none'}; expected: ${right.redoStartLsn ?? 'none'}, with the dirty page table ${right.dirtyPages.map(({ page, recLsn }) => `${page} ${recLsn}`).join(', ') || '(empty)'}`,
     ]
   }
-  const complaints = [decisionComplaints(right, own, log), pageComplaints(right, own), dirtyComplaints(right, own)]
+  const complaints = [
+    decisionComplaints(right, own, log),
+    pageComplaints(right, own),
+    dirtyComplaints(right, own),
+    pinComplaints(own),
+  ]
   return (complaints.find(({ length }) => length > 0) ?? []).map((text) => `${name}${text}`)
 }
 
@@ -63,6 +68,10 @@ function pageComplaints(right: ObservedRestart, own: ObservedRestart): string[] 
       : [`: page ${page} has pageLSN ${has?.pageLsn ?? 'none'} after restart; expected: ${pageLsn ?? 'none'}`]
   })
 }
+
+/** A page that stays pinned can never leave the buffer pool (I17). */
+const pinComplaints = ({ left: { pins } }: ObservedRestart): string[] =>
+  pins === 0 ? [] : [`: ${pins} pins are left on pages: unfix each page that you fix, also when it is not redone (I17)`]
 
 /** A checkpoint after restart would write down this table (I11). */
 function dirtyComplaints({ dirtyPagesAfterRedo: right }: ObservedRestart, own: ObservedRestart): string[] {
