@@ -1,7 +1,7 @@
 /** Opening a database: to look at it, recovered in memory where it has to be and never written to; or to write. */
 import { openParts } from '../database/open-location.ts'
+import type { OpenedParts } from '../database/open-on.ts'
 import { AriesError, type Database, type ErrorCode, type OpenOptions, type Trace } from '../index.ts'
-import type { LockKind } from '../io/node-file-system.ts'
 import { noDatabase, openDirectory } from './files/raw-database.ts'
 import { ProgressBar } from './progress.ts'
 
@@ -27,10 +27,20 @@ export async function openToInspect(directory: string): Promise<Database> {
 }
 
 /** The same, with what it stands on. */
-export function openPartsToInspect(directory: string, lockKind: LockKind = 'quiet', trace?: Trace): Promise<Parts> {
-  return openShowingProgress(directory, (options) =>
-    openParts(openDirectory(directory, lockKind), trace === undefined ? options : { ...options, trace }),
-  )
+export function openPartsToInspect(directory: string): Promise<OpenedParts> {
+  return openShowingProgress(directory, (options) => openParts(openDirectory(directory, 'quiet'), options))
+}
+
+/**
+ * The same for who tells each step, so that a bar would only be in the way. No lock is taken: the caller has it.
+ * @throws `CliError` when there is no database; what `open` throws
+ */
+export async function openTelling(directory: string, trace: NonNullable<Trace>): Promise<Database> {
+  try {
+    return (await openParts(openDirectory(directory, 'none'), { trace })).database
+  } catch (error) {
+    throw noDatabaseOr(error, directory)
+  }
 }
 
 /**
@@ -42,13 +52,17 @@ export async function openToWrite(directory: string, options: OpenOptions = {}):
   return shown.database
 }
 
-type Parts = Awaited<ReturnType<typeof openParts>>
-
-async function openShowingProgress(directory: string, start: (options: OpenOptions) => Promise<Parts>): Promise<Parts> {
+async function openShowingProgress(
+  directory: string,
+  start: (options: OpenOptions) => Promise<OpenedParts>,
+): Promise<OpenedParts> {
   using bar = new ProgressBar()
   try {
     return await start({ onProgress: bar.recovery })
   } catch (error) {
-    throw AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory) : error
+    throw noDatabaseOr(error, directory)
   }
 }
+
+const noDatabaseOr = (error: unknown, directory: string): unknown =>
+  AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory) : error

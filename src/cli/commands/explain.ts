@@ -7,7 +7,7 @@ import { isOfRestart, type Phase, phaseOf, RestartTables } from '../../inspect/r
 import { wholeNumber } from '../arguments.ts'
 import { ExitCode } from '../errors.ts'
 import { RawDatabase } from '../files/raw-database.ts'
-import { isDamage, openPartsToInspect } from '../open.ts'
+import { isDamage, openTelling } from '../open.ts'
 import { counted, milliseconds, printLine } from '../output.ts'
 import { eventAsJson, eventLines, transactionsOf } from '../show/restart-text.ts'
 
@@ -46,7 +46,7 @@ Exits with 0, or with 1 when damage ends the restart.`,
       using raw = await RawDatabase.open(directory)
       const teller = new Teller(raw, options)
       try {
-        const { database } = await openPartsToInspect(directory, 'none', (event) => {
+        const database = await openTelling(directory, (event) => {
           if (isOfRestart(event)) teller.take(event)
         })
         if (!options.json) printReport(database.recovery)
