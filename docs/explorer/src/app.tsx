@@ -1,5 +1,5 @@
 /** The page: what has happened, the way through the steps, and the panels. */
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { ActionBar } from './controls/actions.tsx'
 import { type DialogName, Header } from './controls/header.tsx'
 import { Help } from './controls/help.tsx'
@@ -23,6 +23,10 @@ export function App() {
   const playing = usePlaying(explorer)
   const [dialog, setDialog] = useState<DialogName | undefined>(undefined)
   const close = () => setDialog(undefined)
+  const title = explorer.session?.title
+  useEffect(() => {
+    document.title = title === undefined ? 'ARIES explorer' : `${title} – ARIES explorer`
+  }, [title])
   const [areLettersOn, setLettersOn] = useState(true)
   useShortcuts(shortcutsOf(explorer, playing, theme, setDialog), areLettersOn)
   return (

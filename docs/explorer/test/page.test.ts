@@ -98,7 +98,8 @@ test('an own scenario: its error is marked where it is, and it runs when it is m
 })
 
 test('a wrong prediction is marked cell by cell, and nothing of the restart is shown before', async () => {
-  const reader = await explorer.open('#scenario=S01&predict=1')
+  const reader = await explorer.open('#scenario=S01&step=6&predict=1')
+  expect(await reader.step()).toBe(0)
   await reader.page.keyboard.press('End')
   expect(await reader.step()).toBe(0)
   expect(await reader.page.locator('#transactions').count()).toBe(0)

@@ -1,5 +1,6 @@
 /** The sentence that says what has happened and why; a screen reader speaks it at each step. */
 import type { Explorer } from '../explorer.ts'
+import { textbook } from '../session/index.ts'
 import type { Step } from '../session/types.ts'
 import { PHASE_NAMES } from './transport.tsx'
 
@@ -28,11 +29,24 @@ export function Sentence({ explorer }: { readonly explorer: Explorer }) {
         {passed.slice(-TOLD_MAX).map((told) => (
           <Told key={told.number} step={told} isLast={told === step} />
         ))}
+        {step?.number === 0 && <Origin explorer={explorer} />}
         {asked !== undefined && step?.number === asked.crashStep && (
           <p>Predict mode: fill in both tables as analysis will have built them. Then the restart is shown.</p>
         )}
       </div>
     </section>
+  )
+}
+
+/** What an exercise is called, and where it and its answers come from, at its first step. */
+function Origin({ explorer: { content, session } }: { readonly explorer: Explorer }) {
+  if (session?.kind !== 'scenario') return null
+  const source = content.kind === 'scenario' ? textbook.find(({ id }) => id === content.id)?.source : undefined
+  return (
+    <p class="earlier origin" title={source}>
+      {session.title}
+      {source !== undefined && source !== '' && <cite> {source}</cite>}
+    </p>
   )
 }
 
