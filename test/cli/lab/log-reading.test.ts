@@ -1,10 +1,13 @@
 /** The lab "read a log dump": a dump has something of everything, and the marks are fair. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { reportOf } from '../../../src/cli/lab/check/report.ts'
+import { LabData } from '../../../src/cli/lab/lab-data.ts'
 import { answersForm, markAnswers, readAnswers } from '../../../src/cli/lab/log-reading/answers.ts'
 import { type CrashRun, runToCrash } from '../../../src/cli/lab/log-reading/crash-run.ts'
 import { dumpText } from '../../../src/cli/lab/log-reading/dump.ts'
+import { logReadingLab } from '../../../src/cli/lab/log-reading/lab.ts'
 import { type Question, questionsOn } from '../../../src/cli/lab/log-reading/questions.ts'
+import { makeFolderWith } from './folders.ts'
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8]
 const runs = new Map<number, CrashRun>()
@@ -61,6 +64,22 @@ describe.each(SEEDS)('seed %i', (seed) => {
 test('a seed gives one dump, and another seed another one', async () => {
   expect(dumpText(await runToCrash(1))).toBe(dumpText(runOf(1)))
   expect(new Set(SEEDS.map((seed) => dumpText(runOf(seed)))).size).toBe(SEEDS.length)
+})
+
+test('a dump that this program does not make of the seed is not marked', async () => {
+  const files = { 'dump.txt': dumpText(runOf(1)), 'answers.txt': keyOf(questionsOf(1)) }
+  const check = (seed: number) =>
+    logReadingLab.check({
+      directory: makeFolderWith(files),
+      folder: { lab: 'log-reading', version: '0.0.9' },
+      data: new LabData(''),
+      programFile: '',
+      only: undefined,
+      seed,
+      onProgress: () => {},
+    })
+  expect(await check(1)).toMatchObject({ points: 100 })
+  await expect(check(2)).rejects.toThrow('It was made by version 0.0.9')
 })
 
 const QUESTIONS: Question[] = [

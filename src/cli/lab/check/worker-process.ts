@@ -27,6 +27,8 @@ export type WorkerMessage = { readonly kind: 'alive' } | ({ readonly kind: 'done
 
 /** A case that says nothing for so long never will; the longest on a slow machine takes a few seconds. */
 const SILENCE_MS = 15_000
+/** Until it says that it is there. */
+const START_MS = 60_000
 /** After so many of a part, the others of the part are not tried. */
 const HANGING_MAX = 3
 
@@ -36,6 +38,7 @@ export async function judgeInWorker(
   job: Omit<LabJob, 'cases'>,
   cases: readonly LabCase[],
   onOutcome: (outcome: CaseOutcome) => void,
+  silenceMs = SILENCE_MS,
 ): Promise<CaseOutcome[]> {
   const outcomes: CaseOutcome[] = []
   const take = (outcome: CaseOutcome): void => {
@@ -44,7 +47,7 @@ export async function judgeInWorker(
   }
   const hanging = new Map<string, number>()
   for (let left = cases; left.length > 0; left = cases.slice(outcomes.length)) {
-    const how = await runWorker(programFile, { ...job, cases: left.map(({ id }) => id) }, take)
+    const how = await runWorker(programFile, { ...job, cases: left.map(({ id }) => id) }, take, silenceMs)
     const current = cases[outcomes.length]
     if (current === undefined) break
     take({ id: current.id, complaints: [how] })
@@ -62,7 +65,12 @@ export async function judgeInWorker(
 }
 
 /** Resolves with how it ended, once it has. */
-function runWorker(programFile: string, job: LabJob, onOutcome: (outcome: CaseOutcome) => void): Promise<string> {
+function runWorker(
+  programFile: string,
+  job: LabJob,
+  onOutcome: (outcome: CaseOutcome) => void,
+  silenceMs: number,
+): Promise<string> {
   const child = fork(programFile, [WORKER_VERB, JSON.stringify(job)], {
     execArgv: [...process.execArgv, '--disallow-code-generation-from-strings'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -79,10 +87,10 @@ function runWorker(programFile: string, job: LabJob, onOutcome: (outcome: CaseOu
       how = 'it never ends: something is waited for, or looped over, for ever'
       child.kill('SIGKILL')
     }
-    let silence = setTimeout(giveUp, SILENCE_MS)
+    let silence = setTimeout(giveUp, START_MS)
     child.on('message', (message) => {
       clearTimeout(silence)
-      silence = setTimeout(giveUp, SILENCE_MS)
+      silence = setTimeout(giveUp, silenceMs)
       const told = message as WorkerMessage
       if (told.kind === 'done') onOutcome({ id: told.id, complaints: told.complaints })
     })
@@ -101,6 +109,7 @@ export async function workAs(
   cases: readonly (LabCase & { judge(isAlive: () => void): Promise<readonly string[]> | readonly string[] })[],
 ): Promise<void> {
   const tell = (message: WorkerMessage): void => void process.send?.(message)
+  tell({ kind: 'alive' })
   for (const { id, judge } of cases) tell({ kind: 'done', id, complaints: await judge(() => tell({ kind: 'alive' })) })
   process.disconnect()
 }

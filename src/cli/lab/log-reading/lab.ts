@@ -12,6 +12,7 @@ import { dumpText } from './dump.ts'
 import { type Question, questionsOn } from './questions.ts'
 
 const ID = 'log-reading'
+const DUMP = 'dump.txt'
 const ANSWERS = 'answers.txt'
 
 async function drawn(seed: number): Promise<{ readonly run: CrashRun; readonly questions: readonly Question[] }> {
@@ -29,18 +30,19 @@ export const logReadingLab: Lab = {
     const { run, questions } = await drawn(seed)
     const files = new Map([
       ['README.md', data.text(`${ID}.md`)],
-      ['dump.txt', dumpText(run)],
+      [DUMP, dumpText(run)],
       [ANSWERS, answersForm(questions)],
     ])
     makeFolder(directory, { lab: ID, ...(options.sealed ? {} : { seed }) }, files)
     return [
       ...(options.sealed ? [`Sealed. Its seed is ${seed}.`] : []),
-      `Read README.md and dump.txt, then fill in ${ANSWERS}.`,
+      `Read README.md and ${DUMP}, then fill in ${ANSWERS}.`,
     ]
   },
 
-  async check({ directory, seed, only }) {
-    const { questions } = await drawn(knownSeed(seed))
+  async check({ directory, folder, seed, only }) {
+    const { run, questions } = await drawn(knownSeed(seed))
+    checkDump(directory, dumpText(run), folder.version)
     const file = join(directory, ANSWERS)
     if (!existsSync(file)) throw new CliError(`${file} is missing`, ExitCode.USAGE)
     const { parts, cases, outcomes } = markAnswers(questions, readAnswers(readFileSync(file, 'utf8'), questions.length))
@@ -55,4 +57,14 @@ export const logReadingLab: Lab = {
       '',
     ])
   },
+}
+
+/** Another version of the engine may write another log, and with another seed the answers are to other questions. */
+function checkDump(directory: string, text: string, version: string): void {
+  const file = join(directory, DUMP)
+  if (!existsSync(file) || readFileSync(file, 'utf8') === text) return
+  throw new CliError(
+    `${file} is not what this program makes of the seed: was it changed, is it another seed, or another version of aries-db? It was made by version ${version}`,
+    ExitCode.USAGE,
+  )
 }
