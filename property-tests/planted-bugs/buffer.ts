@@ -2,6 +2,7 @@
 import type { PlantedBug } from './planted-bug.ts'
 
 const BUFFER_MANAGER = 'src/buffer/buffer-manager.ts'
+const DIRTY_FRAMES = 'src/buffer/dirty-frames.ts'
 const PAGE_FLUSHER = 'src/buffer/page-flusher.ts'
 const DOUBLE_WRITE = 'src/buffer/double-write.ts'
 const DATA_FILE = 'src/buffer/data-file.ts'
@@ -36,14 +37,14 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I10',
     sentence:
       'A recLSN follows the last change of its page instead of staying at the first one since it was clean, so redo starts too late.',
-    file: BUFFER_MANAGER,
-    find: `    if (this.#recLsn[frame] !== 0) return
+    file: DIRTY_FRAMES,
+    find: `    if (this.#recLsn[frame] !== 0) return false
     this.#recLsn[frame] = lsn
-    this.#dirtyOrder.add(frame, lsn)
+    this.#order.add(frame, lsn)
     if (`,
     replace: `    const wasDirty = this.#recLsn[frame] !== 0
     this.#recLsn[frame] = lsn
-    this.#dirtyOrder.add(frame, lsn)
+    this.#order.add(frame, lsn)
     if (!wasDirty && `,
     first: 'crash.property.test.ts',
   },
@@ -52,7 +53,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I11',
     sentence:
       'A page whose write is under way is missing in the dirty page table, though the disk may still hold the old one.',
-    file: BUFFER_MANAGER,
+    file: DIRTY_FRAMES,
     find: 'return (this.#writingRecLsn[frame] as number) || (this.#recLsn[frame] as number)',
     replace: 'return this.#recLsn[frame] as number',
     first: 'crash.property.test.ts',
@@ -61,10 +62,10 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     name: 'change-during-write-lost',
     invariant: 'I11',
     sentence: 'When a write ends the page counts as clean, although it was changed while it was written.',
-    file: BUFFER_MANAGER,
-    find: 'if (this.#recLsn[frame] === 0) this.#dirtyCount--',
+    file: DIRTY_FRAMES,
+    find: 'if (this.#recLsn[frame] === 0) this.#count--',
     replace: `this.#recLsn[frame] = 0
-      this.#dirtyCount--`,
+    this.#count--`,
     first: 'crash.property.test.ts',
   },
   {
@@ -72,8 +73,8 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I27',
     sentence: 'A page is evicted while somebody works on it.',
     file: BUFFER_MANAGER,
-    find: 'this.#pinCount[frame] === 0 && this.#writingRecLsn[frame] === 0',
-    replace: 'this.#writingRecLsn[frame] === 0',
+    find: 'this.#pinCount[frame] === 0 && !this.#dirty.isBeingWritten(frame)',
+    replace: '!this.#dirty.isBeingWritten(frame)',
     first: 'btree-model.property.test.ts',
   },
   {
@@ -81,7 +82,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I27',
     sentence: 'A page is evicted while its write is under way, and what is read back in its place is the old one.',
     file: BUFFER_MANAGER,
-    find: 'this.#pinCount[frame] === 0 && this.#writingRecLsn[frame] === 0',
+    find: 'this.#pinCount[frame] === 0 && !this.#dirty.isBeingWritten(frame)',
     replace: 'this.#pinCount[frame] === 0',
     first: 'crash.property.test.ts',
   },
@@ -90,7 +91,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I11',
     sentence: 'A dirty page is evicted without being written.',
     file: BUFFER_MANAGER,
-    find: 'if (this.#recLsn[frame] !== 0) this.#writeOnDemand(frame)',
+    find: 'if (this.#dirty.isDirty(frame)) this.#writeOnDemand(frame)',
     replace: '',
     first: 'btree-model.property.test.ts',
   },

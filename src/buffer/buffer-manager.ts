@@ -3,15 +3,12 @@
  *
  * ```
  *   page table: pageId -> frame           arena: | frame 0 | frame 1 | frame 2 | ...
- *   per frame:  pinCount, recLsn, writingRecLsn           `page` = byte offset of a frame
+ *   per frame:  pinCount, and whether it is dirty         `page` = byte offset of a frame
  * ```
  *
  * STEAL, NO-FORCE. A dirty page may go out before its transaction commits (the log can undo it), and
- * need not go out when it commits (the log can redo it). How it goes out is in `page-flusher.ts`.
- *
- * A page is dirty when its recLsn is set: the LSN of the first record since it was last clean. While
- * a batch of pages is being written, `writingRecLsn` keeps the old recLsn, because until the sync is
- * done the disk may hold the old page; changes made meanwhile set a new recLsn.
+ * need not go out when it commits (the log can redo it). Since when a page is dirty is in
+ * `dirty-frames.ts`, how it goes out in `page-flusher.ts`.
  *
  * INVARIANTS
  * - I10 recLsn is at or below every change of the page that is not on disk
@@ -27,7 +24,7 @@ import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { pageLsnOf, sealPage } from '../page/page.ts'
 import { type DataFile, type PageFault, pageError } from './data-file.ts'
-import { DirtyOrder } from './dirty-order.ts'
+import { DirtyFrames } from './dirty-frames.ts'
 import { areaPages, BACKGROUND, DEMAND, type DoubleWrite } from './double-write.ts'
 import { type LogPort, type PageBatch, PageFlusher } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
@@ -65,21 +62,15 @@ export class BufferManager {
   readonly #replacer: Replacer
   readonly #pageIds: Uint32Array
   readonly #pinCount: Int32Array
-  readonly #recLsn: Float64Array
-  readonly #writingRecLsn: Float64Array
-  /** A page that is being written and has changed meanwhile is in it twice: either recLsn may come to count. */
-  readonly #dirtyOrder = new DirtyOrder(
-    (frame, recLsn) => this.#recLsn[frame] === recLsn || this.#writingRecLsn[frame] === recLsn,
-  )
+  readonly #dirty: DirtyFrames
   readonly #free: number[] = []
   readonly #staging: (Uint8Array | undefined)[] = []
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
   readonly #quarantine = new Map<PageId, Lsn>()
   #usedFrames = 0
   #tracer = SILENT
-  #dirtyCount = 0
-  readonly #isUsable = (frame: number): boolean => this.#pinCount[frame] === 0 && this.#writingRecLsn[frame] === 0
-  readonly #isCleanAndUsable = (frame: number): boolean => this.#recLsn[frame] === 0 && this.#isUsable(frame)
+  readonly #isUsable = (frame: number): boolean => this.#pinCount[frame] === 0 && !this.#dirty.isBeingWritten(frame)
+  readonly #isCleanAndUsable = (frame: number): boolean => !this.#dirty.isDirty(frame) && this.#isUsable(frame)
   readonly #pageIdOfFrame = (frame: number): PageId => asPageId(this.#pageIds[frame] as number)
 
   constructor(
@@ -105,8 +96,7 @@ export class BufferManager {
     this.#replacer = new Replacer(this.frameCount)
     this.#pageIds = new Uint32Array(this.frameCount)
     this.#pinCount = new Int32Array(this.frameCount)
-    this.#recLsn = new Float64Array(this.frameCount)
-    this.#writingRecLsn = new Float64Array(this.frameCount)
+    this.#dirty = new DirtyFrames(this.frameCount)
   }
 
   /** From now on `tracer` hears of pages. */
@@ -116,7 +106,7 @@ export class BufferManager {
   }
 
   get dirtyCount(): number {
-    return this.#dirtyCount
+    return this.#dirty.count
   }
 
   get pageCount(): number {
@@ -223,10 +213,7 @@ export class BufferManager {
   /** The pinned page is about to get the change logged at `lsn` (I10). Only the page writer and redo call this. */
   markDirty(page: number, lsn: Lsn): void {
     const frame = page / this.pageSize
-    if (this.#recLsn[frame] !== 0) return
-    this.#recLsn[frame] = lsn
-    this.#dirtyOrder.add(frame, lsn)
-    if (this.#writingRecLsn[frame] === 0) this.#dirtyCount++
+    if (!this.#dirty.mark(frame, lsn)) return
     this.#tracer.listener?.({ kind: 'dirtied', pageId: this.#pageIdOfFrame(frame), recLsn: lsn })
   }
 
@@ -250,7 +237,7 @@ export class BufferManager {
         `all ${this.frameCount} frames of the buffer pool are in use; raise poolBytes`,
       )
     }
-    if (this.#recLsn[frame] !== 0) this.#writeOnDemand(frame)
+    if (this.#dirty.isDirty(frame)) this.#writeOnDemand(frame)
     this.#table.delete(asPageId(this.#pageIds[frame] as number))
     this.statistics.evictions++
     this.#tracer.listener?.({ kind: 'evicted', pageId: this.#pageIdOfFrame(frame) })
@@ -262,7 +249,7 @@ export class BufferManager {
    * the background will have written the others soon.
    */
   #victim(): number {
-    const isWorthLooking = this.#dirtyCount <= this.frameCount * LOOK_FOR_CLEAN_BELOW
+    const isWorthLooking = this.#dirty.count <= this.frameCount * LOOK_FOR_CLEAN_BELOW
     const clean = isWorthLooking ? this.#replacer.victim(this.#isCleanAndUsable, this.#pageIdOfFrame) : -1
     return clean >= 0 ? clean : this.#replacer.victim(this.#isUsable, this.#pageIdOfFrame)
   }
@@ -272,7 +259,7 @@ export class BufferManager {
     const frames = [victim]
     const limit = this.#batchLimit()
     this.#replacer.coldest((frame) => {
-      if (frames.length < limit && this.#recLsn[frame] !== 0 && this.#isUsable(frame)) frames.push(frame)
+      if (frames.length < limit && this.#dirty.isDirty(frame) && this.#isUsable(frame)) frames.push(frame)
       return frames.length < limit
     })
     try {
@@ -291,19 +278,15 @@ export class BufferManager {
   /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
   *dirtyPages(): IterableIterator<[PageId, Lsn]> {
     for (let frame = 0; frame < this.#usedFrames; frame++) {
-      const recLsn = this.#effectiveRecLsn(frame)
+      const recLsn = this.#dirty.recLsnOf(frame)
       if (recLsn !== 0) yield [asPageId(this.#pageIds[frame] as number), asLsn(recLsn)]
     }
     yield* this.#quarantine
   }
 
-  #effectiveRecLsn(frame: number): number {
-    return (this.#writingRecLsn[frame] as number) || (this.#recLsn[frame] as number)
-  }
-
   /** The oldest recLsn, or null when nothing is dirty: where redo would have to start. */
   minRecLsn(): Lsn {
-    const min = Math.min(this.#dirtyOrder.oldest(), ...this.#quarantine.values())
+    const min = Math.min(this.#dirty.oldestRecLsn(), ...this.#quarantine.values())
     return min === Number.POSITIVE_INFINITY ? NULL_LSN : asLsn(min)
   }
 
@@ -322,11 +305,11 @@ export class BufferManager {
     const limit = this.#batchLimit()
     const frames = new Set<number>()
     const consider = (frame: number): boolean => {
-      if (this.#recLsn[frame] !== 0 && this.#isUsable(frame)) frames.add(frame)
+      if (this.#dirty.isDirty(frame) && this.#isUsable(frame)) frames.add(frame)
       return frames.size < limit
     }
-    this.#dirtyOrder.below(horizonLsn, consider)
-    const isCrowded = this.#dirtyCount - frames.size > dirtyTarget || this.isReserveLow
+    this.#dirty.below(horizonLsn, consider)
+    const isCrowded = this.#dirty.count - frames.size > dirtyTarget || this.isReserveLow
     if (isCrowded && frames.size < limit) this.#replacer.coldest(consider)
     return [...frames]
   }
@@ -336,7 +319,7 @@ export class BufferManager {
    * half are dirty.
    */
   get isReserveLow(): boolean {
-    if (this.#free.length > 0 || this.#usedFrames < this.frameCount || this.#dirtyCount === 0) return false
+    if (this.#free.length > 0 || this.#usedFrames < this.frameCount || this.#dirty.count === 0) return false
     const reserve = Math.min(RESERVE_FRAMES_MAX, this.frameCount >>> 4)
     let seen = 0
     let clean = 0
@@ -350,7 +333,7 @@ export class BufferManager {
   /** Writes this page, if it is dirty and nobody uses it; whether it did. Rejects as `writeBack`. */
   async writePage(pageId: PageId): Promise<boolean> {
     const frame = this.#table.get(pageId)
-    if (frame < 0 || this.#recLsn[frame] === 0 || !this.#isUsable(frame)) return false
+    if (frame < 0 || !this.#dirty.isDirty(frame) || !this.#isUsable(frame)) return false
     await this.#writeBatch([frame])
     return true
   }
@@ -392,8 +375,7 @@ export class BufferManager {
       staging.set(this.bytes.subarray(frame * pageSize, (frame + 1) * pageSize), i * pageSize)
       sealPage(staging, view, i * pageSize, pageSize, this.#identity.databaseSeed)
       maxPageLsn = Math.max(maxPageLsn, pageLsnOf(view, i * pageSize))
-      this.#writingRecLsn[frame] = this.#recLsn[frame] as number
-      this.#recLsn[frame] = 0
+      this.#dirty.startWriting(frame)
     }
     const pageIds = frames.map(this.#pageIdOfFrame)
     return { area, pageIds, staging, view, maxPageLsn: asLsn(maxPageLsn) }
@@ -408,10 +390,7 @@ export class BufferManager {
   }
 
   #complete(frames: readonly number[]): void {
-    for (const frame of frames) {
-      this.#writingRecLsn[frame] = 0
-      if (this.#recLsn[frame] === 0) this.#dirtyCount--
-    }
+    for (const frame of frames) this.#dirty.written(frame)
     this.statistics.pagesWritten += frames.length
     this.statistics.batches++
   }
@@ -421,10 +400,7 @@ export class BufferManager {
    * tried again; anything later has already stopped the engine.
    */
   #abandon(frames: readonly number[], error: unknown): unknown {
-    for (const frame of frames) {
-      this.#recLsn[frame] = this.#writingRecLsn[frame] as number
-      this.#writingRecLsn[frame] = 0
-    }
+    for (const frame of frames) this.#dirty.abandoned(frame)
     this.statistics.deferredBatches++
     return error
   }
