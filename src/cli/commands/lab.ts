@@ -138,7 +138,7 @@ function addMeasure(lab: Command): void {
       '--redo-kib <sizes>',
       'log that redo may have to read: older dirty pages are written back',
       wholeNumbers(64),
-      [512],
+      [2048],
     )
     .option('--pool-pages <counts>', 'pages of the buffer pool', wholeNumbers(16), [400])
     .option('--hot <percentages>', 'share of the updates that go to a tenth of the rows', wholeNumbers(0), [80])
