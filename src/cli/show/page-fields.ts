@@ -21,6 +21,7 @@ import {
 } from '../../btree/node-page.ts'
 import { isZero } from '../../common/bytes.ts'
 import { META_BYTES } from '../../database/files.ts'
+import { runsOf } from '../../inspect/numbers.ts'
 import { printableKey } from '../../lock/lock-report.ts'
 import {
   freeBytesOf,
@@ -146,13 +147,9 @@ function mapFields({ bytes, view }: Page): Field[] {
 
 /** "0-9, 12": numbers that rise, in short. */
 function rangesOf(numbers: readonly number[]): string {
-  const ranges: { from: number; to: number }[] = []
-  for (const number of numbers) {
-    const last = ranges.at(-1)
-    if (last?.to === number - 1) last.to = number
-    else ranges.push({ from: number, to: number })
-  }
-  return ranges.map(({ from, to }) => (from === to ? String(from) : `${from}-${to}`)).join(', ')
+  return runsOf(numbers)
+    .map(({ from, to }) => (from === to ? String(from) : `${from}-${to}`))
+    .join(', ')
 }
 
 function overflowFields({ bytes, view }: Page): Field[] {

@@ -9,6 +9,7 @@ import {
   OVERFLOW_FLAG,
   storedValueAt,
 } from '../../../../src/btree/node-page.ts'
+import { runsOf } from '../../../../src/inspect/numbers.ts'
 import { printableKey } from '../../../../src/lock/lock-report.ts'
 import { levelOf, ownerOf, PageType, pageIdOf, pageLsnOf, pageTypeOf, slotCountOf } from '../../../../src/page/page.ts'
 import { dataLengthOf, decodeValueRef } from '../../../../src/space/overflow-page.ts'
@@ -128,13 +129,7 @@ export const unquoted = (text: string): string => text.replace(/^'(.*)'/su, '$1'
 
 /** "P0 to P9, P12": numbers that rise, in short. */
 function rangesOf(numbers: readonly number[]): string {
-  const ranges: { from: number; to: number }[] = []
-  for (const number of numbers) {
-    const last = ranges.at(-1)
-    if (last?.to === number - 1) last.to = number
-    else ranges.push({ from: number, to: number })
-  }
-  return ranges
+  return runsOf(numbers)
     .map(({ from, to }) => (from === to ? pageName(from) : `${pageName(from)} to ${pageName(to)}`))
     .join(', ')
 }
