@@ -39,6 +39,13 @@ import { SyncPace } from './sync-pace.ts'
 const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' }
 
 /**
+ * The most that one call writes. Linux caches what a call brought in anew in pieces about as long as that call's, on
+ * ext4 since 6.16, and every later write into a piece, however small, looks at each 4 KiB of it: in pieces of a
+ * mebibyte a page costs four times, and a short record of the log three times, what it costs in these.
+ */
+const WRITE_BYTES_MAX = 64 << 10
+
+/**
  * What `lock` does: takes the lock and leaves the process id for others to see; only takes it, and writes
  * nothing where the lock is no file; or takes none, for those who look at what another process uses.
  */
@@ -145,7 +152,7 @@ class NodeFile implements File {
 
   writeAt(source: Uint8Array, sourceStart: number, length: number, fileOffset: number): number {
     this.#assertOpen()
-    return writeSync(this.#descriptor, source, sourceStart, length, fileOffset)
+    return writeSync(this.#descriptor, source, sourceStart, Math.min(length, WRITE_BYTES_MAX), fileOffset)
   }
 
   size(): number {

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readFully, writeFully } from '../../src/io/file-system.ts'
 import { NodeFileSystem } from '../../src/io/node-file-system.ts'
 
 let directory: string
@@ -48,4 +49,15 @@ test.each(['', '.', '..', '../x', 'a/b', 'a\\b'])('the name %j does not reach th
   expect(() => fileSystem.open(name, 'create')).toThrow('names are flat')
   expect(() => fileSystem.remove(name)).toThrow('names are flat')
   expect(fileSystem.list()).toEqual([])
+})
+
+test('a long write is taken in pieces, so that later ones into it stay cheap', () => {
+  const file = NodeFileSystem.open(directory, { createIfMissing: false }).open('long', 'create')
+  const bytes = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7) >>> 3)
+  expect(file.writeAt(bytes, 0, bytes.length, 0)).toBe(65_536)
+  writeFully(file, bytes, 0, bytes.length, 0)
+  const read = new Uint8Array(bytes.length)
+  expect(readFully(file, read, 0, read.length, 0)).toBe(bytes.length)
+  expect(read).toEqual(bytes)
+  file.close()
 })
