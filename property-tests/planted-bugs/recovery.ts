@@ -3,6 +3,7 @@ import type { PlantedBug } from './planted-bug.ts'
 
 const ANALYSIS = 'src/recovery/analysis.ts'
 const REDO = 'src/recovery/redo.ts'
+const REDO_QUEUES = 'src/recovery/redo-queues.ts'
 const UNDO = 'src/recovery/undo.ts'
 const CHECKPOINT = 'src/recovery/checkpoint.ts'
 const PAGE_WRITER = 'src/recovery/page-writer.ts'
@@ -65,6 +66,40 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     file: REDO,
     find: 'manager.formatsPage(record.operation)',
     replace: 'false',
+  },
+  {
+    name: 'redo-queues-mix-pages',
+    invariant: 'I14',
+    sentence:
+      'A record waits in a queue that has to do with its LSN and not with its page, so the records of a page are redone in another order.',
+    file: REDO_QUEUES,
+    find: 'const queue = record.pageId %',
+    replace: 'const queue = (record.lsn >>> 3) %',
+  },
+  {
+    name: 'last-redo-queue-not-emptied',
+    invariant: 'I14',
+    sentence: 'At the end of redo all queues but the last are emptied, so the records that wait in that one are lost.',
+    file: REDO_QUEUES,
+    find: 'queue < this.#used.length; queue++',
+    replace: 'queue < this.#used.length - 1; queue++',
+  },
+  {
+    name: 'full-redo-queue-dropped',
+    invariant: 'I14',
+    sentence: 'A queue that is full is filled anew without being emptied, so the records that waited in it are lost.',
+    file: REDO_QUEUES,
+    find: '> this.#queueBytes) this.#empty(queue)',
+    replace: '> this.#queueBytes) this.#used[queue] = 0',
+  },
+  {
+    name: 'long-record-overtakes',
+    invariant: 'I14',
+    sentence:
+      'A record too long for a queue is redone at once, before those of its page that wait, which are then passed over as done.',
+    file: REDO_QUEUES,
+    find: '    if (this.#usedOf(queue) + bytes > this.#queueBytes) this',
+    replace: '    if (this.#usedOf(queue) + bytes > this.#queueBytes && bytes <= this.#queueBytes) this',
   },
   {
     name: 'clr-undone-again',

@@ -1,6 +1,8 @@
 /**
- * Frames in the order in which they became dirty. A recLSN is given when a page becomes dirty, and LSNs
- * rise, so the oldest recLSN is at the front: nobody has to look at all frames for it.
+ * Frames in the order of their recLSNs. A recLSN is given when a page becomes dirty, and LSNs rise, so
+ * that is the order in which they became dirty, and the oldest is at the front: nobody has to look at all
+ * frames for it. Only redo brings pages up to date in another order; what it has added is sorted once,
+ * when somebody asks.
  *
  * ```
  *   frame   | 7 | 3 | 7 | 12 |        frame 7 was written out and became dirty again: its first entry
@@ -8,8 +10,6 @@
  *             ^ front
  * ```
  */
-import { assert } from '../common/assert.ts'
-
 const ENTRIES_AT_FIRST = 64
 
 export class DirtyOrder {
@@ -19,6 +19,7 @@ export class DirtyOrder {
   #recLsns = new Float64Array(ENTRIES_AT_FIRST)
   #front = 0
   #end = 0
+  #isSorted = true
 
   constructor(isCurrent: (frame: number, recLsn: number) => boolean) {
     this.#isCurrent = isCurrent
@@ -26,7 +27,7 @@ export class DirtyOrder {
 
   /** The frame has become dirty. */
   add(frame: number, recLsn: number): void {
-    assert(this.#end === this.#front || recLsn >= (this.#recLsns[this.#end - 1] as number), 'LSNs rise (I5)')
+    if (this.#end > this.#front && recLsn < (this.#recLsns[this.#end - 1] as number)) this.#isSorted = false
     if (this.#end === this.#frames.length) this.#makeRoom()
     this.#frames[this.#end] = frame
     this.#recLsns[this.#end] = recLsn
@@ -35,15 +36,29 @@ export class DirtyOrder {
 
   /** The oldest recLSN, Infinity when nothing is dirty. */
   oldest(): number {
+    this.#sort()
     while (this.#front < this.#end && !this.#isCurrentAt(this.#front)) this.#front++
     return this.#front < this.#end ? (this.#recLsns[this.#front] as number) : Number.POSITIVE_INFINITY
   }
 
   /** Visits the frames with a recLSN below `horizonLsn`, the oldest first, until `visit` returns false. */
   below(horizonLsn: number, visit: (frame: number) => boolean): void {
+    this.#sort()
     for (let at = this.#front; at < this.#end && (this.#recLsns[at] as number) < horizonLsn; at++) {
       if (this.#isCurrentAt(at) && !visit(this.#frames[at] as number)) return
     }
+  }
+
+  #sort(): void {
+    if (this.#isSorted) return
+    const frames = this.#frames.slice(this.#front, this.#end)
+    const recLsns = this.#recLsns.slice(this.#front, this.#end)
+    const order = [...recLsns.keys()].sort((a, b) => (recLsns[a] as number) - (recLsns[b] as number))
+    for (const [i, from] of order.entries()) {
+      this.#frames[this.#front + i] = frames[from] as number
+      this.#recLsns[this.#front + i] = recLsns[from] as number
+    }
+    this.#isSorted = true
   }
 
   #isCurrentAt(at: number): boolean {

@@ -3,6 +3,10 @@
  * that undo finds the pages as they were. A record is applied unless one of the numbered reasons of
  * `SkipReason` holds, tested in that order, the cheap ones first.
  *
+ * Records of one page are redone in the order of the log, and only those have to be: until their turn
+ * comes they wait in the queues of `redo-queues.ts`. When somebody listens, none waits, so that what is
+ * told is in the order of the log.
+ *
  * INVARIANTS: I14 (redo is idempotent, because of the test of pageLsn), I3.
  */
 
@@ -15,7 +19,11 @@ import { type LogRecordView, RecordType } from '../log/log-record.ts'
 import { ResourceId, type ResourceManagers } from '../log/resource-manager.ts'
 import { segmentName } from '../log/segment.ts'
 import { pageLsnOf, setPageLsn } from '../page/page.ts'
+import { RedoQueues } from './redo-queues.ts'
 import type { TransactionEntry } from './transaction-table.ts'
+
+/** Memory for records that wait, at most. */
+const QUEUE_BYTES_MAX = 32 << 20
 
 /** What the redo pass did. */
 export interface RedoResult {
@@ -65,6 +73,7 @@ export class Redo {
     this.#trace?.({ kind: 'redo-start', lsn: startLsn })
     let records = 0
     if (startLsn !== NULL_LSN) {
+      const queues = new RedoQueues(this.#queueBytes(), (record) => this.#take(record))
       reader.seek(startLsn)
       while (reader.position < endLsn) {
         const record = reader.next()
@@ -73,11 +82,17 @@ export class Redo {
         if (record === undefined) throw damagedBefore(reader, endLsn)
         if (record.type === RecordType.FLUSH_MARKER) continue
         records++
-        this.#take(record)
+        queues.add(record)
         onRecord?.(record.lsn)
       }
+      queues.emptyAll()
     }
     return { startLsn, records, redone: this.#redone, skipped: this.#skipped }
+  }
+
+  /** A part of what the pool has: where it is small, memory is. */
+  #queueBytes(): number {
+    return this.#trace === undefined ? Math.min(QUEUE_BYTES_MAX, this.#buffer.bytes.length / 2) : 0
   }
 
   #take(record: LogRecordView): void {

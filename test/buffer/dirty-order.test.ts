@@ -69,6 +69,26 @@ describe('the order in which frames became dirty', () => {
     expect(bench.below(100)).toEqual([1, 2])
   })
 
+  test('is that of the recLSNs, in whatever order redo has come to the pages', () => {
+    const bench = new Bench()
+    for (const [frame, lsn] of [
+      [1, 40],
+      [2, 20],
+      [3, 70],
+      [4, 10],
+      [5, 50],
+    ] as const)
+      bench.dirty(frame, lsn)
+    bench.clean(4)
+    expect(bench.order.oldest()).toBe(20)
+    bench.dirty(6, 60)
+    expect(bench.below(100)).toEqual([2, 1, 5, 6, 3])
+    bench.clean(2)
+    expect(bench.below(60)).toEqual([1, 5])
+    bench.dirty(7, 30)
+    expect(bench.order.oldest()).toBe(30)
+  })
+
   test('stays small however often the same frames become dirty, and holds many at once', () => {
     const bench = new Bench()
     let lsn = 0

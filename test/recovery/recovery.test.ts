@@ -1,7 +1,7 @@
 /** The three passes and what they stand on, record by record. */
 import { describe, expect, test } from 'vitest'
-import { asLsn, asPageId, asTxnId, type Lsn, NO_PAGE, NO_TXN, NULL_LSN } from '../../src/common/ids.ts'
-import type { TraceEvent } from '../../src/common/trace.ts'
+import { asLsn, asPageId, asTxnId, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId } from '../../src/common/ids.ts'
+import type { Trace, TraceEvent } from '../../src/common/trace.ts'
 import { LogRecordView, RecordType } from '../../src/log/log-record.ts'
 import { analyse } from '../../src/recovery/analysis.ts'
 import { lowWaterMark } from '../../src/recovery/checkpoint.ts'
@@ -199,6 +199,29 @@ describe('redo', () => {
     // Again: nothing is left to do (I14).
     const repeated = new Redo(again.buffer, again.managers, dpt, undefined).run(again.bench.reader(), endLsn)
     expect(repeated.redone).toBe(0)
+  })
+
+  test('comes to the same with a listener, in the order of the log, and without, in queues', () => {
+    const live = new RecoveryBench()
+    const tx = live.begin()
+    const dpt = new Map<PageId, Lsn>()
+    const pages = Array.from({ length: 20 }, (_, i) => i + 1)
+    for (const page of pages) dpt.set(asPageId(page), live.format(tx, page))
+    for (let i = 0; i < 2000; i++) live.set(tx, ((i * 7) % 20) + 1, i % 100, i % 251)
+    live.bench.log.flushTo(asLsn(live.nextLsn - 1))
+    const redo = (listener?: Trace): unknown => {
+      const image = live.bench.disk.crash({ mode: 'none' })
+      const { endLsn } = new LogBench(image).scan()
+      const again = new RecoveryBench(image, endLsn)
+      const result = new Redo(again.buffer, again.managers, new Map(dpt), listener).run(again.bench.reader(), endLsn)
+      return { result, rows: pages.map((page) => pages.map((_, place) => again.get(page, place * 5))) }
+    }
+    const told: Lsn[] = []
+    const heard = redo((event) => event.kind === 'redone' && told.push(event.lsn))
+    expect(redo()).toEqual(heard)
+    expect(heard).toMatchObject({ result: { records: 2020, skipped: { 'page-damaged': 0 } } })
+    expect(told.length).toBeGreaterThan(500)
+    expect(told).toEqual([...told].sort((a, b) => a - b))
   })
 
   test('a record that formats its page needs nothing of a damaged one', () => {

@@ -19,6 +19,7 @@ export { pageLsnOf, setPageLsn } from '../../../page/page.ts'
 export { pendingLsnOf } from '../../../recovery/analysis.ts'
 export { type CheckpointPart, decodeCheckpointPart } from '../../../recovery/checkpoint-record.ts'
 export type { PageWriter } from '../../../recovery/page-writer.ts'
+export { RedoQueues } from '../../../recovery/redo-queues.ts'
 export {
   isFurther,
   TransactionEntry,
