@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TreeCursor } from '../src/btree/cursor.ts'
 import type { Tree } from '../src/btree/node-page.ts'
+import { RowBatch } from '../src/btree/row-batch.ts'
 import { compareBytes } from '../src/common/bytes.ts'
 import { asPageId, type Lsn, type PageId } from '../src/common/ids.ts'
 import type { TransactionEntry } from '../src/recovery/transaction-table.ts'
@@ -21,14 +22,17 @@ const KEYS = 400
 const RUNS = 25
 const TRANSACTIONS = 2
 
+interface Put<Kind extends string> {
+  readonly kind: Kind
+  readonly txn: number
+  readonly from: number
+  readonly count: number
+  readonly bytes: number
+}
+
 type Step =
-  | {
-      readonly kind: 'put'
-      readonly txn: number
-      readonly from: number
-      readonly count: number
-      readonly bytes: number
-    }
+  | Put<'put'>
+  | Put<'put-rows'>
   | { readonly kind: 'delete'; readonly txn: number; readonly from: number; readonly count: number }
   | { readonly kind: 'commit' | 'rollback' | 'savepoint' | 'rollback-to'; readonly txn: number }
   | { readonly kind: 'clean' }
@@ -37,18 +41,13 @@ type Step =
 const txn = fc.nat(TRANSACTIONS - 1)
 const from = fc.nat(KEYS - 1)
 const count = fc.integer({ min: 1, max: 60 })
+const bytes = fc.oneof(fc.nat(40), fc.nat(900), fc.nat(12_000))
+const puts = <Kind extends string>(kind: Kind): fc.Arbitrary<Put<Kind>> =>
+  fc.record({ kind: fc.constant(kind), txn, from, count, bytes })
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    {
-      weight: 6,
-      arbitrary: fc.record({
-        kind: fc.constant('put' as const),
-        txn,
-        from,
-        count,
-        bytes: fc.oneof(fc.nat(40), fc.nat(900), fc.nat(12_000)),
-      }),
-    },
+    { weight: 4, arbitrary: puts('put') },
+    { weight: 3, arbitrary: puts('put-rows') },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('delete' as const), txn, from, count }) },
     {
       weight: 4,
@@ -107,6 +106,8 @@ class Run {
       this.fixture.cleanAll()
     } else if (step.kind === 'walk') {
       this.#walkOn(step.count, step.reverse)
+    } else if (step.kind === 'put-rows') {
+      this.#putRows(this.#transaction(step.txn), step)
     } else if (step.kind === 'put' || step.kind === 'delete') {
       this.#write(this.#transaction(step.txn), step)
     } else {
@@ -152,7 +153,24 @@ class Run {
     return open
   }
 
-  #write(open: Open, step: Extract<Step, { from: number }>): void {
+  /** One batch, in an order that is not that of the keys, and the first key twice. */
+  #putRows(open: Open, step: Put<'put-rows'>): void {
+    const rows = new RowBatch()
+    for (const i of [...Array(step.count).keys(), 0]) {
+      const key = this.keys[(step.from + i) % KEYS] as Uint8Array
+      const name = hex(key)
+      if (rows.isFull || (this.#lockedBy.get(name) ?? open) !== open) continue
+      this.#lockedBy.set(name, open)
+      this.fixture.locked.add(name)
+      const value = new Uint8Array(step.bytes).fill(++this.#serial).fill(7, 0, step.bytes >>> 1)
+      rows.add(key, value)
+      open.changes.set(name, value)
+    }
+    rows.sort()
+    this.fixture.btree.putRows(open.entry, this.tree, rows)
+  }
+
+  #write(open: Open, step: Extract<Step, { kind: 'put' } | { kind: 'delete' }>): void {
     for (let i = 0; i < step.count; i++) {
       const key = this.keys[(step.from + i) % KEYS] as Uint8Array
       const name = hex(key)

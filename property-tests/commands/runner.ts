@@ -198,6 +198,8 @@ export class Runner {
           await this.#write(session, step, keyOf(step.table, step.from + i * step.stride))
         }
         return
+      case 'putMany':
+        return this.#putMany(session, step)
       case 'get':
         return this.#get(session, step.table, keyOf(step.table, step.from))
       case 'range':
@@ -244,6 +246,21 @@ export class Runner {
     const expected = this.model.get(session.effects, table, key) !== undefined
     if (existed !== expected) throw new Error(`delete of ${key} found ${existed ? 'something' : 'nothing'}`)
     if (existed) this.#did(session, { kind: 'delete', table, key })
+  }
+
+  /** All of them are put, or none. */
+  async #putMany(session: Session, step: Extract<Step, { do: 'put' | 'putMany' }>): Promise<void> {
+    const table = TABLES[step.table] as string
+    const indexes = [...Array(step.count).keys(), 0]
+    const effects = indexes.map((i): Extract<Effect, { kind: 'put' }> => {
+      const key = keyOf(step.table, step.from + i * step.stride)
+      return { kind: 'put', table, key, value: contentOf(++this.#serial, step.bytes) }
+    })
+    await session.tx.putMany(
+      this.#table(step.table),
+      effects.map(({ key, value }) => [key, value]),
+    )
+    for (const effect of effects) this.#did(session, effect)
   }
 
   async #get(session: Session, table: number, key: string): Promise<void> {
@@ -424,10 +441,12 @@ export class Runner {
       for (const [lsn, clrLsn] of this.#undone) if (clrLsn >= event.endLsn) this.#undone.delete(lsn)
     }
     if (event.kind !== 'undone') return
+    // The CLR of a part leaves the rest of its record to the next.
+    const isPart = event.undoNextLsn === event.lsn
     const before = this.#undone.get(event.lsn)
     if (before !== undefined)
       this.#failure ??= new Error(`record ${event.lsn} is undone by ${before} and by ${event.clrLsn} (I7)`)
-    this.#undone.set(event.lsn, event.clrLsn)
+    if (!isPart) this.#undone.set(event.lsn, event.clrLsn)
   }
 
   async #verify(floor: number): Promise<void> {

@@ -23,8 +23,9 @@ export interface CrashPlan {
 }
 
 export type Step =
+  /** `putMany`: the same in one operation, in which the first key comes once more at the end. */
   | {
-      readonly do: 'put'
+      readonly do: 'put' | 'putMany'
       readonly by: number
       readonly table: number
       readonly from: number
@@ -115,6 +116,7 @@ const plan = (afterMax: number): fc.Arbitrary<CrashPlan> => fc.record({ after: f
 
 const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
   { weight: 14, arbitrary: fc.record({ do: fc.constant('put'), by, table, from, count, stride, bytes }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('putMany'), by, table, from, count, stride, bytes }) },
   {
     weight: 1,
     arbitrary: fc.record({

@@ -40,8 +40,8 @@ export const IN_DOUBT_BUGS: readonly PlantedBug[] = [
     invariant: 'I36',
     sentence: 'After a restart the rows that a prepared transaction has changed are free for everybody.',
     file: IN_DOUBT,
-    find: 'if (trees.has(tree)) lock(managers, transaction, tree, keyOfRecord(record), LockMode.X)',
-    replace: 'if (trees.has(tree)) continue',
+    find: 'if (!trees.has(tree)) continue',
+    replace: 'continue',
   },
   {
     name: 'in-doubt-tables-not-locked-again',
@@ -56,7 +56,7 @@ export const IN_DOUBT_BUGS: readonly PlantedBug[] = [
     invariant: 'I36',
     sentence: 'After a restart the name of a table that a prepared transaction has made or dropped is not locked.',
     file: IN_DOUBT,
-    find: 'if (tree === CATALOG_TREE) lock(managers, transaction, tree, keyOfRecord(record), LockMode.X)',
+    find: 'if (tree === CATALOG_TREE) for (const key of keys) lock(managers, transaction, tree, key, LockMode.X)',
     replace: 'if (tree === CATALOG_TREE) continue',
   },
   {

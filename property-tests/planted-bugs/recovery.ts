@@ -115,8 +115,8 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     invariant: 'I6',
     sentence: 'A CLR names the record before the one that is to be undone next, so every other change is not undone.',
     file: UNDO,
-    find: 'compensation, prevLsn)',
-    replace: 'compensation, prevLsn && this.#writer.log.read(prevLsn).prevLsn)',
+    find: '? lsn : prevLsn',
+    replace: '? lsn : prevLsn && this.#writer.log.read(prevLsn).prevLsn',
   },
   {
     name: 'undo-oldest-loser-first',

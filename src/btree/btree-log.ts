@@ -17,6 +17,7 @@
  * | INSERT_CHILD | as INSERT; the value is the child                      | REMOVE, same page and slot      |
  * | REMOVE_CHILD | as INSERT, of what is removed                          | INSERT_CHILD, same page and slot |
  * | TRUNCATE     | 0: keep u16, 2: rightSibling u32, 6: high fence        | never: the closing CLR          |
+ * | INSERT_RUN   | new rows of one leaf, see `insert-run.ts`              | REMOVE by key, one a leaf       |
  *
  * `at`, `oldLength` and `newLength` tell which bytes of the stored value differ: what old and new have
  * in common at both ends is not logged.
@@ -29,9 +30,11 @@ import { ResourceId } from '../log/resource-manager.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import type { StoredValue } from '../txn/version-store.ts'
+import { type InsertRun, keysOfRun, redoInsertRun } from './insert-run.ts'
 import { decodeImage, encodeImage, imageBytesOf, truncateNode } from './node-build.ts'
 import { insertCell, removeCell, setFlags, spliceValue } from './node-edit.ts'
 import { cellAt, flagsOf, GHOST_FLAG, type NodeMemory, type Tree } from './node-page.ts'
+import type { RowBatch } from './row-batch.ts'
 
 /** Numbers are on disk. */
 export const TreeOperation = {
@@ -46,6 +49,7 @@ export const TreeOperation = {
   INSERT_CHILD: 9,
   REMOVE_CHILD: 10,
   TRUNCATE: 11,
+  INSERT_RUN: 12,
 } as const
 
 export const TREE_OPERATION_NAMES: readonly string[] = [
@@ -61,9 +65,11 @@ export const TREE_OPERATION_NAMES: readonly string[] = [
   'insert-child',
   'remove-child',
   'truncate',
+  'insert-run',
 ]
 
 const SLOT = 0
+const SLOT_BYTES = 2
 const KEY_LENGTH = 2
 const TREE = 4
 const FLAGS = 8
@@ -94,6 +100,10 @@ export function keyOfRecord(record: LogRecordView): Uint8Array {
   return record.bytes.slice(payloadStart + offset, payloadStart + offset + length)
 }
 
+/** The keys that a change of keys has changed. */
+export const keysOfRecord = (record: LogRecordView): Uint8Array[] =>
+  record.operation === TreeOperation.INSERT_RUN ? keysOfRun(record) : [keyOfRecord(record)]
+
 /** The value in an INSERT, INSERT_CHILD or REMOVE_CHILD. */
 export function valueOfRecord(record: LogRecordView): Uint8Array {
   const { bytes, view, payloadStart, payloadEnd } = record
@@ -112,11 +122,17 @@ export function replacementOf(record: LogRecordView): { at: number; before: Uint
   }
 }
 
-/** Whether an UPDATE record is what a user did to a key, and not a change of the structure. */
-export function isChangeOfKey({ resource, operation }: LogRecordView): boolean {
-  if (resource !== ResourceId.BTREE) return false
-  return operation === TreeOperation.INSERT || operation === TreeOperation.REPLACE || operation === TreeOperation.GHOST
+/** Whether an UPDATE record is what a user did to keys, and not a change of the structure. */
+export function isChangeOfKeys({ resource, operation }: LogRecordView): boolean {
+  return resource === ResourceId.BTREE && CHANGES_OF_KEYS.includes(operation)
 }
+
+const CHANGES_OF_KEYS: readonly number[] = [
+  TreeOperation.INSERT,
+  TreeOperation.REPLACE,
+  TreeOperation.GHOST,
+  TreeOperation.INSERT_RUN,
+]
 
 /** Writes and applies the records. Each method leaves the page as the record says. */
 export class TreeRecords {
@@ -163,7 +179,7 @@ export class TreeRecords {
     const { bytes, view } = writer.log
     const length = INSERT_KEY + key.length + value.length
     // The undo of a REMOVE_CHILD repeats its payload, that of an insert names the slot.
-    const undoLength = operation === TreeOperation.REMOVE_CHILD ? length : 2
+    const undoLength = operation === TreeOperation.REMOVE_CHILD ? length : SLOT_BYTES
     const at = writer.update(entry, ResourceId.BTREE, operation, page, length, undoLength)
     view.setUint16(at + SLOT, slot, true)
     view.setUint16(at + KEY_LENGTH, key.length, true)
@@ -171,6 +187,16 @@ export class TreeRecords {
     view.setUint8(at + FLAGS, flags)
     copyBytes(bytes, at + INSERT_KEY, key, 0, key.length)
     copyBytes(bytes, at + INSERT_KEY + key.length, value, 0, value.length)
+    writer.finish()
+  }
+
+  /** Inserts the rows of a run, which begins with row `first`. */
+  insertRun(entry: TransactionEntry, tree: Tree, page: number, run: InsertRun, rows: RowBatch, first: number): void {
+    const writer = this.#writer
+    const { buffer, log } = writer
+    const length = run.bytesIn(buffer.view, page)
+    const at = writer.update(entry, ResourceId.BTREE, TreeOperation.INSERT_RUN, page, length, SLOT_BYTES, run.count)
+    run.encode(buffer, page, tree, rows, first, log, at)
     writer.finish()
   }
 
@@ -217,7 +243,7 @@ export class TreeRecords {
     const writer = this.#writer
     const { bytes, view } = writer.log
     const length = GHOST_KEY + key.length
-    const at = writer.update(entry, ResourceId.BTREE, TreeOperation.GHOST, page, length, 2)
+    const at = writer.update(entry, ResourceId.BTREE, TreeOperation.GHOST, page, length, SLOT_BYTES)
     view.setUint16(at + SLOT, slot, true)
     view.setUint16(at + KEY_LENGTH, key.length, true)
     view.setUint32(at + TREE, tree, true)
@@ -281,9 +307,9 @@ export function encodeRestore(record: LogRecordView, slot: number): Uint8Array {
   return payload
 }
 
-/** What a key held before an INSERT, REPLACE or GHOST, given what it held after it. */
+/** What a key held before a change of keys, given what it held after it. */
 export function valueBefore(record: LogRecordView, after: StoredValue | undefined): StoredValue | undefined {
-  if (record.operation === TreeOperation.INSERT) return undefined
+  if (record.operation === TreeOperation.INSERT || record.operation === TreeOperation.INSERT_RUN) return undefined
   assert(after !== undefined, 'the key of an uncommitted change is in its tree')
   if (record.operation === TreeOperation.GHOST) return { flags: after.flags & ~GHOST_FLAG, bytes: after.bytes }
   const { view, payloadStart: at } = record
@@ -311,6 +337,9 @@ export function redoTree(memory: NodeMemory, scratch: NodeMemory, record: LogRec
       insertCell(memory, scratch, page, slotOfRecord(record), flags, bytes, keyStart, keyLength, valueLength)
       break
     }
+    case TreeOperation.INSERT_RUN:
+      redoInsertRun(memory, scratch, record, page)
+      break
     case TreeOperation.REPLACE: {
       const oldLength = view.getUint16(at + OLD_LENGTH, true)
       const newLength = view.getUint16(at + NEW_LENGTH, true)

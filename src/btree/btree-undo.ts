@@ -13,6 +13,7 @@ import {
   encodeSlot,
   growthOfUndo,
   keyOfRecord,
+  keysOfRecord,
   redoTree,
   slotOfRecord,
   TreeOperation,
@@ -21,6 +22,7 @@ import {
 import type { Cleaner } from './cleaner.ts'
 import { describeTree } from './describe.ts'
 import type { TreeFreer } from './free-tree.ts'
+import { encodeSlots, isBelowHighFence } from './insert-run.ts'
 import { findSlot, makeScratch, type NodeMemory, roomOf } from './node-page.ts'
 import type { Splitter } from './split.ts'
 import { fixLeaf, type TreeContext } from './tree-context.ts'
@@ -57,6 +59,8 @@ export class TreeResourceManager implements ResourceManager<TransactionEntry> {
       case TreeOperation.REPLACE:
       case TreeOperation.GHOST:
         return this.#undoByKey(record, entry)
+      case TreeOperation.INSERT_RUN:
+        return this.#undoRun(record)
       case TreeOperation.INSERT_CHILD:
         return {
           operation: TreeOperation.REMOVE,
@@ -94,6 +98,31 @@ export class TreeResourceManager implements ResourceManager<TransactionEntry> {
       }
       this.#splitter.makeRoom(entry, tree, key)
     }
+  }
+
+  /** Removes those of a run's keys that lie in the leaf of the first that is not undone yet, see `insert-run.ts`. */
+  #undoRun(record: LogRecordView): Compensation {
+    const { buffer } = this.#context
+    const tree = treeOfRecord(record)
+    const keys = keysOfRecord(record)
+    for (const [first, firstKey] of keys.entries()) {
+      const page = fixLeaf(buffer, tree, firstKey, 0, firstKey.length)
+      const slots: number[] = []
+      for (const key of keys.slice(first)) {
+        if (!isBelowHighFence(buffer, page, key, 0, key.length)) break
+        const slot = findSlot(buffer, page, 0, key, 0, key.length)
+        if (slots.length === 0 && slot < 0) break
+        assert(slot >= 0, 'the keys of a run are undone in their order')
+        slots.push(slot)
+      }
+      const pageId = pageIdOf(buffer.view, page)
+      buffer.unfix(page)
+      if (slots.length === 0) continue
+      this.#cleaner.note(tree, pageId)
+      const isPart = first + slots.length < keys.length
+      return { operation: TreeOperation.REMOVE, pageId, payload: encodeSlots(slots), isPart }
+    }
+    assert(false, 'the last key of an uncommitted run is in its tree')
   }
 
   describe(record: LogRecordView): string {

@@ -35,6 +35,7 @@ import { TreeOperation } from './btree-log.ts'
 import { TreeResourceManager } from './btree-undo.ts'
 import { Cleaner } from './cleaner.ts'
 import { TreeFreer } from './free-tree.ts'
+import { InsertRun } from './insert-run.ts'
 import { formatNode } from './node-build.ts'
 import { cellBytesIn } from './node-edit.ts'
 import {
@@ -55,6 +56,7 @@ import {
   valueLengthOf,
 } from './node-page.ts'
 import { decodePending, encodePending, PendingKind } from './pending.ts'
+import type { RowBatch } from './row-batch.ts'
 import { Splitter } from './split.ts'
 import { fixLeaf, structureChangeBytes, TreeContext, type TreePorts } from './tree-context.ts'
 
@@ -69,6 +71,7 @@ export class BTree {
   readonly #freer: TreeFreer
   readonly #maxKeyBytes: number
   readonly #maxInlineBytes: number
+  readonly #run: InsertRun
   #foundFlags = 0
   /** Registers as the resource manager of all trees. */
   readonly resourceManager: ResourceManager<TransactionEntry>
@@ -80,6 +83,7 @@ export class BTree {
     this.#freer = new TreeFreer(this.context)
     this.#maxKeyBytes = maxKeyBytes(ports.buffer.pageSize)
     this.#maxInlineBytes = maxInlineCellBytes(ports.buffer.pageSize)
+    this.#run = new InsertRun(this.#maxInlineBytes)
     this.resourceManager = new TreeResourceManager(this.context, this.#splitter, this.#cleaner, this.#freer)
   }
 
@@ -160,6 +164,39 @@ export class BTree {
         buffer.unfix(page)
       }
       this.#splitter.makeRoom(entry, tree, key)
+    }
+  }
+
+  /**
+   * Sets the values of all keys of a batch, which is sorted. New rows that belong to one leaf are logged as
+   * one record; what takes more than an insert goes the way of `put`, row by row.
+   * On an error, roll `entry` back to where it was before the call. @throws as `put`
+   */
+  putRows(entry: TransactionEntry, tree: Tree, rows: RowBatch): void {
+    for (let row = 0; row < rows.count; ) {
+      const inserted = this.#insertRun(entry, tree, rows, row)
+      if (inserted === 0) this.put(entry, tree, rows.key(row), rows.value(row))
+      row += Math.max(inserted, 1)
+    }
+  }
+
+  /** Inserts rows from `first` on as far as they belong to its leaf; how many, 0 when it cannot be inserted. */
+  #insertRun(entry: TransactionEntry, tree: Tree, rows: RowBatch, first: number): number {
+    const { buffer, records } = this.context
+    const run = this.#run
+    for (;;) {
+      const page = fixLeaf(buffer, tree, rows.bytes, rows.keyStarts[first] as number, rows.valueStarts[first] as number)
+      try {
+        const noRun = run.choose(buffer, page, rows, first)
+        if (noRun === 'no-insert') return 0
+        if (noRun === undefined) {
+          records.insertRun(entry, tree, page, run, rows, first)
+          return run.count
+        }
+      } finally {
+        buffer.unfix(page)
+      }
+      this.#splitter.makeRoom(entry, tree, rows.key(first))
     }
   }
 

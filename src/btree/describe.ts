@@ -1,7 +1,15 @@
 /** What a log record of the B+tree says, for people. */
 import { printableKey } from '../lock/lock-report.ts'
 import type { LogRecordView } from '../log/log-record.ts'
-import { keyOfRecord, slotOfRecord, TREE_OPERATION_NAMES, TreeOperation, treeOfRecord } from './btree-log.ts'
+import {
+  keyOfRecord,
+  keysOfRecord,
+  slotOfRecord,
+  TREE_OPERATION_NAMES,
+  TreeOperation,
+  treeOfRecord,
+} from './btree-log.ts'
+import { countOfRun } from './insert-run.ts'
 
 /** One line. */
 export function describeTree(record: LogRecordView): string {
@@ -10,6 +18,8 @@ export function describeTree(record: LogRecordView): string {
     case TreeOperation.FORMAT:
     case TreeOperation.CREATE:
       return name
+    case TreeOperation.INSERT_RUN:
+      return `${name} of ${countOfRun(record)} keys into tree ${treeOfRecord(record)} from key ${printableKey(keysOfRecord(record)[0] as Uint8Array)}`
     case TreeOperation.TRUNCATE:
       return `${name} after ${slotOfRecord(record)} cells`
     case TreeOperation.INSERT:

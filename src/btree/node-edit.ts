@@ -68,9 +68,7 @@ export function insertCell(
   const cellBytes = cellBytesIn(view, page, slot, keyLength, valueLength)
   const suffixLength = cellBytes - CELL_HEADER_BYTES - valueLength
   const suffixStart = keyStart + keyLength - suffixLength
-  if (gapBytesOf(view, page) < cellBytes + SLOT_BYTES) compact(memory, scratch, page, NO_SLOT)
-  assert(gapBytesOf(view, page) >= cellBytes + SLOT_BYTES, 'the cell fits')
-
+  makeGap(memory, scratch, page, cellBytes + SLOT_BYTES)
   const count = slotCountOf(view, page)
   const cell = page + heapStartOf(view, page) - cellBytes
   setCellHeader(view, cell, flags, suffixLength, valueLength)
@@ -80,6 +78,12 @@ export function insertCell(
   setSlotCount(view, page, count + 1)
   setHeapStart(view, page, cell - page)
   if ((flags & GHOST_FLAG) !== 0) setGhostCount(view, page, ghostCountOf(view, page) + 1)
+}
+
+/** Moves cells together if need be, so that between slots and cells there are `gapBytes`. */
+export function makeGap(memory: NodeMemory, scratch: NodeMemory, page: number, gapBytes: number): void {
+  if (gapBytesOf(memory.view, page) < gapBytes) compact(memory, scratch, page, NO_SLOT)
+  assert(gapBytesOf(memory.view, page) >= gapBytes, 'what is inserted fits')
 }
 
 /** Removes the cell of `slot`. */

@@ -13,7 +13,7 @@ import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { changesOf } from '../recovery/undo.ts'
 import type { StoredValue, UncommittedChange } from '../txn/version-store.ts'
 import type { BTree } from './btree.ts'
-import { isChangeOfKey, keyOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
+import { isChangeOfKeys, keysOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
 import { GHOST_FLAG } from './node-page.ts'
 
 class ChangedKey extends KeyHead {
@@ -27,7 +27,10 @@ class ChangedKey extends KeyHead {
  */
 export function uncommittedChanges(btree: BTree, log: LogManager, entry: TransactionEntry): UncommittedChange[] {
   const changed = new KeyTable((keyCapacity) => new ChangedKey(keyCapacity))
-  for (const record of changesOf(log, entry)) if (isChangeOfKey(record)) undoOnCopy(btree, changed, record)
+  for (const record of changesOf(log, entry)) {
+    if (!isChangeOfKeys(record)) continue
+    for (const key of keysOfRecord(record)) undoOnCopy(btree, changed, record, key)
+  }
   return Array.from(changed.heads(), ({ space, key, keyLength, value }) => ({
     tree: space,
     key: key.slice(0, keyLength),
@@ -35,9 +38,8 @@ export function uncommittedChanges(btree: BTree, log: LogManager, entry: Transac
   }))
 }
 
-function undoOnCopy(btree: BTree, changed: KeyTable<ChangedKey>, record: LogRecordView): void {
+function undoOnCopy(btree: BTree, changed: KeyTable<ChangedKey>, record: LogRecordView, key: Uint8Array): void {
   const tree = treeOfRecord(record)
-  const key = keyOfRecord(record)
   const hash = hashKey(tree, key, 0, key.length)
   let head = changed.find(hash, tree, key, 0, key.length)
   if (head === undefined) {

@@ -12,7 +12,7 @@
  * What was rolled back to a savepoint is not locked again: it is as if it had not been done. A lock of the
  * gap that a key was inserted into is not either: it was needed only until the key was there.
  */
-import { isChangeOfKey, keyOfRecord, treeOfRecord } from '../btree/btree-log.ts'
+import { isChangeOfKeys, keysOfRecord, treeOfRecord } from '../btree/btree-log.ts'
 import { CATALOG_TREE, Catalog } from '../btree/catalog.ts'
 import type { Tree } from '../btree/node-page.ts'
 import { assert } from '../common/assert.ts'
@@ -121,10 +121,11 @@ function lockTables(managers: Managers, transaction: ActiveTransaction, names: T
   const { locks, log } = managers
   const trees = new Map<Tree, number>()
   for (const record of changesOf(log, transaction.entry)) {
-    if (!isChangeOfKey(record)) continue
+    if (!isChangeOfKeys(record)) continue
     const tree = treeOfRecord(record)
-    if (tree === CATALOG_TREE) lock(managers, transaction, tree, keyOfRecord(record), LockMode.X)
-    else trees.set(tree, (trees.get(tree) ?? 0) + 1)
+    const keys = keysOfRecord(record)
+    if (tree === CATALOG_TREE) for (const key of keys) lock(managers, transaction, tree, key, LockMode.X)
+    else trees.set(tree, (trees.get(tree) ?? 0) + keys.length)
   }
   for (const tree of trees.keys()) {
     const name = names.get(tree)
@@ -151,9 +152,10 @@ function lockKeys(
   }
   if (trees.size === 0) return
   for (const record of changesOf(log, transaction.entry)) {
-    if (!isChangeOfKey(record)) continue
+    if (!isChangeOfKeys(record)) continue
     const tree = treeOfRecord(record)
-    if (trees.has(tree)) lock(managers, transaction, tree, keyOfRecord(record), LockMode.X)
+    if (!trees.has(tree)) continue
+    for (const key of keysOfRecord(record)) lock(managers, transaction, tree, key, LockMode.X)
   }
 }
 

@@ -6,6 +6,7 @@ import type { BTree } from '../btree/btree.ts'
 import { CATALOG_TREE, type Catalog } from '../btree/catalog.ts'
 import { TreeCursor } from '../btree/cursor.ts'
 import { GHOST_FLAG, type Tree } from '../btree/node-page.ts'
+import { type RowBatch, RowBatches } from '../btree/row-batch.ts'
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { FailStop } from '../io/fail-stop.ts'
@@ -60,6 +61,7 @@ export class Store {
   readonly transactions: TransactionManager
   readonly versions: VersionStore
   readonly keyBytesMax: number
+  readonly rowBatches = new RowBatches()
   readonly #catalog: Catalog
   readonly #failStop: FailStop
   readonly #isWritable: boolean
@@ -200,8 +202,17 @@ export class Store {
   }
 
   /** To be called after a put: now and then a promise to wait for, so that the background and others come to run. */
-  giveWay(): Promise<void> | undefined {
-    return this.#room() ?? this.transactions.giveWay()
+  giveWay(operations = 1): Promise<void> | undefined {
+    return this.#room() ?? this.transactions.giveWay(operations)
+  }
+
+  /** Puts the rows of a sorted batch. When it throws, its caller rolls back to before it. @throws as `BTree.put` */
+  putRows(transaction: ActiveTransaction, tree: Tree, rows: RowBatch): void {
+    this.#checkMayWrite(transaction)
+    for (let row = 0; row < rows.count && this.versions.isKept; row++) {
+      this.#keepVersion(transaction, tree, rows.key(row))
+    }
+    this.btree.putRows(transaction.entry, tree, rows)
   }
 
   delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {

@@ -43,6 +43,15 @@ export class Table<K, V> implements TableShape<K, V> {
     return this.#database.put(this, key, value)
   }
 
+  /**
+   * Stores all of `entries` in one transaction and commits. One that can be gone through only once, such as a
+   * generator, is not tried again after a deadlock. Throws as `Transaction.putMany` and `commit`.
+   */
+  putMany(entries: Iterable<readonly [K, V]>): Promise<void> {
+    const options = isOneShot(entries) ? { attempts: 1 } : {}
+    return this.#database.transaction((tx) => tx.putMany(this, entries), options)
+  }
+
   /** Removes `key` and commits; whether it was there. Throws as `Transaction.delete` and `commit`. */
   delete(key: K): Promise<boolean> {
     return this.#database.transaction((tx) => tx.delete(this, key))
@@ -69,3 +78,6 @@ export class Table<K, V> implements TableShape<K, V> {
     }
   }
 }
+
+/** Whether it is its own iterator: then what it has given once it does not give again. */
+const isOneShot = (entries: Iterable<unknown>): boolean => 'next' in entries

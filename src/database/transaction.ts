@@ -15,6 +15,7 @@ import { type Entries, entriesOf } from './entries.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { OperationQueue } from './operation-queue.ts'
 import { durabilityOf, invalid, type TransactionSettings } from './options.ts'
+import { putMany } from './put-many.ts'
 import { type ByteRange, byteRangeOf, type RangeOptions, restOf } from './range.ts'
 import { SnapshotWalk } from './snapshot-walk.ts'
 import type { Store } from './store.ts'
@@ -131,6 +132,21 @@ export class Transaction {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * Stores all of `entries`, as if each were put in the order given, in one operation: all of them, or, when it
+   * fails, none. It sorts them and logs the new rows of a page together, so many at once cost much less each
+   * than one by one. `entries` is gone through once, not faster than it is stored; keys and values are
+   * copied as they come.
+   * @throws as `put`, and what `entries` throws
+   */
+  putMany<K, V>(table: TableShape<K, V>, entries: Iterable<readonly [K, V]>): Promise<void> {
+    return this.#inOrder(async () => {
+      checkTable(table)
+      this.#checkMayWrite()
+      await putMany(this.#store, this.#active, this.#locks, this.#view, table, entries)
+    })
   }
 
   #checkMayPut(view: VersionView, name: string, tree: PageId, key: Uint8Array): void {

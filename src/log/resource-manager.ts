@@ -17,6 +17,8 @@ export interface Compensation {
   readonly operation: number
   readonly pageId: PageId
   readonly payload: Uint8Array
+  /** Whether it leaves something of the record to compensate: then `undo` is asked for the record again. */
+  readonly isPart?: boolean
 }
 
 export interface ResourceManager<Txn> {
@@ -30,8 +32,8 @@ export interface ResourceManager<Txn> {
   /** Whether redo of this operation needs nothing of the page's old content (it formats it). */
   formatsPage(operation: number): boolean
   /**
-   * Builds the compensation of one update of `txn`. It may first make room by nested top actions of
-   * `txn`. Returns undefined when nothing is left to compensate.
+   * Builds the compensation of one update of `txn`, or of a part of it. It may first make room by nested top
+   * actions of `txn`. Returns undefined when nothing is left to compensate.
    * `record` stays valid during the call.
    */
   undo(record: LogRecordView, txn: Txn): Compensation | undefined

@@ -55,8 +55,8 @@ export class PageWriter {
   }
 
   /**
-   * Starts an undoable change of the fixed page at `page`. `undoPayloadBytes` bounds the payload of
-   * the CLR that would undo it; that room stays reserved until the transaction ends (I19).
+   * Starts an undoable change of the fixed page at `page`. `undoPayloadBytes` bounds the payload of the CLR
+   * that would undo it, or of each of at most `clrs`; that room stays reserved until the transaction ends (I19).
    * Returns the offset in `log.bytes` where `payloadBytes` of payload belong; call `finish` next.
    * @throws `DISK_FULL` when the log has no room; nothing has happened then.
    */
@@ -67,8 +67,9 @@ export class PageWriter {
     page: number,
     payloadBytes: number,
     undoPayloadBytes: number,
+    clrs = 1,
   ): number {
-    let reserve = CLR_HEADER_BYTES + undoPayloadBytes + RESERVE_SLACK_BYTES
+    let reserve = clrs * (CLR_HEADER_BYTES + undoPayloadBytes + RESERVE_SLACK_BYTES)
     if (entry.reservedBytes === 0) reserve += RESERVE_TRANSACTION_BYTES
     this.log.reserve(reserve, payloadBytes)
     entry.reservedBytes += reserve

@@ -9,8 +9,11 @@
  *                                 undoNext=u2  undoNext=u1  undoNext=0
  * ```
  *
- * INVARIANTS: I6 (undoNextLsn is the prevLsn of the undone record), I7 (at most one CLR a record),
- * I19 (the room for it was reserved).
+ * A CLR changes one page. When what a record has done lies on several by now, its undo is several CLRs: the
+ * undoNextLsn of each but the last is the record itself, so that undo comes back to it, also after a crash.
+ *
+ * INVARIANTS: I6 (undoNextLsn is the prevLsn of the undone record, or for a part of it the record itself), I7
+ * (nothing is compensated twice), I19 (the room for it was reserved).
  */
 import { assert } from '../common/assert.ts'
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
@@ -72,8 +75,9 @@ export class Rollback {
     }
     this.spendReserve(entry, CLR_HEADER_BYTES + compensation.payload.length)
     const { lsn, prevLsn, resource } = record
-    const clrLsn = this.#writer.compensate(entry, resource, compensation, prevLsn)
-    this.tracer.listener?.({ kind: 'undone', lsn, txnId: entry.id, clrLsn, undoNextLsn: prevLsn })
+    const undoNextLsn = compensation.isPart === true ? lsn : prevLsn
+    const clrLsn = this.#writer.compensate(entry, resource, compensation, undoNextLsn)
+    this.tracer.listener?.({ kind: 'undone', lsn, txnId: entry.id, clrLsn, undoNextLsn })
   }
 
   /**

@@ -20,15 +20,18 @@ export class GiveWay {
     this.#runtime = runtime
   }
 
-  /** Counts an operation. Now and then returns a promise to wait for, to everybody until it has resolved. */
-  count(): Promise<void> | undefined {
-    if (this.#pause === undefined && this.#isTurnOver(++this.#operations)) this.#pause = this.#nextTurn()
+  /** Counts operations. Now and then returns a promise to wait for, to everybody until it has resolved. */
+  count(operations = 1): Promise<void> | undefined {
+    if (this.#pause === undefined && this.#isTurnOver(operations)) this.#pause = this.#nextTurn()
     return this.#pause
   }
 
-  #isTurnOver(operations: number): boolean {
-    if (operations >= OPERATIONS_PER_TURN) return true
-    return operations % OPERATIONS_PER_LOOK === 0 && this.#runtime.nowMs() - this.#turnStartedMs >= TURN_MS
+  #isTurnOver(more: number): boolean {
+    const before = this.#operations
+    this.#operations += more
+    if (this.#operations >= OPERATIONS_PER_TURN) return true
+    const isDue = Math.floor(this.#operations / OPERATIONS_PER_LOOK) > Math.floor(before / OPERATIONS_PER_LOOK)
+    return isDue && this.#runtime.nowMs() - this.#turnStartedMs >= TURN_MS
   }
 
   #nextTurn(): Promise<void> {

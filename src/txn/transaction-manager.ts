@@ -43,7 +43,7 @@ import type { VersionStore } from './version-store.ts'
 export type Durability = 'none' | 'lazy' | 'full'
 
 /** Records undone in one turn of the event loop. */
-const UNDO_SLICE_RECORDS = 500
+const UNDO_SLICE_RECORDS = 100
 
 const DONE: Promise<void> = Promise.resolve()
 
@@ -123,8 +123,8 @@ export class TransactionManager {
   }
 
   /** To be called once an operation: now and then a promise to wait for, so that timers and input come to run. */
-  giveWay(): Promise<void> | undefined {
-    return this.#giveWay.count()
+  giveWay(operations = 1): Promise<void> | undefined {
+    return this.#giveWay.count(operations)
   }
 
   /**

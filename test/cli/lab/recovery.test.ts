@@ -85,7 +85,7 @@ describe('mistakes', () => {
   })
 
   test('a CLR that leads nowhere', async () => {
-    const files = solutions({ 'undo.ts': ['compensation, prevLsn)', 'compensation, NULL_LSN)'] })
+    const files = solutions({ 'undo.ts': ['? lsn : prevLsn', '? lsn : NULL_LSN'] })
     const { complaintOf } = await judged(files, 'undo S01')
     expect(complaintOf('undo S01')).toMatch(
       /CLR 1, which compensates LSN 80, has undoNextLSN none; expected: 20.*\(I6\)/,

@@ -1,6 +1,7 @@
 /** The log as rows: of an open database with what is only in its buffer, of a crashed one what the disk has kept. */
 import {
   keyOfRecord,
+  keysOfRecord,
   replacementOf,
   TreeOperation,
   treeOfRecord,
@@ -133,6 +134,8 @@ function namedText(record: LogRecordView, names: Spoken): string | undefined {
   switch (record.operation) {
     case TreeOperation.INSERT:
       return `insert ${keyText(record)} = ${valueText(record)} in ${placeOf(record, names)}`
+    case TreeOperation.INSERT_RUN:
+      return `insert ${keysOfRecord(record).map(textOf).join(', ')} in ${placeOf(record, names)}`
     case TreeOperation.REPLACE: {
       const { at, before, after } = replacementOf(record)
       const from = at === 0 ? '' : `, from byte ${at} on`

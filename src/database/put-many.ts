@@ -1,0 +1,116 @@
+/**
+ * Storing many rows in one operation. They are taken in batches: a batch is copied, sorted and locked, and then
+ * put into the tree in one go. Between two batches others may come to run.
+ *
+ * ```
+ *   entries --> | batch: encode, copy | sort | lock all rows | put rows, leaf by leaf | --> give way, next batch
+ *                                             ^ a wait for a lock: afterwards all rows are locked anew
+ * ```
+ *
+ * What another transaction may do between two batches, or during a wait, does no harm: the keys are locked
+ * before they are written, and the leaves are searched for anew. Gaps alone need care. That nobody keeps the gap
+ * a new key comes into holds at the moment of looking, and until the key is there; so the rows of a batch are
+ * put without a pause after they have been locked without a wait.
+ *
+ * A failure, in whichever batch, rolls back to where the operation began; so it is all or nothing.
+ */
+import type { RowBatch } from '../btree/row-batch.ts'
+import type { PageId } from '../common/ids.ts'
+import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
+import type { Store } from './store.ts'
+import { encodedValue, keyOf, type TableShape } from './table-shape.ts'
+import type { TransactionLocks } from './transaction-locks.ts'
+import type { VersionView } from './version-view.ts'
+
+/**
+ * Puts all of `entries` for a transaction, none of whose other operations runs meanwhile. `view`: how it reads,
+ * if it reads without locks. Rejects as `Transaction.putMany` does.
+ */
+export async function putMany<K, V>(
+  store: Store,
+  active: ActiveTransaction,
+  locks: TransactionLocks,
+  view: VersionView | undefined,
+  table: TableShape<K, V>,
+  entries: Iterable<readonly [K, V]>,
+): Promise<void> {
+  const putter = new Putter(store, active, locks, view, table.name)
+  const mark = store.transactions.savepoint(active)
+  const rows = store.rowBatches.take()
+  try {
+    for (const [key, value] of entries) {
+      rows.add(keyOf(table, key, store.keyBytesMax), encodedValue(table, value))
+      if (rows.isFull) await putter.put(rows)
+    }
+    if (rows.count > 0) await putter.put(rows)
+  } catch (error) {
+    await putter.undo(mark)
+    throw error
+  } finally {
+    store.rowBatches.giveBack(rows)
+  }
+}
+
+class Putter {
+  readonly #store: Store
+  readonly #active: ActiveTransaction
+  readonly #locks: TransactionLocks
+  readonly #view: VersionView | undefined
+  readonly #name: string
+
+  constructor(
+    store: Store,
+    active: ActiveTransaction,
+    locks: TransactionLocks,
+    view: VersionView | undefined,
+    name: string,
+  ) {
+    this.#store = store
+    this.#active = active
+    this.#locks = locks
+    this.#view = view
+    this.#name = name
+  }
+
+  /** Puts the rows of a batch and empties it. A pause, if one is due, comes after that. */
+  async put(rows: RowBatch): Promise<void> {
+    rows.sort()
+    const { count } = rows
+    for (;;) {
+      const tree = this.#locks.treeForPut(this.#name)
+      const wait = typeof tree === 'number' ? this.#lock(tree, rows) : tree
+      if (wait !== undefined) {
+        await wait
+        continue
+      }
+      this.#store.putRows(this.#active, tree as PageId, rows)
+      break
+    }
+    rows.clear()
+    const pause = this.#store.giveWay(count)
+    if (pause !== undefined) await pause
+  }
+
+  /** Locks all rows; or returns what is to be waited for first. */
+  #lock(tree: PageId, rows: RowBatch): Promise<void> | undefined {
+    this.#view?.checkMayChange(this.#store.catalogTree, this.#store.catalogKey(this.#name))
+    for (let row = 0; row < rows.count; row++) {
+      const key = rows.key(row)
+      const wait = this.#locks.lockForPut(tree, key)
+      if (wait !== undefined) return wait
+      this.#view?.checkMayChange(tree, key)
+    }
+    return undefined
+  }
+
+  /**
+   * Rolls back to where the operation began, unless its whole transaction is being rolled back. When that fails
+   * the transaction can only be aborted; the error to report is the one that came first.
+   */
+  async undo(mark: SavepointMark): Promise<void> {
+    if (this.#active.state !== 'active') return
+    this.#locks.forgetTrees()
+    this.#view?.forgetTrees()
+    await this.#store.transactions.rollbackTo(this.#active, mark).catch(() => undefined)
+  }
+}
