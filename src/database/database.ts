@@ -13,7 +13,7 @@ import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkNotAborted, endOnAbort, rollBackBecause, throwCauseOf } from './cancellation.ts'
 import { type CheckProgress, checkDatabase } from './check.ts'
 import { areAllPrepared, InDoubtTransaction } from './in-doubt.ts'
-import { BUSY, readNow } from './instant-read.ts'
+import { readNow } from './instant-read.ts'
 import { putNow } from './instant-write.ts'
 import { Maintenance } from './maintenance.ts'
 import { closeFiles, type Opened } from './open.ts'
@@ -186,14 +186,11 @@ export class Database {
     try {
       this.#checkOpen()
       const value = readNow(this.#store, table, key)
-      if (value !== BUSY) {
-        const pause = this.#store.transactions.giveWay()
-        return pause === undefined ? Promise.resolve(value) : pause.then(() => value)
-      }
+      const pause = this.#store.transactions.giveWay()
+      return pause === undefined ? Promise.resolve(value) : pause.then(() => value)
     } catch (error) {
       return Promise.reject(error)
     }
-    return this.transaction((transaction) => transaction.get(table, key))
   }
 
   #put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {

@@ -1,24 +1,40 @@
 /**
- * Reading one key as a transaction of its own. Its locks would be given back at once, so it is enough
- * that they could be granted now: a lock of instant duration (Mohan, "ARIES/KVL", VLDB 1990). Nothing is
- * allocated for it, and nothing is left to be ended.
+ * Reading one key as a transaction of its own, which never waits. Where nobody is in the way the page is
+ * right: locks would be given back at once, so it is enough that they could be granted now, locks of instant
+ * duration (Mohan, "ARIES/KVL", VLDB 1990). Nothing is allocated for it, and nothing is left to be ended.
+ * Where somebody writes, it is what had committed before.
  */
 import { LockMode } from '../lock/lock-mode.ts'
 import type { Store } from './store.ts'
 import { keyOf, type TableShape } from './table-shape.ts'
+import { VersionView } from './version-view.ts'
 
-/** Somebody is in the way, or ahead in the queue: it takes a transaction, which can wait. */
-export const BUSY = Symbol('busy')
-
-/** The value under `key`, undefined if there is none, or `BUSY`. @throws as `Transaction.get`, but for what waiting throws */
-export function readNow<K, V>(store: Store, table: TableShape<K, V>, key: K): V | undefined | typeof BUSY {
-  const { locks, catalogTree } = store
+/** The value under `key` in the newest committed state, undefined if there is none. @throws as `Snapshot.get` */
+export function readNow<K, V>(store: Store, table: TableShape<K, V>, key: K): V | undefined {
   const bytes = keyOf(table, key, store.keyBytesMax)
-  const name = store.catalogKey(table.name)
-  if (!locks.isFreeFor(catalogTree, name, 0, name.length, LockMode.IS)) return BUSY
+  return isUnwritten(store, table.name, bytes) ? read(store, table, bytes) : readCommitted(store, table, bytes)
+}
+
+/** Whether nobody has written the key, or its table as a whole, or is about to. */
+function isUnwritten(store: Store, tableName: string, key: Uint8Array): boolean {
+  const { locks, catalogTree } = store
+  const name = store.catalogKey(tableName)
+  if (!locks.isFreeFor(catalogTree, name, 0, name.length, LockMode.IS)) return false
+  const tree = store.findTree(tableName)
+  return tree === undefined || locks.isFreeFor(tree, key, 0, key.length, LockMode.S)
+}
+
+function read<K, V>(store: Store, table: TableShape<K, V>, key: Uint8Array): V | undefined {
   const tree = store.findTree(table.name)
-  if (tree === undefined) return undefined
-  if (!locks.isFreeFor(tree, bytes, 0, bytes.length, LockMode.S)) return BUSY
-  const value = store.btree.get(tree, bytes, 0, bytes.length)
+  const value = tree === undefined ? undefined : store.btree.get(tree, key)
   return value === undefined ? undefined : table.value.decode(value)
+}
+
+function readCommitted<K, V>(store: Store, table: TableShape<K, V>, key: Uint8Array): V | undefined {
+  const reader = store.openNewestReader()
+  try {
+    return new VersionView(store, reader, undefined, false).read(table, key)
+  } finally {
+    store.versions.close(reader)
+  }
 }

@@ -13,9 +13,9 @@
  * BEFORE-IMAGE, noted at the first change that a transaction makes to a key.
  *
  * NOTHING IS KEPT UNLESS SOMEBODY READS THIS WAY. When the first reader comes, the before-images of what
- * is uncommitted then are taken from the undo chains in the log; the last to leave ends the keeping. When
- * the open transactions have so much uncommitted that taking it from the log again would be slow, it goes
- * on until they have ended.
+ * is uncommitted then are taken from the undo chains in the log. The last to leave ends the keeping when
+ * nothing is uncommitted. Else it goes on for some commits more, for where many write and read the same keys
+ * the next reader is near; and as long as so much is uncommitted that taking it from the log again would be slow.
  *
  * WHEN AN ENTRY GOES. Entry c with the older neighbour b in its chain serves the readers in [b, c). When
  * there is none it goes: at its commit, because none was opened in between, or when the last of them is
@@ -50,6 +50,8 @@ export interface UncommittedChange {
 const ENTRY_BYTES = 160
 /** More uncommitted entries than this are not taken from the log again if that can be helped. */
 const LINGERING_ENTRIES = 1000
+/** So many commits without a reader, and none is expected any more. */
+const LINGERING_COMMITS = 1000
 const UNCOMMITTED = Number.POSITIVE_INFINITY
 const NEWEST = Number.MAX_SAFE_INTEGER
 
@@ -127,6 +129,8 @@ export class VersionStore {
   #isKept = false
   readonly #newestReaders = new Set<VersionReader>()
   #readerCount = 0
+  /** Commits since there was a reader. */
+  #commitsUnread = 0
   #oldest: VersionReader | undefined
   #youngest: VersionReader | undefined
   #entryCount = 0
@@ -270,6 +274,7 @@ export class VersionStore {
   /** Counts a commit, from here on visible to new readers; returns its number. */
   commit(writer: ActiveTransaction): number {
     const csn = ++this.#csn
+    this.#commitsUnread++
     const versions = this.#uncommitted.get(writer)
     if (versions === undefined) return csn
     this.#forget(writer, versions)
@@ -292,6 +297,7 @@ export class VersionStore {
   }
 
   #startKeeping(): void {
+    this.#commitsUnread = 0
     if (this.#isKept) return
     try {
       for (const [writer, changes] of this.#readUncommitted()) {
@@ -306,7 +312,8 @@ export class VersionStore {
 
   #stopKeepingIfUnused(): void {
     if (!this.#isKept || this.#readerCount > 0 || this.#newestReaders.size > 0) return
-    if (this.#uncommittedCount <= LINGERING_ENTRIES) this.#clear()
+    const isExpected = this.#uncommittedCount > 0 && this.#commitsUnread < LINGERING_COMMITS
+    if (!isExpected && this.#uncommittedCount <= LINGERING_ENTRIES) this.#clear()
   }
 
   #clear(): void {
