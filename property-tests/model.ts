@@ -107,6 +107,19 @@ export class Model {
     return this.#head.get(table)?.get(key)
   }
 
+  /** What may be seen under `key` by who waits for nobody: what is acknowledged, or what a commit since then has left. */
+  seenAlone(table: string, key: string): (Uint8Array | undefined)[] {
+    const state = copyOf(this.#base)
+    let seen = [state.get(table)?.get(key)]
+    for (const { effects, acknowledged } of this.#commits) {
+      applyTo(state, effects)
+      if (!effects.some((each) => each.table === table && (!('key' in each) || each.key === key))) continue
+      const value = state.get(table)?.get(key)
+      seen = acknowledged ? [value] : [...seen, value]
+    }
+    return seen
+  }
+
   /** What a transaction with these effects sees of a table; undefined when it sees none. */
   table(effects: readonly Effect[], table: string): TableContent | undefined {
     const seen: Content = new Map()

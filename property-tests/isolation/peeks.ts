@@ -1,6 +1,6 @@
 /**
  * Reads of one key that are no transaction's, `Table.get`, beside transactions: each shows what was
- * committed at some moment between its call and its end.
+ * committed at some moment between its call and its end, and waits for nobody: of what is being committed either state.
  */
 import { AriesError } from '../../src/common/errors.ts'
 import type { Table } from '../../src/database/table.ts'
@@ -11,7 +11,7 @@ type Seen = Uint8Array | undefined
 interface Peek {
   readonly table: string
   readonly key: string
-  /** What was committed since the call. */
+  /** What was committed at the call, and since. */
   readonly committed: Seen[]
 }
 
@@ -31,7 +31,7 @@ export class Peeks {
 
   /** Reads; throws when what it shows was not committed. Who could not read has not seen anything wrong. */
   async read(table: Table<string, Uint8Array>, key: string): Promise<void> {
-    const peek: Peek = { table: table.name, key, committed: [this.#model.get([], table.name, key)] }
+    const peek: Peek = { table: table.name, key, committed: this.#model.seenAlone(table.name, key) }
     this.#underWay.add(peek)
     try {
       const value = await table.get(key)

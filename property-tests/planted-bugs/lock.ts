@@ -4,6 +4,8 @@ import type { PlantedBug } from './planted-bug.ts'
 const LOCK_MANAGER = 'src/lock/lock-manager.ts'
 const LOCK_MODE = 'src/lock/lock-mode.ts'
 const DEADLOCK = 'src/lock/deadlock.ts'
+const LOCK_OWNER = 'src/lock/lock-owner.ts'
+const OVERWRITING = 'overwriting.property.test.ts'
 
 export const LOCK_BUGS: readonly PlantedBug[] = [
   {
@@ -11,16 +13,16 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A holder gets a stronger mode although another holder conflicts with it.',
     file: LOCK_MANAGER,
-    find: 'if (!fitsHolders(head, target, held)) return this.#wait(owner, head, target, held, timeoutMs)',
-    replace: '',
+    find: 'if (!fitsHolders(head, target, held, overwrites)) {',
+    replace: 'if (false as boolean) {',
   },
   {
     name: 'newcomer-overtakes',
     invariant: 'I21',
     sentence: 'A request that fits the holders is granted although others wait, so a writer may starve behind readers.',
     file: LOCK_MANAGER,
-    find: 'head.queue !== undefined || !fitsHolders(head, mode, undefined)',
-    replace: '!fitsHolders(head, mode, undefined)',
+    find: 'head.queue !== undefined || !fitsHolders(head, mode, undefined, overwrites)',
+    replace: '!fitsHolders(head, mode, undefined, overwrites)',
   },
   {
     name: 'deadlock-not-detected',
@@ -143,7 +145,7 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A record lock that becomes a key-range lock is not counted, so inserts do not look at gaps at all.',
     file: LOCK_MANAGER,
-    find: 'if (keepsGap(mode) && !keepsGap(held.mode)) this.#countGap(held.head.space, 1)',
+    find: 'if (keepsGap(mode) && !keepsGap(held.mode)) this.#gapsKept.add(held.head.space, 1)',
     replace: '',
     first: 'phantoms.property.test.ts',
   },
@@ -152,7 +154,7 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A transaction with many locks in a table gets the table as a whole although others use it.',
     file: LOCK_MANAGER,
-    find: 'if (!fitsHolders(held.head, target, held)) return false',
+    find: 'if (!fitsHolders(held.head, target, held, false)) return false',
     replace: '',
     first: 'isolation.property.test.ts',
   },
@@ -161,8 +163,8 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A transaction that did not get the table as a whole has given its locks on keys back all the same.',
     file: LOCK_MANAGER,
-    find: 'if (!fitsHolders(held.head, target, held)) return false',
-    replace: `if (!fitsHolders(held.head, target, held)) {
+    find: 'if (!fitsHolders(held.head, target, held, false)) return false',
+    replace: `if (!fitsHolders(held.head, target, held, false)) {
         this.cover(owner, space, target)
         return false
       }`,
@@ -174,7 +176,7 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     sentence:
       'Whether a ghost is needed is asked of its own lock only, not of the lock on the whole table, and a rollback does not find the row.',
     file: LOCK_MANAGER,
-    find: 'if (this.#covered.size > 0 && this.#covered.has(space)) return true',
+    find: 'if (this.#covered.has(space)) return true',
     replace: '',
     first: 'isolation.property.test.ts',
   },
@@ -196,5 +198,32 @@ export const LOCK_BUGS: readonly PlantedBug[] = [
     find: '  owner.lastGrant = lastKept\n',
     replace: '',
     first: 'isolation.property.test.ts',
+  },
+  {
+    name: 'uncommitted-is-overwritten',
+    invariant: 'I21',
+    sentence: 'Who overwrites a key waits for nobody, whether or not the COMMIT of who has written it is in the log.',
+    file: LOCK_OWNER,
+    find: '!(overwrites && grant.owner.yieldedLsn !== NULL_LSN)',
+    replace: '!overwrites',
+    first: OVERWRITING,
+  },
+  {
+    name: 'readers-pass-who-has-yielded',
+    invariant: 'I21',
+    sentence: 'Once the COMMIT of a writer is in the log readers are let in, and see what a power cut may take back.',
+    file: LOCK_OWNER,
+    find: '!(overwrites && grant.owner.yieldedLsn !== NULL_LSN)',
+    replace: 'grant.owner.yieldedLsn === NULL_LSN',
+    first: OVERWRITING,
+  },
+  {
+    name: 'overwriter-does-not-know-whom',
+    invariant: 'I21',
+    sentence: 'Who is let in to overwrite does not note on whose COMMIT it depends.',
+    file: LOCK_OWNER,
+    find: 'if (yieldedLsn > owner.dependsOnLsn) owner.dependsOnLsn = yieldedLsn',
+    replace: '',
+    first: OVERWRITING,
   },
 ]

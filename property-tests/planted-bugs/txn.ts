@@ -3,6 +3,7 @@ import type { PlantedBug } from './planted-bug.ts'
 
 const TRANSACTION_MANAGER = 'src/txn/transaction-manager.ts'
 const PENDING_ACTIONS = 'src/txn/pending-actions.ts'
+const OVERWRITING = 'overwriting.property.test.ts'
 
 export const TXN_BUGS: readonly PlantedBug[] = [
   {
@@ -172,5 +173,42 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     file: 'src/database/open.ts',
     find: 'nextTxnId: analysis.nextTxnId,',
     replace: 'nextTxnId: 1,',
+  },
+  {
+    name: 'looks-behind-what-it-has-overwritten',
+    invariant: 'I21',
+    sentence: 'Who has overwritten what is not durable yet, and takes it back, may look at it.',
+    file: TRANSACTION_MANAGER,
+    find: 'if (!this.#dependsOnTheDisk(transaction)) return undefined',
+    replace: 'if (transaction !== undefined) return undefined',
+    first: OVERWRITING,
+  },
+  {
+    name: 'lazy-commit-before-what-it-has-overwritten',
+    invariant: 'I34',
+    sentence: 'A lazy commit is acknowledged and seen although what it has overwritten is not durable yet.',
+    file: TRANSACTION_MANAGER,
+    find: ' || this.#dependsOnTheDisk(transaction)',
+    replace: '',
+    first: OVERWRITING,
+  },
+  {
+    name: 'undo-chains-in-no-order',
+    invariant: 'I34',
+    sentence:
+      'When versions begin to be kept, who has overwritten whom is not asked, so readers get what is uncommitted.',
+    file: 'src/database/assemble.ts',
+    find: 'writers.sort((a, b) => (place(a) < place(b) ? -1 : place(a) > place(b) ? 1 : 0))',
+    replace: '',
+    first: OVERWRITING,
+  },
+  {
+    name: 'snapshot-writer-overtakes',
+    invariant: 'I34',
+    sentence: 'Who reads at a fixed point overwrites what has committed since, before that is counted as a conflict.',
+    file: 'src/database/transaction.ts',
+    find: 'this.#locks.lockForPut(tree, bytes, this.#view === undefined)',
+    replace: 'this.#locks.lockForPut(tree, bytes, true)',
+    first: 'history.property.test.ts',
   },
 ]

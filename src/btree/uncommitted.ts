@@ -20,31 +20,44 @@ class ChangedKey extends KeyHead {
   value: StoredValue | undefined = undefined
 }
 
-/**
- * Each key that `entry` has changed and not undone, with what it held before. Takes a log read for each
- * change and a descent for each key.
- * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
- */
-export function uncommittedChanges(btree: BTree, log: LogManager, entry: TransactionEntry): UncommittedChange[] {
-  const changed = new KeyTable((keyCapacity) => new ChangedKey(keyCapacity))
-  for (const record of changesOf(log, entry)) {
-    if (!isChangeOfKeys(record)) continue
-    for (const key of keysOfRecord(record)) undoOnCopy(btree, changed, record, key)
-  }
-  return Array.from(changed.heads(), ({ space, key, keyLength, value }) => ({
-    tree: space,
-    key: key.slice(0, keyLength),
-    before: value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value,
-  }))
-}
+/** Takes changes back on copies, those of one transaction after those of another. */
+export class UncommittedChanges {
+  readonly #btree: BTree
+  readonly #log: LogManager
+  readonly #changed = new KeyTable((keyCapacity) => new ChangedKey(keyCapacity))
 
-function undoOnCopy(btree: BTree, changed: KeyTable<ChangedKey>, record: LogRecordView, key: Uint8Array): void {
-  const tree = treeOfRecord(record)
-  const hash = hashKey(tree, key, 0, key.length)
-  let head = changed.find(hash, tree, key, 0, key.length)
-  if (head === undefined) {
-    head = changed.insert(hash, tree, key, 0, key.length)
-    head.value = btree.stored(tree, key)
+  constructor(btree: BTree, log: LogManager) {
+    this.#btree = btree
+    this.#log = log
   }
-  head.value = valueBefore(record, head.value)
+
+  /**
+   * Each key that `entry` has changed and not undone, with what it held before. Who has overwritten something of
+   * another transaction is asked for before that one. Takes a log read for each change and a descent for each key.
+   * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
+   */
+  of(entry: TransactionEntry): UncommittedChange[] {
+    const own = new Set<ChangedKey>()
+    for (const record of changesOf(this.#log, entry)) {
+      if (!isChangeOfKeys(record)) continue
+      for (const key of keysOfRecord(record)) own.add(this.#undoOnCopy(record, key))
+    }
+    return Array.from(own, ({ space, key, keyLength, value }) => ({
+      tree: space,
+      key: key.slice(0, keyLength),
+      before: value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value,
+    }))
+  }
+
+  #undoOnCopy(record: LogRecordView, key: Uint8Array): ChangedKey {
+    const tree = treeOfRecord(record)
+    const hash = hashKey(tree, key, 0, key.length)
+    let head = this.#changed.find(hash, tree, key, 0, key.length)
+    if (head === undefined) {
+      head = this.#changed.insert(hash, tree, key, 0, key.length)
+      head.value = this.#btree.stored(tree, key)
+    }
+    head.value = valueBefore(record, head.value)
+    return head
+  }
 }

@@ -40,6 +40,8 @@ export function describeEvent(event: TraceEvent): string {
       return `Transaction ${event.txnId} does not get ${event.mode} on ${resourceInWords(event)}: ${event.code}.`
     case 'escalated':
       return `Transaction ${event.txnId} gives back ${count(event.released, 'lock')} on keys of tree ${event.space}: the one on the table covers them.`
+    case 'yielded':
+      return `Transaction ${event.txnId} has its COMMIT in the log, at LSN ${event.commitLsn}: who overwrites what it has locked need not wait for the disk.`
     case 'unlocked':
       return `Transaction ${event.txnId} has ended and gives back ${count(event.released, 'lock')}.`
     case 'deadlock':

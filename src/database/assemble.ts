@@ -8,7 +8,7 @@
  */
 import { BTree } from '../btree/btree.ts'
 import { CATALOG_TREE, Catalog } from '../btree/catalog.ts'
-import { uncommittedChanges } from '../btree/uncommitted.ts'
+import { UncommittedChanges } from '../btree/uncommitted.ts'
 import { BufferManager } from '../buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
 import { DoubleWrite } from '../buffer/double-write.ts'
@@ -166,13 +166,22 @@ export function assemble(parts: Parts): Managers {
   }
 }
 
-/** What the open transactions have changed, each with its changes. */
-function* uncommittedOf(
+/**
+ * What the open transactions have changed, each with its changes, who was overwritten before who overwrote: those
+ * that have yielded in the order of their COMMITs, then those that have not and exclude each other.
+ */
+function uncommittedOf(
   transactions: TransactionManager,
   btree: BTree,
   log: LogManager,
-): Generator<readonly [ActiveTransaction, Iterable<UncommittedChange>]> {
-  for (const transaction of transactions.active.values()) {
-    if (transaction.hasWritten) yield [transaction, uncommittedChanges(btree, log, transaction.entry)]
-  }
+): (readonly [ActiveTransaction, readonly UncommittedChange[]])[] {
+  const place = ({ owner }: ActiveTransaction): number => owner.yieldedLsn || Number.POSITIVE_INFINITY
+  const writers = [...transactions.active.values()].filter(({ hasWritten }) => hasWritten)
+  writers.sort((a, b) => (place(a) < place(b) ? -1 : place(a) > place(b) ? 1 : 0))
+  // Taken back from the youngest on, because each has to find what was there before the next.
+  const changes = new UncommittedChanges(btree, log)
+  return writers
+    .reverse()
+    .map((transaction) => [transaction, changes.of(transaction.entry)] as const)
+    .reverse()
 }

@@ -19,9 +19,9 @@ export function readNow<K, V>(store: Store, table: TableShape<K, V>, key: K): V 
 function isUnwritten(store: Store, tableName: string, key: Uint8Array): boolean {
   const { locks, catalogTree } = store
   const name = store.catalogKey(tableName)
-  if (!locks.isFreeFor(catalogTree, name, 0, name.length, LockMode.IS)) return false
+  if (!locks.isFreeFor(catalogTree, name, LockMode.IS)) return false
   const tree = store.findTree(tableName)
-  return tree === undefined || locks.isFreeFor(tree, key, 0, key.length, LockMode.S)
+  return tree === undefined || locks.isFreeFor(tree, key, LockMode.S)
 }
 
 function read<K, V>(store: Store, table: TableShape<K, V>, key: Uint8Array): V | undefined {

@@ -25,16 +25,16 @@ export function putNow<K, V>(
   store.checkWritable()
   const content = encodedValue(table, value)
   const name = store.catalogKey(table.name)
-  if (!locks.isFreeFor(catalogTree, name, 0, name.length, LockMode.IX)) return undefined
+  if (!locks.isFreeFor(catalogTree, name, LockMode.IX)) return undefined
   const tree = store.findTree(table.name)
   if (tree === undefined || locks.keepsGapsIn(tree)) return undefined
-  if (!locks.isFreeFor(tree, bytes, 0, bytes.length, LockMode.X)) return undefined
+  if (!locks.isFreeToOverwrite(tree, bytes)) return undefined
   if (store.giveWay() !== undefined) return undefined
 
   const active = store.transactions.begin()
   locks.names.set(tree, table.name)
   locks.acquire(active.owner, catalogTree, name, 0, name.length, LockMode.IX, 0)
-  locks.acquire(active.owner, tree, bytes, 0, bytes.length, LockMode.X, 0)
+  locks.acquireToOverwrite(active.owner, tree, bytes, 0)
   try {
     store.put(active, tree, bytes, content)
     return store.commit(active, durability)

@@ -96,7 +96,7 @@ class Putter {
     this.#view?.checkMayChange(this.#store.catalogTree, this.#store.catalogKey(this.#name))
     for (let row = 0; row < rows.count; row++) {
       const key = rows.key(row)
-      const wait = this.#locks.lockForPut(tree, key)
+      const wait = this.#locks.lockForPut(tree, key, this.#view === undefined)
       if (wait !== undefined) return wait
       this.#view?.checkMayChange(tree, key)
     }

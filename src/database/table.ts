@@ -33,7 +33,7 @@ export class Table<K, V> implements TableShape<K, V> {
     this.value = codecs.value
   }
 
-  /** The value under `key`, or undefined. Throws as `Transaction.get`. */
+  /** The value under `key` in the newest committed state, or undefined; waits for nobody. Throws as `Snapshot.get`. */
   get(key: K): Promise<V | undefined> {
     return this.#database.get(this, key)
   }

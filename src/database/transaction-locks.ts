@@ -12,7 +12,7 @@ import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode, supremum } from '../lock/lock-mode.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
-import { checkActive } from '../txn/transaction-manager.ts'
+import { checkActive } from '../txn/refusals.ts'
 import { rollBackBecause } from './cancellation.ts'
 import type { Store } from './store.ts'
 import { TableLock } from './table-lock.ts'
@@ -40,6 +40,11 @@ export class TransactionLocks {
    * its transaction ended: a lock it took now, nobody would give back.
    */
   lock(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {
+    return this.#store.transactions.awaitOverwritten(this.#active) ?? this.#lock(tree, key, mode, false)
+  }
+
+  /** The same; who `overwrites` will not look at what is there, and need not wait for who has yielded. */
+  #lock(tree: PageId, key: Uint8Array, mode: LockMode, overwrites: boolean): Promise<void> | undefined {
     checkActive(this.#active)
     const table = this.#tableAt(tree)
     if (table === undefined) return this.#acquire(tree, key, mode)
@@ -51,7 +56,7 @@ export class TransactionLocks {
     }
     const { owner } = this.#active
     const { lockCount } = owner
-    const wait = this.#acquire(tree, key, mode)
+    const wait = overwrites ? this.#acquireToOverwrite(tree, key) : this.#acquire(tree, key, mode)
     if (wait !== undefined || owner.lockCount > lockCount) table.count(mode)
     return wait
   }
@@ -59,11 +64,12 @@ export class TransactionLocks {
   /**
    * Locks a key that will be put: its record, and if it is new the gap it comes into, unless nobody
    * keeps gaps in this tree. The new key splits the gap; what this transaction kept of it, it keeps of
-   * both parts.
+   * both parts. `overwrites`: the transaction looks at nothing but with locks, so that it need not wait for
+   * who has yielded.
    */
-  lockForPut(tree: PageId, key: Uint8Array): Promise<void> | undefined {
+  lockForPut(tree: PageId, key: Uint8Array, overwrites: boolean): Promise<void> | undefined {
     const { locks } = this.#store
-    if (!locks.keepsGapsIn(tree)) return this.lock(tree, key, LockMode.X)
+    if (!locks.keepsGapsIn(tree)) return this.#lock(tree, key, LockMode.X, overwrites)
     const next = this.#store.gapFor(tree, key)
     if (next === undefined) return this.lock(tree, key, LockMode.X)
     const wait = this.lock(tree, next, LockMode.gapI)
@@ -176,6 +182,11 @@ export class TransactionLocks {
 
   #acquire(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {
     const wait = this.#store.locks.acquire(this.#active.owner, tree, key, 0, key.length, mode, this.#timeoutMs)
+    return wait === undefined ? undefined : this.#orRolledBack(wait)
+  }
+
+  #acquireToOverwrite(tree: PageId, key: Uint8Array): Promise<void> | undefined {
+    const wait = this.#store.locks.acquireToOverwrite(this.#active.owner, tree, key, this.#timeoutMs)
     return wait === undefined ? undefined : this.#orRolledBack(wait)
   }
 

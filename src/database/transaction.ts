@@ -10,7 +10,8 @@ import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
-import { checkActive, checkMayEnd, type Durability } from '../txn/transaction-manager.ts'
+import { checkActive, checkMayEnd } from '../txn/refusals.ts'
+import type { Durability } from '../txn/transaction-manager.ts'
 import { type Entries, entriesOf } from './entries.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { OperationQueue } from './operation-queue.ts'
@@ -124,7 +125,7 @@ export class Transaction {
       const content = encodedValue(table, value)
       const tree = this.#locks.treeForPut(table.name)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#put(table, key, value))
-      const wait = this.#locks.lockForPut(tree, bytes)
+      const wait = this.#locks.lockForPut(tree, bytes, this.#view === undefined)
       if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#put(table, key, value))
       if (this.#view !== undefined) this.#checkMayPut(this.#view, table.name, tree, bytes)
       this.#store.put(this.#active, tree, bytes, content)

@@ -20,11 +20,18 @@
  * ESCALATION. A transaction with many locks in one table tries for the table as a whole, and gives back
  * what it need not lock any more. Whoever locks a key has locked the table first, so that lets nobody in.
  *
+ * YIELDING. Who has its COMMIT in the log reads and writes no more, but keeps its locks until that is durable:
+ * nobody shall see what a crash may take back. Who overwrites a key without looking at it sees nothing, and is
+ * let in; what it does comes behind that COMMIT in the log, and is not durable without it. From then on it
+ * depends on that COMMIT, and is to look at nothing and to be acknowledged in no way before that is durable.
+ * (Pre-committed transactions: DeWitt et al., SIGMOD 1984; Graefe et al., Controlled Lock Violation, SIGMOD
+ * 2013. Both let readers in too.)
+ *
  * Everything runs to completion: a grant only resolves a promise, so the code that waited runs after
  * the caller is done, in the order of the grants.
  *
  * INVARIANTS
- * - No two owners hold conflicting modes of one resource (I21).
+ * - No two owners hold conflicting modes of one resource, but for those who have yielded (I21).
  * - After `acquire` returns there is no cycle of waits (I21).
  * - Whoever waits, waits for someone: there is no lost wake-up.
  * - A transaction that rolls back is no deadlock's victim (I20).
@@ -32,6 +39,7 @@
  */
 import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
+import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import { hashKey, KeyTable } from '../common/key-table.ts'
 import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { Runtime } from '../io/runtime.ts'
@@ -47,11 +55,21 @@ import {
   LockQueue,
   type LockTable,
   LockWait,
+  noteYielded,
   raiseGrant,
   takeGrants,
   unlinkFromHead,
 } from './lock-owner.ts'
-import { deadlockError, type LockReport, reportLocks, SpaceNames, timeoutError, tracedLock } from './lock-report.ts'
+import {
+  deadlockError,
+  type LockReport,
+  type LockStats,
+  reportLocks,
+  SpaceNames,
+  timeoutError,
+  tracedLock,
+} from './lock-report.ts'
+import { SpaceCounts } from './space-counts.ts'
 
 /** What the lock manager has to know of what it locks. */
 export interface LockSettings {
@@ -59,17 +77,6 @@ export interface LockSettings {
   readonly tableSpace: number
   /** So many locks of one transaction in one table, and it shall try to lock the table as a whole. */
   readonly escalateAt: number
-}
-
-/** `held` and `waiting` are now, the others since the start. */
-export interface LockStats {
-  readonly held: number
-  readonly waiting: number
-  readonly waits: number
-  readonly deadlocks: number
-  readonly timeouts: number
-  /** How often a transaction went over from locks on keys to one on their table. */
-  readonly escalations: number
 }
 
 /** What the trace says of a request. */
@@ -85,9 +92,9 @@ export class LockManager {
   readonly #deadlockSearch = new DeadlockSearch()
   #closeError: AriesError | undefined = undefined
   /** How many locks of a space keep gaps: none, and inserts need not look at their gaps. */
-  readonly #gapsKept = new Map<number, number>()
+  readonly #gapsKept = new SpaceCounts()
   /** The spaces that are locked as a whole, and by how many: a tree's page may serve another tree later. */
-  readonly #covered = new Map<number, number>()
+  readonly #covered = new SpaceCounts()
   #held = 0
   #waiting = 0
   #waits = 0
@@ -119,6 +126,24 @@ export class LockManager {
     mode: LockMode,
     timeoutMs: number,
   ): Promise<void> | undefined {
+    return this.#acquire(owner, space, key, keyStart, keyEnd, mode, timeoutMs, false)
+  }
+
+  /** As `acquire` in mode X, for who will store something under the key without having looked at it: see YIELDING. */
+  acquireToOverwrite(owner: LockOwner, space: number, key: Uint8Array, timeoutMs: number): Promise<void> | undefined {
+    return this.#acquire(owner, space, key, 0, key.length, LockMode.X, timeoutMs, true)
+  }
+
+  #acquire(
+    owner: LockOwner,
+    space: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    mode: LockMode,
+    timeoutMs: number,
+    overwrites: boolean,
+  ): Promise<void> | undefined {
     assert(owner.waiting === undefined, 'a transaction waits for one lock at a time')
     if (this.#closeError !== undefined) return Promise.reject(this.#closeError)
     const hash = hashKey(space, key, keyStart, keyEnd)
@@ -129,30 +154,42 @@ export class LockManager {
     }
     const held = findGrant(owner, head)
     if (held === undefined) {
-      if (head.queue !== undefined || !fitsHolders(head, mode, undefined)) {
-        return this.#wait(owner, head, mode, undefined, timeoutMs)
+      if (head.queue !== undefined || !fitsHolders(head, mode, undefined, overwrites)) {
+        return this.#wait(owner, head, mode, undefined, timeoutMs, overwrites)
       }
       this.#grant(owner, head, mode, 'locked')
-      return undefined
+    } else {
+      const target = supremum(held.mode, mode)
+      if (target === held.mode) return undefined
+      if (!fitsHolders(head, target, held, overwrites)) {
+        return this.#wait(owner, head, target, held, timeoutMs, overwrites)
+      }
+      this.#raise(held, target, 'locked')
     }
-    const target = supremum(held.mode, mode)
-    if (target === held.mode) return undefined
-    if (!fitsHolders(head, target, held)) return this.#wait(owner, head, target, held, timeoutMs)
-    this.#raise(held, target, 'locked')
+    if (overwrites) noteYielded(owner, head)
     return undefined
   }
 
   /** Whether a new owner would be granted the lock at once. */
-  isFreeFor(space: number, key: Uint8Array, keyStart: number, keyEnd: number, mode: LockMode): boolean {
+  isFreeFor(space: number, key: Uint8Array, mode: LockMode): boolean {
+    return this.#isFreeFor(space, key, mode, false)
+  }
+
+  /** Whether a new owner would be let in at once by `acquireToOverwrite`. */
+  isFreeToOverwrite(space: number, key: Uint8Array): boolean {
+    return this.#isFreeFor(space, key, LockMode.X, true)
+  }
+
+  #isFreeFor(space: number, key: Uint8Array, mode: LockMode, overwrites: boolean): boolean {
     if (this.#closeError !== undefined) return false
     if (this.#held === 0) return true
-    const head = this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
-    return head === undefined || (head.queue === undefined && fitsHolders(head, mode, undefined))
+    const head = this.#table.find(hashKey(space, key, 0, key.length), space, key, 0, key.length)
+    return head === undefined || (head.queue === undefined && fitsHolders(head, mode, undefined, overwrites))
   }
 
   /** Whether anyone keeps others from inserting somewhere in `space`. */
   keepsGapsIn(space: number): boolean {
-    return this.#gapsKept.size > 0 && this.#gapsKept.has(space)
+    return this.#gapsKept.has(space)
   }
 
   /** Whether `owner` holds the resource in `mode` or a stronger one. */
@@ -168,7 +205,7 @@ export class LockManager {
 
   /** Whether anyone holds or waits for the resource, in any mode, or holds all of its space exclusively. */
   isLocked(space: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
-    if (this.#covered.size > 0 && this.#covered.has(space)) return true
+    if (this.#covered.has(space)) return true
     return this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd) !== undefined
   }
 
@@ -182,7 +219,7 @@ export class LockManager {
     assert(held !== undefined, 'who locks keys holds their table')
     const target = supremum(held.mode, mode)
     if (target !== held.mode) {
-      if (!fitsHolders(held.head, target, held)) return false
+      if (!fitsHolders(held.head, target, held, false)) return false
       this.#raise(held, target, 'locked')
     }
     this.cover(owner, space, target)
@@ -208,6 +245,19 @@ export class LockManager {
   }
 
   /**
+   * Lets those pass who only overwrite what `owner` has locked: its COMMIT is in the log, at `commitLsn`, and
+   * what comes behind it there cannot be durable without it.
+   */
+  yieldAll(owner: LockOwner, commitLsn: Lsn): void {
+    owner.yieldedLsn = commitLsn
+    this.tracer.listener?.({ kind: 'yielded', txnId: owner.transaction.txnId, commitLsn })
+    if (this.#waiting === 0) return
+    for (let grant = owner.firstGrant; grant !== undefined; grant = grant.nextOfOwner) {
+      if (grant.head.queue !== undefined) this.#grantWaits(grant.head, grant.head.queue)
+    }
+  }
+
+  /**
    * Gives back every lock of `owner`, which must not be waiting, and grants what others waited for.
    * The owner may be used again.
    */
@@ -220,7 +270,9 @@ export class LockManager {
     owner.firstGrant = undefined
     owner.lastGrant = undefined
     owner.lockCount = 0
-    if (owner.coveredSpaces !== undefined) this.#uncover(owner.coveredSpaces)
+    owner.yieldedLsn = NULL_LSN
+    owner.dependsOnLsn = NULL_LSN
+    for (const space of owner.coveredSpaces ?? []) this.#covered.add(space, -1)
     owner.coveredSpaces = undefined
     while (grant !== undefined) {
       const { nextOfOwner } = grant
@@ -274,7 +326,7 @@ export class LockManager {
   #giveBack(grant: LockGrant): void {
     const { head } = grant
     unlinkFromHead(grant)
-    if (keepsGap(grant.mode)) this.#countGap(head.space, -1)
+    if (keepsGap(grant.mode)) this.#gapsKept.add(head.space, -1)
     this.#held--
     if (head.queue !== undefined) this.#grantWaits(head, head.queue)
     else if (head.firstGrant === undefined) this.#table.remove(head)
@@ -284,34 +336,20 @@ export class LockManager {
     owner.coveredSpaces ??= new Set()
     if (owner.coveredSpaces.has(space)) return
     owner.coveredSpaces.add(space)
-    this.#covered.set(space, (this.#covered.get(space) ?? 0) + 1)
-  }
-
-  #uncover(spaces: ReadonlySet<number>): void {
-    for (const space of spaces) {
-      const count = (this.#covered.get(space) ?? 0) - 1
-      if (count === 0) this.#covered.delete(space)
-      else this.#covered.set(space, count)
-    }
+    this.#covered.add(space, 1)
   }
 
   #grant(owner: LockOwner, head: LockHead, mode: LockMode, told: Told): void {
     addGrant(owner, head, mode)
     this.#held++
-    if (keepsGap(mode)) this.#countGap(head.space, 1)
+    if (keepsGap(mode)) this.#gapsKept.add(head.space, 1)
     this.#tell(told, owner, head, mode)
   }
 
   #raise(held: LockGrant, mode: LockMode, told: Told): void {
-    if (keepsGap(mode) && !keepsGap(held.mode)) this.#countGap(held.head.space, 1)
+    if (keepsGap(mode) && !keepsGap(held.mode)) this.#gapsKept.add(held.head.space, 1)
     raiseGrant(held, mode)
     this.#tell(told, held.owner, held.head, mode)
-  }
-
-  #countGap(space: number, change: 1 | -1): void {
-    const count = (this.#gapsKept.get(space) ?? 0) + change
-    if (count === 0) this.#gapsKept.delete(space)
-    else this.#gapsKept.set(space, count)
   }
 
   #wait(
@@ -320,9 +358,10 @@ export class LockManager {
     mode: LockMode,
     held: LockGrant | undefined,
     timeoutMs: number,
+    overwrites: boolean,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const wait = new LockWait(owner, head, mode, held, this.#runtime.nowMs(), resolve, reject)
+      const wait = new LockWait(owner, head, mode, held, overwrites, this.#runtime.nowMs(), resolve, reject)
       head.queue ??= new LockQueue()
       head.queue.add(wait)
       owner.waiting = wait
@@ -392,7 +431,7 @@ export class LockManager {
     while (wait !== undefined) {
       const { next } = wait
       if (wait.held === undefined && queue.lastUpgrade !== undefined) break
-      if (fitsHolders(head, wait.mode, wait.held)) this.#grantWait(wait, queue)
+      if (fitsHolders(head, wait.mode, wait.held, wait.overwrites)) this.#grantWait(wait, queue)
       else if (wait.held === undefined) break
       wait = next
     }
@@ -405,6 +444,7 @@ export class LockManager {
     this.#endWait(wait)
     if (wait.held !== undefined) this.#raise(wait.held, wait.mode, 'lock-granted')
     else this.#grant(wait.owner, wait.head, wait.mode, 'lock-granted')
+    if (wait.overwrites) noteYielded(wait.owner, wait.head)
     wait.resolve()
   }
 }

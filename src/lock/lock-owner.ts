@@ -15,7 +15,7 @@
  * someone holds: the first waiter of a resource without holders would have been granted.
  * A `LockQueue` exists only while someone waits, so the uncontended lock does not pay for it.
  */
-import type { TxnId } from '../common/ids.ts'
+import { type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
 import { KeyHead, type KeyTable } from '../common/key-table.ts'
 import type { Cancel } from '../io/runtime.ts'
 import { areCompatible, conflictsWithAny, type LockMode, type LockModeSet, modeBit, NO_MODES } from './lock-mode.ts'
@@ -50,6 +50,10 @@ export class LockOwner {
   coveredSpaces: Set<number> | undefined = undefined
   /** The request it waits for. */
   waiting: LockWait | undefined = undefined
+  /** Its COMMIT, from when that is in the log: its locks do not keep others from overwriting. */
+  yieldedLsn: Lsn = NULL_LSN
+  /** The youngest COMMIT among those it has overwritten before they had given back their locks. */
+  dependsOnLsn: Lsn = NULL_LSN
   /** The last deadlock search that reached it. */
   searchId = 0
 
@@ -93,6 +97,8 @@ export class LockWait {
   readonly mode: LockMode
   /** What an upgrade holds already. */
   readonly held: LockGrant | undefined
+  /** Whether it need not wait for those who have yielded. */
+  readonly overwrites: boolean
   readonly sinceMs: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -107,6 +113,7 @@ export class LockWait {
     head: LockHead,
     mode: LockMode,
     held: LockGrant | undefined,
+    overwrites: boolean,
     sinceMs: number,
     resolve: () => void,
     reject: (error: unknown) => void,
@@ -115,6 +122,7 @@ export class LockWait {
     this.head = head
     this.mode = mode
     this.held = held
+    this.overwrites = overwrites
     this.sinceMs = sinceMs
     this.resolve = resolve
     this.reject = reject
@@ -227,14 +235,35 @@ export function findGrant(owner: LockOwner, head: LockHead): LockGrant | undefin
   return undefined
 }
 
-/** Whether `mode` fits every holder but `except`, the asker's own grant. */
-export function fitsHolders(head: LockHead, mode: LockMode, except: LockGrant | undefined): boolean {
+/**
+ * Whether `mode` fits every holder but `except`, the asker's own grant; and, if the asker `overwrites`, but
+ * those who have yielded.
+ */
+export function fitsHolders(
+  head: LockHead,
+  mode: LockMode,
+  except: LockGrant | undefined,
+  overwrites: boolean,
+): boolean {
   if (!conflictsWithAny(mode, head.grantedModes)) return true
   let modes: LockModeSet = NO_MODES
   for (let grant = head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
-    if (grant !== except && !areCompatible(mode, grant.mode)) return false
+    if (isInTheWay(grant, except, overwrites) && !areCompatible(mode, grant.mode)) return false
     modes |= modeBit(grant.mode)
   }
   head.grantedModes = modes
   return true
+}
+
+/** Whether a holder counts for who asks: it is another one, and has not yielded to those who overwrite. */
+export function isInTheWay(grant: LockGrant, except: LockGrant | undefined, overwrites: boolean): boolean {
+  return grant !== except && !(overwrites && grant.owner.yieldedLsn !== NULL_LSN)
+}
+
+/** Notes whom `owner`, which has just been let in to overwrite, has not waited for. */
+export function noteYielded(owner: LockOwner, head: LockHead): void {
+  for (let grant = head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
+    const { yieldedLsn } = grant.owner
+    if (yieldedLsn > owner.dependsOnLsn) owner.dependsOnLsn = yieldedLsn
+  }
 }

@@ -5,7 +5,7 @@ import type { TxnId } from '../common/ids.ts'
 import type { TracedLock } from '../common/trace.ts'
 import { resourceInWords } from '../common/trace-text.ts'
 import { areCompatible, type LockMode, type LockModeName, modeName } from './lock-mode.ts'
-import type { LockHead, LockOwner, LockTable, LockWait } from './lock-owner.ts'
+import { isInTheWay, type LockHead, type LockOwner, type LockTable, type LockWait } from './lock-owner.ts'
 
 /** Something that is locked, and who has to do with it. Times are in milliseconds. */
 export interface LockReport {
@@ -41,6 +41,17 @@ export interface LockWaiter {
   readonly waitingMs: number
   /** Whom it waits for: holders that are in its way, and for want of overtaking everyone before it. */
   readonly waitsFor: readonly TxnId[]
+}
+
+/** `held` and `waiting` are now, the others since the start. */
+export interface LockStats {
+  readonly held: number
+  readonly waiting: number
+  readonly waits: number
+  readonly deadlocks: number
+  readonly timeouts: number
+  /** How often a transaction went over from locks on keys to one on their table. */
+  readonly escalations: number
 }
 
 /** One step of a deadlock: this transaction waits for the next one in the list, the last for the first. */
@@ -145,11 +156,13 @@ function reportWait(wait: LockWait, nowMs: number): LockWaiter {
   }
 }
 
-/** The same edges as those of the search for deadlocks. */
+/** The edges of the search for deadlocks, but those to who has yielded, which lead no further. */
 function blockersOf(wait: LockWait): TxnId[] {
   const blockers = new Set<TxnId>()
   for (let grant = wait.head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
-    if (grant !== wait.held && !areCompatible(wait.mode, grant.mode)) blockers.add(grant.owner.transaction.txnId)
+    if (isInTheWay(grant, wait.held, wait.overwrites) && !areCompatible(wait.mode, grant.mode)) {
+      blockers.add(grant.owner.transaction.txnId)
+    }
   }
   if (wait.held === undefined) {
     for (let ahead = wait.previous; ahead !== undefined; ahead = ahead.previous) {

@@ -9,7 +9,8 @@
  * | `lazy` | written to the operating system             | process kill; power loss after a flush      |
  * | `none` | in the log buffer                           | nothing by itself; what survives is a prefix |
  *
- * Locks are held until then (strict two-phase locking, I21). At every level what survives a crash is a
+ * Locks are held until then (strict two-phase locking, I21); at `full` they are yielded as soon as the record is
+ * in the log to those who overwrite without looking (`lock-manager.ts`), who are acknowledged only after it. At every level what survives a crash is a
  * prefix of the commit order, because there is one log.
  *
  * PREPARE makes a transaction in doubt: it has done its work and can be committed or rolled back, but which
@@ -24,8 +25,8 @@
  */
 import { assert } from '../common/assert.ts'
 import { setU53 } from '../common/bytes.ts'
-import { AriesError } from '../common/errors.ts'
 import { asTxnId, type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
+import { Queue } from '../common/queue.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
@@ -37,6 +38,7 @@ import type { Rollback } from '../recovery/undo.ts'
 import { ActiveTransaction, type PendingAction, type PreparedAs, type SavepointMark } from './active-transaction.ts'
 import { GiveWay } from './give-way.ts'
 import { logPending, type PendingQueue } from './pending-actions.ts'
+import { closedError, nameTaken, outcomeUnknown } from './refusals.ts'
 import type { VersionStore } from './version-store.ts'
 
 /** When a commit is acknowledged; see the table above. */
@@ -62,6 +64,8 @@ export class TransactionManager {
   /** How many commits and rollbacks are under way, and who waits for them to end. */
   #underWay = 0
   readonly #onSettled: (() => void)[] = []
+  /** Those whose COMMIT is in the log and not known to be durable, in the order of the COMMITs. */
+  readonly #yielded = new Queue<ActiveTransaction>()
   /** Those that are prepared, or being so, by name, until they have ended. */
   readonly #named = new Map<string, ActiveTransaction>()
   #nextTxnId: number
@@ -171,14 +175,29 @@ export class TransactionManager {
     this.#failStop.check()
     const lsn = this.#logCommit(transaction)
     transaction.state = 'committing'
-    if (durability === 'full') return this.#awaitDurable(transaction, lsn)
+    if (durability === 'full' || this.#dependsOnTheDisk(transaction)) return this.#awaitDurable(transaction, lsn)
     try {
       if (durability === 'lazy') this.#writer.log.writeOut()
     } catch (error) {
       return Promise.reject(outcomeUnknown('commit', error))
     }
+    this.#endDurable()
     this.#committed(transaction)
     return this.giveWay() ?? DONE
+  }
+
+  /** Whether it has overwritten what is not durable yet. */
+  #dependsOnTheDisk({ owner }: ActiveTransaction): boolean {
+    return owner.dependsOnLsn !== NULL_LSN && owner.dependsOnLsn >= this.#writer.log.flushedLsn
+  }
+
+  /**
+   * To be asked before a transaction looks at anything: a promise to wait for if it has overwritten what is not
+   * durable yet, undefined if not. Rejects with `DB_FAILED`.
+   */
+  awaitOverwritten(transaction: ActiveTransaction): Promise<void> | undefined {
+    if (!this.#dependsOnTheDisk(transaction)) return undefined
+    return this.#writer.log.waitDurable(transaction.owner.dependsOnLsn)
   }
 
   #logCommit(transaction: ActiveTransaction): Lsn {
@@ -196,6 +215,8 @@ export class TransactionManager {
   }
 
   async #awaitDurable(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
+    this.#locks.yieldAll(transaction.owner, lsn)
+    this.#yielded.push(transaction)
     this.#underWay++
     try {
       await this.#writer.log.waitDurable(lsn)
@@ -204,7 +225,20 @@ export class TransactionManager {
     } finally {
       this.#endWork()
     }
-    this.#committed(transaction)
+    this.#endDurable()
+  }
+
+  /**
+   * Ends those that have become durable, in the order of their COMMITs: who has overwritten what another one wrote
+   * comes after it, whoever of the two hears first that the log is durable.
+   */
+  #endDurable(): void {
+    const { flushedLsn } = this.#writer.log
+    for (let next = this.#yielded.first; next !== undefined && next.owner.yieldedLsn < flushedLsn; ) {
+      this.#yielded.shift()
+      this.#committed(next)
+      next = this.#yielded.first
+    }
   }
 
   /** Resolves when no commit and no rollback is under way any more, whether they succeeded or not. */
@@ -356,51 +390,4 @@ export class TransactionManager {
   get oldestEntry(): TransactionEntry | undefined {
     return this.#table.oldest()
   }
-}
-
-function outcomeUnknown(what: 'commit' | 'prepare', cause: unknown): AriesError {
-  return new AriesError(
-    'TX_OUTCOME_UNKNOWN',
-    `the log could not be written while this ${what} was in flight; reopen the database and look: restart has decided`,
-    {},
-    cause,
-  )
-}
-
-function nameTaken(name: string): AriesError {
-  return new AriesError(
-    'TX_NAME_TAKEN',
-    `there is a prepared transaction "${name}"; choose another name, or commit or abort that one (db.inDoubt() lists it)`,
-    { name },
-  )
-}
-
-/** @throws why `transaction` cannot be used: `TX_CLOSED`, or `DB_CLOSED` when its database was closed. */
-export function checkActive(transaction: ActiveTransaction): void {
-  const { cause, state } = transaction
-  if (state === 'active') return
-  if (cause?.code === 'DB_CLOSED') throw cause
-  if (state === 'preparing' || state === 'prepared') {
-    throw new AriesError('TX_PREPARED', 'the transaction has been prepared: it can only be committed or aborted')
-  }
-  if (cause === undefined) throw closedError(`its state is ${state}`)
-  throw new AriesError('TX_CLOSED', `the transaction has ended: ${cause.message}`, {}, cause)
-}
-
-/**
- * @throws why `transaction` cannot be committed or aborted: as `checkActive` when it has ended, and
- *   `TX_BUSY` while it is being prepared
- */
-export function checkMayEnd(transaction: ActiveTransaction): void {
-  const { cause, state } = transaction
-  if (state === 'prepared' && cause === undefined) return
-  if (state === 'preparing' && cause === undefined) {
-    throw new AriesError('TX_BUSY', 'the transaction is being prepared; await that before it is committed or aborted')
-  }
-  checkActive(transaction)
-}
-
-/** The error for using a transaction after its end. */
-export function closedError(why: string): AriesError {
-  return new AriesError('TX_CLOSED', `the transaction has ended: ${why}; begin a new one`)
 }

@@ -26,10 +26,12 @@
  *
  * INVARIANTS
  * - I34: a reader sees the state at its CSN, whatever others write, commit, roll back and clean up.
- * - At most one entry of a chain is uncommitted, and it is the newest: its writer holds the lock.
+ * - The uncommitted entries of a chain are the newest. Of their writers, who all hold the lock, all but the
+ *   last have yielded it: their COMMITs are in the log, in this order, and not durable yet.
  */
 import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
+import { NULL_LSN } from '../common/ids.ts'
 import { hashKey, KeyHead, KeyTable } from '../common/key-table.ts'
 import type { ActiveTransaction } from './active-transaction.ts'
 
@@ -237,7 +239,7 @@ export class VersionStore {
     const hash = hashKey(tree, key, 0, key.length)
     const chain = this.#chains.find(hash, tree, key, 0, key.length)
     if (chain?.newest?.writer === writer) return
-    assert(chain?.newest?.writer === undefined, 'one transaction at a time changes a key')
+    assert(isYielded(chain?.newest?.writer), 'one transaction at a time changes a key')
     this.#add(writer, tree, key, readBefore())
   }
 
@@ -279,6 +281,7 @@ export class VersionStore {
     if (versions === undefined) return csn
     this.#forget(writer, versions)
     for (const version of versions) {
+      assert(version.older?.csn !== UNCOMMITTED, 'the changes of a key commit in their order')
       version.csn = csn
       version.writer = undefined
       this.#retain(version, this.#youngest)
@@ -360,4 +363,9 @@ export class VersionStore {
     this.#bytes -= version.bytes
     if (chain.newest === undefined) this.#chains.remove(chain)
   }
+}
+
+/** Whether nobody, or nobody who could yet change something, has made a change that is uncommitted. */
+function isYielded(writer: ActiveTransaction | undefined): boolean {
+  return writer === undefined || writer.owner.yieldedLsn !== NULL_LSN
 }

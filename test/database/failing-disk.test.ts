@@ -375,7 +375,7 @@ describe('a failed sync or write stops the engine (I28)', () => {
     const committing = Array.from({ length: 5 }, () => db.begin())
     for (const [i, tx] of committing.entries()) await tx.put(table, keyOf(10 + i), textOf(10 + i))
     const waiter = db.begin({ lockTimeoutMs: Number.POSITIVE_INFINITY })
-    const waiting = waiter.put(table, keyOf(10), 'waits')
+    const waiting = waiter.get(table, keyOf(10))
     disk.failNext('sync', { errno: 'EIO', file: /^log-/ })
     const results = await Promise.allSettled(committing.map((tx) => tx.commit()))
     for (const result of results) {

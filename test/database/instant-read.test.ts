@@ -1,32 +1,27 @@
-/** `Table.get`: one key read without a transaction, unless somebody is in the way. */
+/** `Table.get`: one key read without a transaction, and without waiting for anybody. */
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
 import type { Transaction } from '../../src/database/transaction.ts'
-import { diskWith, expectFailure, keyOf, openOn, settle, textTable } from './support.ts'
+import { diskWith, expectFailure, keyOf, openOn, settle, textOf, textTable } from './support.ts'
 
 const rows = 3
 const open = async (): Promise<Database> => openOn(await diskWith(rows))
 const get = (db: Database, key = keyOf(1)): Promise<string | undefined> => textTable(db).get(key)
 
-/** What a read shows that is begun while `change` is uncommitted, and whether it had to wait. */
+/** What reads show while `change` is uncommitted, and after its end. */
 async function readBeside(
   change: (tx: Transaction, db: Database) => Promise<unknown>,
   end: (tx: Transaction) => Promise<void>,
-): Promise<{ waited: boolean; value: string | undefined }> {
+): Promise<(string | undefined)[]> {
   const db = await open()
   const tx = db.begin()
   await change(tx, db)
-  let isDone = false
-  const reading = get(db).finally(() => {
-    isDone = true
-  })
-  await settle(5)
-  const waited = !isDone
+  const beside = await get(db)
   await end(tx)
-  const value = await reading
-  expect(db.stats().locks.held).toBe(0)
+  const after = await get(db)
+  expect(db.stats().locks).toMatchObject({ held: 0, waits: 0 })
   await db.close()
-  return { waited, value }
+  return [beside, after]
 }
 
 const CHANGES: readonly (readonly [string, (tx: Transaction, db: Database) => Promise<unknown>, string | undefined])[] =
@@ -37,28 +32,47 @@ const CHANGES: readonly (readonly [string, (tx: Transaction, db: Database) => Pr
     ['a table that is dropped', (tx, db) => tx.dropTable(textTable(db)), undefined],
   ]
 
-describe('what is uncommitted is waited for', () => {
-  test.each(CHANGES)('%s, and shown once it has committed', async (_, change, after) => {
-    expect(await readBeside(change, (tx) => tx.commit())).toEqual({ waited: true, value: after })
+describe('what is uncommitted is not seen', () => {
+  test.each(CHANGES)('%s, but once it has committed', async (_, change, after) => {
+    expect(await readBeside(change, (tx) => tx.commit())).toEqual([textOf(1), after])
   })
 
-  test.each(CHANGES)('%s, and never shown when it is rolled back', async (_, change) => {
-    const db = await open()
-    const before = await get(db)
-    await db.close()
-    expect(await readBeside(change, (tx) => tx.abort())).toEqual({ waited: true, value: before })
+  test.each(CHANGES)('%s, and never when it is rolled back', async (_, change) => {
+    expect(await readBeside(change, (tx) => tx.abort())).toEqual([textOf(1), textOf(1)])
   })
 
-  test('a row in a new table, which is gone after the rollback', async () => {
+  test('a row in a new table', async () => {
     const db = await open()
     const other = db.table('other', textTable(db))
     const tx = db.begin()
     await tx.put(other, 'k', 'v')
-    const reading = other.get('k')
+    expect(await other.get('k')).toBeUndefined()
     await tx.abort()
-    expect(await reading).toBeUndefined()
+    expect(await other.get('k')).toBeUndefined()
     await other.put('k', 'w')
     expect(await other.get('k')).toBe('w')
+    await db.close()
+  })
+
+  test('of a prepared transaction, whose outcome is open', async () => {
+    const db = await open()
+    const tx = db.begin()
+    await tx.put(textTable(db), keyOf(1), 'new')
+    await tx.prepare('p')
+    expect(await get(db)).toBe(textOf(1))
+    await tx.commit()
+    expect(await get(db)).toBe('new')
+    await db.close()
+  })
+
+  test('nor is older versions kept for longer than there are reads', async () => {
+    const db = await open()
+    const tx = db.begin()
+    await tx.put(textTable(db), keyOf(1), 'new')
+    expect(await get(db)).toBe(textOf(1))
+    expect(db.stats().versions).toMatchObject({ readers: 0, entries: 1 })
+    await tx.commit()
+    expect(db.stats().versions).toMatchObject({ readers: 0, entries: 0 })
     await db.close()
   })
 })
@@ -72,19 +86,19 @@ describe('who only reads is no hindrance', () => {
       },
       (tx) => tx.commit(),
     )
-    expect(read.waited).toBe(false)
+    expect(read).toEqual([textOf(1), textOf(1)])
   })
 
-  test('but a writer that waits for one goes first', async () => {
+  test('nor is who waits to write it', async () => {
     const db = await open()
     const reader = db.begin()
     await reader.get(textTable(db), keyOf(1))
     const writing = textTable(db).put(keyOf(1), 'new')
-    const reading = get(db)
     await settle(5)
+    expect(await get(db)).toBe(textOf(1))
     await reader.commit()
     await writing
-    expect(await reading).toBe('new')
+    expect(await get(db)).toBe('new')
     await db.close()
   })
 })
