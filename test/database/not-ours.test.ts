@@ -141,11 +141,11 @@ describe('a newer format', () => {
     const master = readFile(disk, 'master')
     for (const slot of [0, 4096]) {
       const bytes = master.subarray(slot, slot + 72)
-      patchU32(bytes, 8, 3).setUint32(68, checksum(bytes, 0, 68, 0), true)
+      patchU32(bytes, 8, 4).setUint32(68, checksum(bytes, 0, 68, 0), true)
     }
     writeFile(disk, 'master', master)
-    const error = await expectRefused(disk, 'FORMAT_UNSUPPORTED', /has format 3; this build reads and writes format 2/)
-    expect(error.details).toMatchObject({ file: 'master', version: 3 })
+    const error = await expectRefused(disk, 'FORMAT_UNSUPPORTED', /has format 4; this build reads and writes format 3/)
+    expect(error.details).toMatchObject({ file: 'master', version: 4 })
   })
 
   test('of the data file', async () => {
@@ -153,17 +153,17 @@ describe('a newer format', () => {
     const master = readFile(disk, 'master')
     const identity = makeIdentity(master.slice(4096 + 24, 4096 + 40), PAGE_SIZE, 262144)
     const meta = readFile(disk, 'data').slice(0, PAGE_SIZE)
-    sealPage(meta, patchU32(meta, 40, 3), 0, PAGE_SIZE, identity.databaseSeed)
+    sealPage(meta, patchU32(meta, 40, 4), 0, PAGE_SIZE, identity.databaseSeed)
     writeFile(disk, 'data', meta)
-    await expectRefused(disk, 'FORMAT_UNSUPPORTED', 'the data file has format 3')
+    await expectRefused(disk, 'FORMAT_UNSUPPORTED', 'the data file has format 4')
   })
 
   test('of a log segment', async () => {
     const disk = await diskWith(10)
     const header = readFile(disk, segmentName(0)).slice(0, 64)
-    patchU32(header, 8, 3).setUint32(60, checksum(header, 0, 60, 0), true)
+    patchU32(header, 8, 4).setUint32(60, checksum(header, 0, 60, 0), true)
     writeFile(disk, segmentName(0), header)
-    await expectRefused(disk, 'FORMAT_UNSUPPORTED', 'has log format 3')
+    await expectRefused(disk, 'FORMAT_UNSUPPORTED', 'has log format 4')
   })
 })
 
