@@ -7,7 +7,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
-import { DOUBLE_WRITE_FILE_NAME } from '../src/buffer/double-write.ts'
+import { AREA_COUNT, DOUBLE_WRITE_FILE_NAME } from '../src/buffer/double-write.ts'
 import { compareBytes, isZero } from '../src/common/bytes.ts'
 import { asLsn } from '../src/common/ids.ts'
 import type { File } from '../src/io/file-system.ts'
@@ -24,8 +24,6 @@ import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 import { type Mutation, WatchedFileSystem } from './watched-file-system.ts'
 
 const RUNS = 60
-/** Areas of the double-write file: one for the background, one for evictions. */
-const AREA_COUNT = 2
 /** Pages of a batch, at most, with a pool of eight frames. */
 const BATCH_PAGES = 2
 

@@ -1,6 +1,6 @@
 /**
  * The buffer manager alone, over its two files on a slow disk, with pages that hold nothing but the LSN
- * of their last change. While one batch is being written back, pages change and others are evicted; the
+ * of their last change. While some batches are being written back, pages change and others are evicted; the
  * machine loses power at any moment, also during the restore that follows.
  *
  * After a crash every page is whole (I25, I33), and it has each change but those at or above the recLSN
@@ -8,7 +8,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BufferManager, FRAMES_MIN } from '../src/buffer/buffer-manager.ts'
+import { BufferManager } from '../src/buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../src/buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME, DoubleWrite, doubleWriteBytes } from '../src/buffer/double-write.ts'
 import { asLsn, asPageId, type Lsn, type PageId } from '../src/common/ids.ts'
@@ -22,8 +22,10 @@ import { idle, PAGE_SIZE } from './lab.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
 const RUNS = 250
+/** Enough for several batches at once. */
+const FRAMES = 12
 /** A few more than there are frames, so that the same pages come and go. */
-const PAGES = 12
+const PAGES = 16
 const SYNC_MS = 4
 const IDENTITY = makeIdentity(new Uint8Array(16).fill(9), PAGE_SIZE, 65_536)
 /** A log that is durable all the time: it is the pages that are looked at. */
@@ -114,7 +116,7 @@ class Run {
   #disk = newDisk()
   #runtime = new SimulatedRuntime(1)
   #buffer: BufferManager
-  #writing: Promise<unknown> | undefined
+  #writing = new Set<Promise<unknown>>()
   #armed: Extract<Step, { do: 'crash' }> | undefined
   #lsn = 1
   /** The changes of each page, oldest first; what a restart found is the first. */
@@ -128,7 +130,7 @@ class Run {
   #open({ dataFile, doubleWrite }: PageFiles): BufferManager {
     this.#disk.runtime = this.#runtime
     this.#disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
-    return new BufferManager(IDENTITY, FRAMES_MIN * PAGE_SIZE, LOG, dataFile, doubleWrite, new FailStop())
+    return new BufferManager(IDENTITY, FRAMES * PAGE_SIZE, LOG, dataFile, doubleWrite, new FailStop())
   }
 
   async take(step: Step): Promise<void> {
@@ -171,17 +173,17 @@ class Run {
     this.#buffer.unfix(page)
   }
 
-  /** Begins a batch unless one is under way, as the background does: of old pages, or of the coldest. */
+  /** Begins a batch if one can be begun, as the background does: of old pages, or of the coldest. */
   #writeBack(whatever: boolean): void {
-    if (this.#writing !== undefined) return
     const horizon = whatever ? Number.MAX_SAFE_INTEGER : this.#lsn - PAGES
     const disk = this.#disk
-    const writing = this.#buffer.writeBack(asLsn(Math.max(0, horizon)), FRAMES_MIN / 2)
-    this.#writing = writing
+    const batch = this.#buffer.startWriteBack(asLsn(Math.max(0, horizon)), FRAMES / 2)
+    if (batch === undefined) return
+    const underWay = this.#writing.add(batch)
     const done = (): void => {
-      if (this.#writing === writing) this.#writing = undefined
+      underWay.delete(batch)
     }
-    writing.then(done, (error: unknown) => {
+    batch.then(done, (error: unknown) => {
       done()
       if (!disk.poweredOff) throw error
     })
@@ -203,7 +205,7 @@ class Run {
   }
 
   async #settle(): Promise<void> {
-    await this.#writing
+    await Promise.all(this.#writing)
   }
 
   async #crash({ seed, again }: Extract<Step, { do: 'crash' }>): Promise<void> {
@@ -212,7 +214,7 @@ class Run {
     this.#disk = old.crash(seed)
     old.crashAfter(1)
     this.#armed = undefined
-    this.#writing = undefined
+    this.#writing = new Set()
     this.#runtime = new SimulatedRuntime(1)
     if (again > 0) {
       this.#disk.crashAfter(again)

@@ -20,7 +20,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     name: 'wal-rule-for-last-page-only',
     invariant: 'I1',
     sentence: 'The log is forced up to the pageLSN of the last page of a batch, not of the newest.',
-    file: BUFFER_MANAGER,
+    file: 'src/buffer/staging.ts',
     find: 'maxPageLsn = Math.max(maxPageLsn, pageLsnOf(view, i * pageSize))',
     replace: 'maxPageLsn = pageLsnOf(view, i * pageSize)',
   },
@@ -118,8 +118,8 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
       'A batch counts as completed before its pages are synced in place, so its copies are given up while pages may still tear.',
     file: PAGE_FLUSHER,
     find: `    await this.#orFail(this.#dataFile.sync())
-    this.#doubleWrite?.completed(sequence)`,
-    replace: `    this.#doubleWrite?.completed(sequence)
+    this.#doubleWrite?.completed(batch.area, sequence)`,
+    replace: `    this.#doubleWrite?.completed(batch.area, sequence)
     await this.#orFail(this.#dataFile.sync())`,
     first: 'page-store.property.test.ts',
   },
@@ -158,12 +158,23 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     first: 'failing-disk.property.test.ts',
   },
   {
+    name: 'batch-joins-sync-under-way',
+    invariant: 'I25',
+    sentence:
+      'A batch takes the end of a sync that had begun before it was written for its own, so its pages count as durable and are not.',
+    file: 'src/io/shared-sync.ts',
+    find: `    this.#next ??= this.#run(this.#running)
+    return this.#next`,
+    replace: '    return this.#running',
+    first: 'page-store.property.test.ts',
+  },
+  {
     name: 'double-write-restores-stale-batch',
     invariant: 'I33',
     sentence: 'A torn page is restored from a batch that was completed long ago, and an old version comes back.',
     file: DOUBLE_WRITE,
     find: '(batch) => batch.sequence > completed)',
-    replace: '(batch) => batch.sequence > 0)',
+    replace: '(batch) => batch.sequence > 0).reverse()',
     first: 'page-store.property.test.ts',
   },
   {

@@ -22,13 +22,14 @@ import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
-import { pageLsnOf, sealPage } from '../page/page.ts'
+import { pageLsnOf } from '../page/page.ts'
 import { type DataFile, type PageFault, pageError } from './data-file.ts'
 import { DirtyFrames } from './dirty-frames.ts'
-import { areaPages, BACKGROUND, DEMAND, type DoubleWrite } from './double-write.ts'
-import { type LogPort, type PageBatch, PageFlusher } from './page-flusher.ts'
+import { AREA_COUNT, areaPages, DEMAND, type DoubleWrite } from './double-write.ts'
+import { type LogPort, PageFlusher } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
 import { Replacer } from './replacer.ts'
+import { type PageBatch, Staging } from './staging.ts'
 
 /** Frames below this many cannot hold what one structure change pins. */
 export const FRAMES_MIN = 8
@@ -52,7 +53,6 @@ export class BufferManager {
     demandBatches: 0,
     deferredBatches: 0,
   }
-  readonly #identity: Identity
   readonly #log: LogPort
   readonly #dataFile: DataFile
   readonly #doubleWrite: DoubleWrite | undefined
@@ -64,7 +64,7 @@ export class BufferManager {
   readonly #pinCount: Int32Array
   readonly #dirty: DirtyFrames
   readonly #free: number[] = []
-  readonly #staging: (Uint8Array | undefined)[] = []
+  readonly #staging: Staging
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
   readonly #quarantine = new Map<PageId, Lsn>()
   #usedFrames = 0
@@ -82,7 +82,6 @@ export class BufferManager {
     failStop: FailStop,
   ) {
     const { pageSize } = identity
-    this.#identity = identity
     this.pageSize = pageSize
     this.frameCount = Math.max(FRAMES_MIN, Math.floor(poolBytes / pageSize))
     this.bytes = new Uint8Array(this.frameCount * pageSize)
@@ -92,6 +91,7 @@ export class BufferManager {
     this.#doubleWrite = doubleWrite
     this.#failStop = failStop
     this.#flusher = new PageFlusher(pageSize, log, dataFile, doubleWrite, failStop)
+    this.#staging = new Staging(identity)
     this.#table = new PageTable(this.frameCount)
     this.#replacer = new Replacer(this.frameCount)
     this.#pageIds = new Uint32Array(this.frameCount)
@@ -111,6 +111,11 @@ export class BufferManager {
 
   get pageCount(): number {
     return this.#dataFile.pageCount
+  }
+
+  /** The end of any one of the batches that are being written, or undefined when none is. */
+  get nextBatchEnd(): Promise<void> | undefined {
+    return this.#staging.nextEnd
   }
 
   /** Makes the data file at least `pageCount` pages long. @throws `DISK_FULL`, `IO_ERROR` */
@@ -257,7 +262,7 @@ export class BufferManager {
   /** The victim is dirty: write it now, together with the next ones that would be. */
   #writeOnDemand(victim: number): void {
     const frames = [victim]
-    const limit = this.#batchLimit()
+    const limit = this.#batchLimit(0)
     this.#replacer.coldest((frame) => {
       if (frames.length < limit && this.#dirty.isDirty(frame) && this.#isUsable(frame)) frames.push(frame)
       return frames.length < limit
@@ -271,8 +276,9 @@ export class BufferManager {
     this.statistics.demandBatches++
   }
 
-  #batchLimit(): number {
-    return Math.max(1, Math.min(areaPages(this.pageSize), this.frameCount >>> 2))
+  /** A quarter of the pool is written at once, by all batches together: nobody can take these frames. */
+  #batchLimit(writingCount: number): number {
+    return Math.min(areaPages(this.pageSize), (this.frameCount >>> 2) - writingCount)
   }
 
   /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
@@ -291,25 +297,42 @@ export class BufferManager {
   }
 
   /**
-   * Writes one batch of dirty pages in the background: those whose recLsn is below `horizonLsn`, and, when more
-   * than `dirtyTarget` pages are dirty or evictions would soon have to write, the coldest. Returns how many were written.
-   * Rejects with `DB_FAILED` after a failed write or sync, with `DISK_FULL` when it can be retried.
+   * Begins to write one batch of dirty pages in the background: those whose recLsn is below `horizonLsn`, and, when
+   * more than `dirtyTarget` pages are dirty or evictions would soon have to write, the coldest. The promise is of how
+   * many were written; undefined when there is nothing to write, or as much as may be is being written already.
+   * It rejects with `DB_FAILED` after a failed write or sync, with `DISK_FULL` when it can be retried.
+   * @throws `DB_FAILED`
    */
-  async writeBack(horizonLsn: Lsn, dirtyTarget: number): Promise<number> {
+  startWriteBack(horizonLsn: Lsn, dirtyTarget: number): Promise<number> | undefined {
+    this.#failStop.check()
+    const area = this.#staging.freeArea
+    if (area < 0) return undefined
     const frames = this.#selectForWriteBack(horizonLsn, dirtyTarget)
-    if (frames.length > 0) await this.#writeBatch(frames)
-    return frames.length
+    return frames.length > 0 ? this.#writeBatch(area, frames) : undefined
+  }
+
+  /** Writes one batch, as `startWriteBack`, as soon as that can be begun; how many pages it had. */
+  async writeBack(horizonLsn: Lsn, dirtyTarget: number): Promise<number> {
+    for (;;) {
+      const batch = this.startWriteBack(horizonLsn, dirtyTarget)
+      if (batch !== undefined) return batch
+      const end = this.#staging.nextEnd
+      if (end === undefined) return 0
+      await end
+    }
   }
 
   #selectForWriteBack(horizonLsn: Lsn, dirtyTarget: number): number[] {
-    const limit = this.#batchLimit()
+    const { writingCount } = this.#dirty
+    const limit = this.#batchLimit(writingCount)
     const frames = new Set<number>()
+    if (limit <= 0) return []
     const consider = (frame: number): boolean => {
       if (this.#dirty.isDirty(frame) && this.#isUsable(frame)) frames.add(frame)
       return frames.size < limit
     }
     this.#dirty.below(horizonLsn, consider)
-    const isCrowded = this.#dirty.count - frames.size > dirtyTarget || this.isReserveLow
+    const isCrowded = this.#dirty.count - writingCount - frames.size > dirtyTarget || this.isReserveLow
     if (isCrowded && frames.size < limit) this.#replacer.coldest(consider)
     return [...frames]
   }
@@ -332,25 +355,33 @@ export class BufferManager {
 
   /** Writes this page, if it is dirty and nobody uses it; whether it did. Rejects as `writeBack`. */
   async writePage(pageId: PageId): Promise<boolean> {
+    while (this.#staging.freeArea < 0) await this.#staging.nextEnd
     const frame = this.#table.get(pageId)
     if (frame < 0 || !this.#dirty.isDirty(frame) || !this.#isUsable(frame)) return false
-    await this.#writeBatch([frame])
+    await this.#writeBatch(this.#staging.freeArea, [frame])
     return true
   }
 
   /** Writes every dirty page. For a clean close; no page may be pinned. */
   async writeAll(): Promise<void> {
-    while ((await this.writeBack(asLsn(Number.MAX_SAFE_INTEGER), 0)) > 0);
+    const writeSome = async (): Promise<void> => {
+      while ((await this.writeBack(asLsn(Number.MAX_SAFE_INTEGER), 0)) > 0);
+    }
+    const outcomes = await Promise.allSettled(Array.from({ length: AREA_COUNT }, writeSome))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  async #writeBatch(frames: number[]): Promise<void> {
-    const batch = this.#stage(BACKGROUND, frames)
+  async #writeBatch(area: number, frames: number[]): Promise<number> {
+    const batch = this.#stage(area, frames)
     try {
       await this.#flusher.flush(batch)
     } catch (error) {
       throw this.#abandon(frames, error)
+    } finally {
+      this.#staging.release(area)
     }
     this.#complete(frames)
+    return frames.length
   }
 
   #writeBatchBlocking(frames: number[]): void {
@@ -359,34 +390,19 @@ export class BufferManager {
       this.#flusher.flushBlocking(batch)
     } catch (error) {
       throw this.#abandon(frames, error)
+    } finally {
+      this.#staging.release(DEMAND)
     }
     this.#complete(frames)
   }
 
-  /** Copies the pages out, sealed and in page order, and moves their recLsn aside. */
+  /** Copies the pages out, in page order, and moves their recLsn aside. */
   #stage(area: number, frames: number[]): PageBatch {
     this.#failStop.check()
     frames.sort((a, b) => (this.#pageIds[a] as number) - (this.#pageIds[b] as number))
-    const { pageSize } = this
-    const staging = this.#stagingOf(area, frames.length * pageSize)
-    const view = new DataView(staging.buffer)
-    let maxPageLsn = 0
-    for (const [i, frame] of frames.entries()) {
-      staging.set(this.bytes.subarray(frame * pageSize, (frame + 1) * pageSize), i * pageSize)
-      sealPage(staging, view, i * pageSize, pageSize, this.#identity.databaseSeed)
-      maxPageLsn = Math.max(maxPageLsn, pageLsnOf(view, i * pageSize))
-      this.#dirty.startWriting(frame)
-    }
-    const pageIds = frames.map(this.#pageIdOfFrame)
-    return { area, pageIds, staging, view, maxPageLsn: asLsn(maxPageLsn) }
-  }
-
-  #stagingOf(area: number, length: number): Uint8Array {
-    const old = this.#staging[area]
-    if (old !== undefined && old.length >= length) return old
-    const staging = new Uint8Array(length)
-    this.#staging[area] = staging
-    return staging
+    for (const frame of frames) this.#dirty.startWriting(frame)
+    const offsets = frames.map((frame) => frame * this.pageSize)
+    return this.#staging.stage(area, this.bytes, offsets, frames.map(this.#pageIdOfFrame))
   }
 
   #complete(frames: readonly number[]): void {

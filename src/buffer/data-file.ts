@@ -8,6 +8,7 @@ import { isZero } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
+import { SharedSync } from '../io/shared-sync.ts'
 import type { Identity } from '../log/identity.ts'
 import { isPageValid } from '../page/page.ts'
 
@@ -23,6 +24,7 @@ export class DataFile {
   readonly #identity: Identity
   #pageCount: number
   #syncedPageCount: number
+  readonly #syncs = new SharedSync(() => this.#syncAlone())
 
   /** `durablePageCount`: the pages that are known to be there durably. */
   constructor(file: File, identity: Identity, durablePageCount = 0) {
@@ -94,7 +96,12 @@ export class DataFile {
     }
   }
 
-  async sync(): Promise<void> {
+  /** All pages written before are durable in their places when it resolves. */
+  sync(): Promise<void> {
+    return this.#syncs.request()
+  }
+
+  async #syncAlone(): Promise<void> {
     const pageCount = this.#pageCount
     await this.#file.sync()
     this.#syncedPageCount = pageCount

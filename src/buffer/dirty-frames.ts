@@ -26,6 +26,7 @@ export class DirtyFrames {
     (frame, recLsn) => this.#recLsn[frame] === recLsn || this.#writingRecLsn[frame] === recLsn,
   )
   #count = 0
+  #writingCount = 0
 
   constructor(frameCount: number) {
     this.#recLsn = new Float64Array(frameCount)
@@ -35,6 +36,11 @@ export class DirtyFrames {
   /** How many frames are dirty or being written. */
   get count(): number {
     return this.#count
+  }
+
+  /** How many frames are being written. */
+  get writingCount(): number {
+    return this.#writingCount
   }
 
   /** Whether the frame has changes that are not on their way to the disk. */
@@ -58,11 +64,13 @@ export class DirtyFrames {
   startWriting(frame: number): void {
     this.#writingRecLsn[frame] = this.#recLsn[frame] as number
     this.#recLsn[frame] = 0
+    this.#writingCount++
   }
 
   /** What was written is on disk. */
   written(frame: number): void {
     this.#writingRecLsn[frame] = 0
+    this.#writingCount--
     if (this.#recLsn[frame] === 0) this.#count--
   }
 
@@ -70,6 +78,7 @@ export class DirtyFrames {
   abandoned(frame: number): void {
     this.#recLsn[frame] = this.#writingRecLsn[frame] as number
     this.#writingRecLsn[frame] = 0
+    this.#writingCount--
   }
 
   /** From where on the frame needs redo; 0 when it is clean. */

@@ -5,11 +5,15 @@
  * its checksum in its place is whole here.
  *
  * ```
- *   area 0: background write-back        area 1: eviction on demand
- *   +--------+------+------+---          +--------+------+------+---
- *   | header | page | page | ...         | header | page | page | ...
- *   +--------+------+------+---          +--------+------+------+---
+ *   area 0: eviction on demand               areas 1 to 3: background write-back
+ *   +--------+------+------+---              +--------+------+------+---
+ *   | header | page | page | ...             | header | page | page | ...
+ *   +--------+------+------+---              +--------+------+------+---
  * ```
+ *
+ * Write-back has several areas, so that a batch can be copied here while the one before it is synced in its
+ * place. Its batches are completed in the order of their sequences, so what a header says of completed batches
+ * leaves out none whose pages a later batch had too.
  *
  * An area's header takes one page:
  *
@@ -28,10 +32,12 @@
  * restored from: its pages may have been written again since. A torn header means that the batch had
  * not been synced here, so nothing of it had been written in place.
  */
+import { assert } from '../common/assert.ts'
 import { getU53, setU53 } from '../common/bytes.ts'
 import { checksum } from '../common/checksum.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
 import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
+import { SharedSync } from '../io/shared-sync.ts'
 import { FORMAT_VERSION, type Identity } from '../log/identity.ts'
 import { isPageValid } from '../page/page.ts'
 import type { DataFile } from './data-file.ts'
@@ -39,14 +45,12 @@ import type { DataFile } from './data-file.ts'
 export const DOUBLE_WRITE_FILE_NAME = 'double-write'
 const MAGIC = 'ARIESDBW'
 const PAGE_IDS = 40
-/** The area of background write-back. */
-export const BACKGROUND = 0
-/** The area of eviction on demand. */
-export const DEMAND = 1
-const AREA_COUNT = 2
+/** The area of eviction on demand; those after it are for background write-back. */
+export const DEMAND = 0
+export const AREA_COUNT = 4
 
-/** Pages in one area: bounded by what a header page can name, and by two megabytes of pages. */
-export const areaPages = (pageSize: number): number => Math.min((pageSize - PAGE_IDS) >>> 2, (2 << 20) / pageSize)
+/** Pages in one area: bounded by what a header page can name, and by a megabyte of pages. */
+export const areaPages = (pageSize: number): number => Math.min((pageSize - PAGE_IDS) >>> 2, (1 << 20) / pageSize)
 
 export const doubleWriteBytes = (pageSize: number): number => AREA_COUNT * (areaPages(pageSize) + 1) * pageSize
 
@@ -62,18 +66,24 @@ export class DoubleWrite {
   readonly #identity: Identity
   readonly #header: Uint8Array
   readonly #view: DataView
-  /** What the file held when it was opened. Numbers go on from there, or old batches would look newer. */
+  /**
+   * What the file held when it was opened, the newest first: of two copies of a page that one counts. Numbers go on
+   * from there, or old batches would look newer.
+   */
   readonly #found: readonly Batch[]
   #lastSequence: number
   /** Sequences that are written here but not yet synced in place, at most one per area. */
   readonly #open = new Set<number>()
+  readonly #syncs = new SharedSync(() => this.#syncAlone())
 
   constructor(file: File, identity: Identity) {
     this.#file = file
     this.#identity = identity
     this.#header = new Uint8Array(identity.pageSize)
     this.#view = new DataView(this.#header.buffer)
-    this.#found = [BACKGROUND, DEMAND].flatMap((area) => this.#readHeader(area) ?? [])
+    this.#found = Array.from({ length: AREA_COUNT }, (_, area) => this.#readHeader(area) ?? [])
+      .flat()
+      .sort((a, b) => b.sequence - a.sequence)
     this.#lastSequence = Math.max(0, ...this.#found.map((batch) => batch.sequence))
   }
 
@@ -112,7 +122,12 @@ export class DoubleWrite {
     view.setUint32(36, checksum(header, 0, 36, databaseSeed), true)
   }
 
+  /** All that was written here before is durable when it resolves. */
   sync(): Promise<void> {
+    return this.#syncs.request()
+  }
+
+  #syncAlone(): Promise<void> {
     return this.#file.sync()
   }
 
@@ -120,8 +135,10 @@ export class DoubleWrite {
     this.#file.syncBlocking()
   }
 
-  /** The batch is synced in place (or was given up before anything went there). */
-  completed(sequence: number): void {
+  /** The batch of `area` is synced in place. */
+  completed(area: number, sequence: number): void {
+    const isInTurn = area === DEMAND || sequence === Math.min(...this.#open)
+    assert(isInTurn, 'batches in the background are completed in their order (I33)')
     this.#open.delete(sequence)
   }
 

@@ -5,7 +5,8 @@
  *   2. the double-write file, synced (I25)
  *   3. the pages in their places, synced; only then is the double-write area free again (I33)
  *
- * The same steps exist twice, waiting for the syncs without and with stopping the event loop.
+ * Several batches may be under way at once, each in an area of its own; they share syncs, and so each step is done
+ * in the same order of batches. The same steps exist twice, waiting for the syncs without and with stopping the event loop.
  *
  * INVARIANTS
  * - I1  no page is written before the log is durable up to its pageLsn, asserted in `#writeInPlace`
@@ -14,12 +15,13 @@
  */
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
-import type { Lsn, PageId } from '../common/ids.ts'
+import type { Lsn } from '../common/ids.ts'
 import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { pageIdOf, pageLsnOf } from '../page/page.ts'
 import type { DataFile } from './data-file.ts'
 import type { DoubleWrite } from './double-write.ts'
+import type { PageBatch } from './staging.ts'
 
 /** What the buffer needs of the log: to force it, and to know where it ends. */
 export interface LogPort {
@@ -27,16 +29,6 @@ export interface LogPort {
   readonly nextLsn: Lsn
   flushTo(lsn: Lsn): void
   waitDurable(lsn: Lsn): Promise<void>
-}
-
-/** Sealed copies of pages, one after the other in `staging`, in page order. */
-export interface PageBatch {
-  /** The area of the double-write file to use. */
-  readonly area: number
-  readonly pageIds: readonly PageId[]
-  readonly staging: Uint8Array
-  readonly view: DataView
-  readonly maxPageLsn: Lsn
 }
 
 export class PageFlusher {
@@ -71,7 +63,7 @@ export class PageFlusher {
     if (this.#doubleWrite !== undefined) await this.#orFail(this.#doubleWrite.sync())
     this.#writeInPlace(batch)
     await this.#orFail(this.#dataFile.sync())
-    this.#doubleWrite?.completed(sequence)
+    this.#doubleWrite?.completed(batch.area, sequence)
   }
 
   /** The same, done when it returns. @throws as `flush` */
@@ -81,7 +73,7 @@ export class PageFlusher {
     if (this.#doubleWrite !== undefined) this.#orFailNow(() => this.#doubleWrite?.syncBlocking())
     this.#writeInPlace(batch)
     this.#orFailNow(() => this.#dataFile.syncBlocking())
-    this.#doubleWrite?.completed(sequence)
+    this.#doubleWrite?.completed(batch.area, sequence)
   }
 
   #writeDoubly(batch: PageBatch): number {

@@ -47,6 +47,7 @@ export class Maintenance {
   /** Those who wait for the end of a slice. */
   readonly #waiting: (() => void)[] = []
   #makingSegments: Promise<unknown> | undefined
+  #hasBatchFailed = false
   #poked = false
   #stopped: boolean
   #ticker: Cancel | undefined
@@ -179,13 +180,31 @@ export class Maintenance {
     else this.#lastError = error
   }
 
+  /**
+   * Begins to write a batch of pages, when that is needed; while as many as may be are being written it waits for the
+   * end of one. After one that failed there is nothing to do until the next poke.
+   */
   async #writeBack(): Promise<boolean> {
     const { buffer, log, settings } = this.#parts
+    if (this.#hasBatchFailed) {
+      this.#hasBatchFailed = false
+      return false
+    }
     const horizon = asLsn(Math.max(0, log.nextLsn - settings.maxRedoBytes * REDO_PART))
     const isCrowded = buffer.dirtyCount > buffer.frameCount * DIRTY_PART || buffer.isReserveLow
     const minRecLsn = buffer.minRecLsn()
     if (!isCrowded && (minRecLsn === 0 || minRecLsn >= horizon)) return false
-    return (await buffer.writeBack(horizon, Math.floor(buffer.frameCount * DIRTY_PART))) > 0
+    const batch = buffer.startWriteBack(horizon, Math.floor(buffer.frameCount * DIRTY_PART))
+    if (batch === undefined) {
+      const end = buffer.nextBatchEnd
+      await end
+      return end !== undefined
+    }
+    batch.catch((error: unknown) => {
+      this.#hasBatchFailed = true
+      this.#note(error)
+    })
+    return true
   }
 
   #isCheckpointDue(): boolean {
@@ -223,6 +242,7 @@ export class Maintenance {
     this.#wake()
     await this.#running
     await this.#makingSegments
+    for (let end = this.#parts.buffer.nextBatchEnd; end !== undefined; end = this.#parts.buffer.nextBatchEnd) await end
     if (!this.#parts.failStop.failed) this.#parts.log.discardNewSegment()
   }
 

@@ -2,10 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { BufferManager, FRAMES_MIN } from '../../src/buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../../src/buffer/data-file.ts'
-import { DoubleWrite, doubleWriteBytes } from '../../src/buffer/double-write.ts'
+import { areaPages, DoubleWrite, doubleWriteBytes } from '../../src/buffer/double-write.ts'
 import { asLsn, asPageId, type Lsn } from '../../src/common/ids.ts'
 import { FailStop } from '../../src/io/fail-stop.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { makeIdentity } from '../../src/log/identity.ts'
 import { formatPage, PageType, setPageLsn } from '../../src/page/page.ts'
 
@@ -211,11 +212,32 @@ describe('dirty pages (I10, I11)', () => {
     expect(await bench.buffer.writeBack(asLsn(21), 128), 'the page is found again').toBe(1)
   })
 
+  test('go out in several batches at once, a quarter of the pool together, which end in their order', async () => {
+    const bench = new Bench(undefined, 16)
+    const runtime = new SimulatedRuntime(1)
+    bench.disk.runtime = runtime
+    bench.disk.inject('sync', { effect: 'slow', delayMs: 4 }, { times: Number.POSITIVE_INFINITY })
+    for (let pageId = 1; pageId <= 12; pageId++) bench.make(pageId, 100 * pageId)
+    const ended: number[] = []
+    const start = (horizon: number): number => {
+      const batch = bench.buffer.startWriteBack(asLsn(horizon), 16)
+      void batch?.then((pages) => ended.push(pages))
+      return batch === undefined ? 0 : 1
+    }
+    expect([start(101), start(301), start(1301), start(1301)], 'of 1, 2 and 1 pages').toEqual([1, 1, 1, 0])
+    while (ended.length < 3) {
+      runtime.advance(4)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(ended).toEqual([1, 2, 1])
+    expect(bench.dirty.map(([pageId]) => pageId)).toEqual([5, 6, 7, 8, 9, 10, 11, 12])
+  })
+
   test('of a batch that met a full disk are dirty as before, and go out later', async () => {
     const bench = new Bench()
     bench.make(1, 100)
     bench.disk.failNext('write', { errno: 'ENOSPC', file: /double-write/ })
-    const writing = bench.buffer.writeAll()
+    const writing = bench.buffer.writeBack(asLsn(101), 0)
     bench.change(1, 400, 9)
     await expect(writing).rejects.toMatchObject({ code: 'DISK_FULL' })
     expect(bench.dirty).toEqual([[1, 100]])
@@ -302,6 +324,7 @@ describe('the data file', () => {
 })
 
 describe('the double-write file (I25)', () => {
+  const FIRST_BACKGROUND_AREA = (areaPages(PAGE_SIZE) + 1) * PAGE_SIZE
   const torn = (disk: SimulatedFileSystem, pageId: number): void => {
     const file = disk.open(DATA_FILE_NAME, 'write')
     file.writeAt(new Uint8Array(512).fill(0xee), 0, 512, pageId * PAGE_SIZE + 1024)
@@ -329,7 +352,7 @@ describe('the double-write file (I25)', () => {
     torn(after, 2)
     for (const offset of [20, 33, 41, PAGE_SIZE * 2 + 2000]) {
       const image = after.crash({ mode: 'none' })
-      image.flipBit('double-write', offset, 1)
+      image.flipBit('double-write', FIRST_BACKGROUND_AREA + offset, 1)
       const again = new Bench(image)
       expect(again.doubleWrite.restore(again.dataFile), `offset ${offset}`).toEqual([])
     }
@@ -349,6 +372,32 @@ describe('the double-write file (I25)', () => {
     const again = new Bench(after)
     expect(again.doubleWrite.restore(again.dataFile)).toEqual([])
     expect(() => again.buffer.fix(asPageId(1))).toThrow('PAGE_CORRUPT')
+  })
+
+  test('of two copies of a page the newer is taken, also when a batch begun before both is still open', async () => {
+    const bench = new Bench(undefined, 16)
+    const runtime = new SimulatedRuntime(1)
+    bench.disk.runtime = runtime
+    const pass = async (): Promise<void> => {
+      runtime.advance(4)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (let pageId = 1; pageId <= 16; pageId++) bench.make(pageId, 100 * pageId)
+    bench.disk.inject('sync', { effect: 'slow', delayMs: 4 }, { times: Number.POSITIVE_INFINITY })
+    // Pages 15 and 16 are being written; page 1 goes out on demand, and again in the background after a change.
+    const changed = bench.buffer.writePage(asPageId(16))
+    await pass()
+    bench.make(17, 1700)
+    expect(bench.buffer.statistics.demandBatches).toBe(1)
+    bench.change(1, 1800, 77)
+    const written = bench.buffer.writePage(asPageId(1))
+    for (let passes = 0; passes < 6; passes++) await pass()
+    expect(await Promise.all([changed, written])).toEqual([true, true])
+    const after = bench.disk.crash({ mode: 'none' })
+    torn(after, 1)
+    const again = new Bench(after)
+    expect(again.doubleWrite.restore(again.dataFile)).toEqual([1])
+    expect(again.fillOf(1)).toBe(77)
   })
 
   test('a crash at any change of a write-back leaves each page old or new, after restoring', async () => {

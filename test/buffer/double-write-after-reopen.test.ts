@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { areaPages } from '../../src/buffer/double-write.ts'
 import { type Database, open, utf8 } from '../../src/index.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 
@@ -19,9 +20,10 @@ async function load(db: Database, letter: string, rows: number): Promise<void> {
 /** Sequence and first page of the batch in each area of the double-write file. */
 function batches(disk: SimulatedFileSystem): { sequence: number; pageId: number }[] {
   const file = disk.open('double-write', 'read')
-  return [0, 1].map((area) => {
+  const areaBytes = (areaPages(PAGE_SIZE) + 1) * PAGE_SIZE
+  return Array.from({ length: file.size() / areaBytes }, (_, area) => {
     const header = new DataView(new ArrayBuffer(64))
-    file.readAt(new Uint8Array(header.buffer), 0, 64, (area * file.size()) / 2)
+    file.readAt(new Uint8Array(header.buffer), 0, 64, area * areaBytes)
     return { sequence: header.getUint32(16, true), pageId: header.getUint32(40, true) }
   })
 }
