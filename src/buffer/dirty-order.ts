@@ -51,12 +51,14 @@ export class DirtyOrder {
 
   #sort(): void {
     if (this.#isSorted) return
-    const frames = this.#frames.slice(this.#front, this.#end)
-    const recLsns = this.#recLsns.slice(this.#front, this.#end)
-    const order = [...recLsns.keys()].sort((a, b) => (recLsns[a] as number) - (recLsns[b] as number))
-    for (const [i, from] of order.entries()) {
-      this.#frames[this.#front + i] = frames[from] as number
-      this.#recLsns[this.#front + i] = recLsns[from] as number
+    // A record changes one page, so no two frames have a recLSN in common.
+    const frameOf = new Map<number, number>()
+    for (let at = this.#front; at < this.#end; at++) {
+      frameOf.set(this.#recLsns[at] as number, this.#frames[at] as number)
+    }
+    this.#recLsns.subarray(this.#front, this.#end).sort()
+    for (let at = this.#front; at < this.#end; at++) {
+      this.#frames[at] = frameOf.get(this.#recLsns[at] as number) as number
     }
     this.#isSorted = true
   }

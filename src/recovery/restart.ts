@@ -62,6 +62,8 @@ export function restart(
   const redo = new passes.Redo(buffer, context.managers, analysis.dirtyPages, context.trace)
   const tell = progress(context, 'redo', analysis.endLsn - redo.startLsn)
   const result = redo.run(context.reader, analysis.endLsn, (lsn) => tell(lsn - redo.startLsn))
+  // Asked now, so that the order of what redo has made dirty is found here, and not while users wait.
+  buffer.minRecLsn()
   const redoMs = runtime.nowMs() - startedMs
   context.trace?.({ kind: 'redo-end', dirtyPages: traced(buffer.dirtyPages()) })
 
