@@ -27,7 +27,8 @@ const escalateLocksAt = fc.constantFrom(10_000, 10_000, 1, 2, 5)
 type Bounds = Pick<RangeOptions<string>, 'gt' | 'gte' | 'lt' | 'lte' | 'reverse' | 'limit'>
 type Step = { readonly by: number } & (
   | { readonly do: 'range'; readonly bounds: Bounds; readonly how: 'read' | 'forUpdate' | 'count' | 'clear' }
-  | { readonly do: 'put' | 'delete'; readonly key: string }
+  /** `putMany`: this row and two of the next ones, in one operation. */
+  | { readonly do: 'put' | 'putMany' | 'delete'; readonly key: string }
   | { readonly do: 'savepoint' | 'rollbackTo' | 'abort' | 'commit' }
 )
 
@@ -45,7 +46,7 @@ const bounds: fc.Arbitrary<Bounds> = fc
 const how = fc.constantFrom('read' as const, 'read' as const, 'forUpdate' as const, 'count' as const, 'clear' as const)
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('range' as const), by, bounds, how }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('put' as const, 'put', 'delete'), by, key }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('put' as const, 'put', 'putMany', 'delete'), by, key }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('savepoint' as const, 'rollbackTo', 'abort'), by }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('commit' as const), by }) },
 )
@@ -133,6 +134,14 @@ class Run {
         session.written.add(each.key)
         await tx.put(table, each.key, value)
         effects.push({ kind: 'put', table: TABLE, key: each.key, value })
+        return
+      }
+      case 'putMany': {
+        const keys = [0, 2, 4].map((more) => String.fromCharCode(each.key.charCodeAt(0) + more))
+        const entries = keys.map((name) => [name, contentOf(++this.#serial, 8)] as const)
+        for (const name of keys) session.written.add(name)
+        await tx.putMany(table, entries)
+        for (const [name, value] of entries) effects.push({ kind: 'put', table: TABLE, key: name, value })
         return
       }
       case 'delete':

@@ -17,7 +17,7 @@ import type { Level } from './history.ts'
 export interface Operations
   extends Pick<
     Transaction,
-    'isActive' | 'get' | 'put' | 'delete' | 'savepoint' | 'rollbackTo' | 'prepare' | 'commit' | 'abort'
+    'isActive' | 'get' | 'put' | 'putMany' | 'delete' | 'savepoint' | 'rollbackTo' | 'prepare' | 'commit' | 'abort'
   > {
   range<K, V>(table: Table<K, V>, options: RangeOptions<K>): AsyncIterable<[K, V]>
 }
@@ -78,6 +78,7 @@ function operationsOf(snapshot: Snapshot): Operations {
       yield* snapshot.range(table, options)
     },
     put: never,
+    putMany: never,
     delete: never,
     savepoint: never,
     rollbackTo: never,

@@ -212,6 +212,25 @@ export class RecordedTransaction implements Recorded {
     await this.#change(change, () => this.#tx.put(this.#tables.registers, key, change.value))
   }
 
+  /** Several registers in one operation: all are written, or none. */
+  async writeMany(keys: readonly string[]): Promise<void> {
+    const changes = keys.map((key): Change => ({ do: 'write', key, value: this.#recorder.nextValue() }))
+    for (const change of changes) this.#did(change)
+    let isDone = false
+    try {
+      await this.#tx.putMany(
+        this.#tables.registers,
+        changes.map(({ key, value }) => [key, value] as const),
+      )
+      isDone = true
+      if (this.#end === undefined) for (const change of changes) this.#recorder.written(change)
+    } finally {
+      if (this.#end === undefined && !isDone) {
+        for (const change of changes) this.operations.splice(this.operations.indexOf(change), 1)
+      }
+    }
+  }
+
   /** To delete what is not there is to read it. */
   async delete(key: string): Promise<void> {
     const change: Change = { do: 'delete', key, value: this.#recorder.nextValue() }

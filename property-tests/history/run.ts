@@ -193,6 +193,10 @@ function write(transaction: RecordedTransaction, step: Step): Promise<void> {
       return transaction.append(LISTS[step.list] as string, step.forUpdate || transaction.level === 'read-committed')
     case 'write':
       return transaction.write(REGISTERS[step.register] as string)
+    case 'writeMany': {
+      const [from, to] = [Math.min(step.from, step.to), Math.max(step.from, step.to)]
+      return transaction.writeMany(REGISTERS.slice(from, to + 1))
+    }
     case 'delete':
       return transaction.delete(REGISTERS[step.register] as string)
     case 'savepoint':
@@ -216,10 +220,11 @@ async function read(transaction: RecordedTransaction, step: Step): Promise<void>
     case 'delete':
     case 'read':
       return transaction.read(REGISTERS[step.register] as string, forUpdate)
+    case 'writeMany':
     case 'range': {
       const [from, to] = [Math.min(step.from, step.to), Math.max(step.from, step.to)]
-      const onEntry = step.isSlow ? { onEntry: idle } : {}
-      const manner = { reverse: step.reverse, forUpdate, ...onEntry }
+      const onEntry = step.do === 'range' && step.isSlow ? { onEntry: idle } : {}
+      const manner = { reverse: step.do === 'range' && step.reverse, forUpdate, ...onEntry }
       return transaction.range(REGISTERS[from] as string, REGISTERS[to] as string, manner)
     }
     case 'commit':

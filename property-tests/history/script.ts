@@ -14,6 +14,8 @@ export const SYNC_MS = 3
 export type Step = { readonly by: number; readonly hasty?: boolean } & (
   | { readonly do: 'append' | 'readList'; readonly list: number; readonly forUpdate: boolean }
   | { readonly do: 'write' | 'delete'; readonly register: number }
+  /** Registers next to each other, in one operation. */
+  | { readonly do: 'writeMany'; readonly from: number; readonly to: number }
   | { readonly do: 'read'; readonly register: number; readonly forUpdate: boolean }
   | {
       readonly do: 'range'
@@ -53,6 +55,7 @@ const how: fc.Arbitrary<CrashHow> = fc.oneof(fc.constantFrom<CrashHow>('none', '
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 16, arbitrary: fc.record({ do: fc.constantFrom('append', 'append', 'readList'), by, list, forUpdate }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constantFrom('write', 'write', 'delete'), by, register }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('writeMany'), by, from: register, to: register }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('read'), by, register, forUpdate }) },
   {
     weight: 6,

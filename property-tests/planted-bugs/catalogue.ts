@@ -8,6 +8,7 @@ import { LOCK_BUGS } from './lock.ts'
 import { LOG_BUGS } from './log.ts'
 import type { PlantedBug } from './planted-bug.ts'
 import { RECOVERY_BUGS } from './recovery.ts'
+import { RUN_BUGS } from './runs-of-rows.ts'
 import { SPACE_BUGS } from './space.ts'
 import { TXN_BUGS } from './txn.ts'
 import { VERSION_BUGS } from './versions.ts'
@@ -19,6 +20,7 @@ export const BUGS_BY_MANAGER: Readonly<Record<string, readonly PlantedBug[]>> = 
   txn: TXN_BUGS,
   lock: LOCK_BUGS,
   btree: BTREE_BUGS,
+  runs: RUN_BUGS,
   space: SPACE_BUGS,
   database: DATABASE_BUGS,
   versions: VERSION_BUGS,

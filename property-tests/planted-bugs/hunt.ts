@@ -46,6 +46,7 @@ const LIKELY: Readonly<Record<string, readonly string[]>> = {
   txn: [CRASH, ANY_TAIL, DURABILITY],
   lock: [LOCKS, ISOLATION],
   btree: [TREE, ANY_TAIL, CRASH],
+  runs: [TREE, CRASH, EXHAUSTIVE],
   space: [TREE, ANY_TAIL],
   database: [CRASH, ISOLATION, EXHAUSTIVE],
   prepared: [CRASH, EXHAUSTIVE],

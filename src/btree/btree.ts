@@ -174,22 +174,25 @@ export class BTree {
    */
   putRows(entry: TransactionEntry, tree: Tree, rows: RowBatch): void {
     for (let row = 0; row < rows.count; ) {
-      const inserted = this.#insertRun(entry, tree, rows, row)
-      if (inserted === 0) this.put(entry, tree, rows.key(row), rows.value(row))
-      row += Math.max(inserted, 1)
+      const done = this.#putRun(entry, tree, rows, row)
+      if (done === 0) this.put(entry, tree, rows.key(row), rows.value(row))
+      row += Math.max(done, 1)
     }
   }
 
-  /** Inserts rows from `first` on as far as they belong to its leaf; how many, 0 when it cannot be inserted. */
-  #insertRun(entry: TransactionEntry, tree: Tree, rows: RowBatch, first: number): number {
+  /** Inserts rows from `first` on as far as they belong to its leaf, or updates the first; how many, 0 for a long value. */
+  #putRun(entry: TransactionEntry, tree: Tree, rows: RowBatch, first: number): number {
     const { buffer, records } = this.context
     const run = this.#run
     for (;;) {
       const page = fixLeaf(buffer, tree, rows.bytes, rows.keyStarts[first] as number, rows.valueStarts[first] as number)
       try {
         const noRun = run.choose(buffer, page, rows, first)
-        if (noRun === 'no-insert') return 0
-        if (noRun === undefined) {
+        if (noRun === 'too-long') return 0
+        if (noRun === 'exists') {
+          const existed = this.#update(entry, tree, page, run.existingSlot, 0, rows.key(first), rows.value(first))
+          if (existed !== undefined) return 1
+        } else if (noRun === undefined) {
           records.insertRun(entry, tree, page, run, rows, first)
           return run.count
         }

@@ -28,7 +28,7 @@
  * After a crash between them undo comes to the record again and goes on with the first key that is still
  * there. That a key which is not there has been undone is sure: a run holds only keys that the tree did not
  * have, not even as ghosts; what its transaction did to them later was undone before; and nobody else could
- * insert or remove them, because the transaction holds X on them, or on their table, until it has ended. For
+ * insert or remove them, because the transaction holds X on them, or on their table, until its outcome is in the log. For
  * the same reason the last key is there until the last of the CLRs, which takes it.
  *
  * INVARIANTS: I6, I7 (each row has at most one CLR), I19 (room for a CLR a row is held back), I26.
@@ -61,8 +61,8 @@ const TREE = 4
 const SLOTS = 8
 const SLOT_NUMBER_BYTES = 2
 
-/** Why there is no run. */
-export type NoRun = 'no-room' | 'no-insert'
+/** Why there is no run: the leaf has no room for the first row; or the key is there; or the value is too long for a leaf. */
+export type NoRun = 'no-room' | 'exists' | 'too-long'
 
 /** The run that is being put together: which rows of a batch, and where in their leaf. */
 export class InsertRun {
@@ -70,6 +70,7 @@ export class InsertRun {
   readonly #slots = new Uint16Array(ROWS_MAX)
   #count = 0
   #cellBytes = 0
+  #existing = 0
 
   /** `maxInlineBytes`: the largest cell that needs no overflow pages. */
   constructor(maxInlineBytes: number) {
@@ -78,6 +79,11 @@ export class InsertRun {
 
   get count(): number {
     return this.#count
+  }
+
+  /** The slot of the first row, when it exists. */
+  get existingSlot(): number {
+    return this.#existing
   }
 
   /**
@@ -96,13 +102,20 @@ export class InsertRun {
       const valueStart = valueStarts[row] as number
       const length = (ends[row] as number) - start
       if (row > first && !isBelowHighFence(memory, page, bytes, start, valueStart)) break
-      if (CELL_HEADER_BYTES + length > this.#maxInlineBytes) break
+      if (CELL_HEADER_BYTES + length > this.#maxInlineBytes) {
+        if (count > 0) break
+        return 'too-long'
+      }
       const slot = findSlot(memory, page, from, bytes, start, valueStart)
-      if (slot >= 0) break
+      if (slot >= 0) {
+        if (count > 0) break
+        this.#existing = slot
+        return 'exists'
+      }
       const cellBytes = CELL_HEADER_BYTES + length - prefixLength
       if (room < cellBytes + SLOT_BYTES) {
-        if (count === 0) return 'no-room'
-        break
+        if (count > 0) break
+        return 'no-room'
       }
       room -= cellBytes + SLOT_BYTES
       from = ~slot
@@ -111,7 +124,7 @@ export class InsertRun {
       count++
     }
     this.#count = count
-    return count === 0 ? 'no-insert' : undefined
+    return undefined
   }
 
   /** Bytes of the payload. */

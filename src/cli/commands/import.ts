@@ -26,6 +26,17 @@ interface Row {
   readonly value: Uint8Array
 }
 
+/** The rows table by table, each table's in the order of their lines. */
+function entriesByTable(rows: readonly Row[]): Map<RawTable, [Uint8Array, Uint8Array][]> {
+  const tables = new Map<RawTable, [Uint8Array, Uint8Array][]>()
+  for (const { table, key, value } of rows) {
+    const entries = tables.get(table)
+    if (entries === undefined) tables.set(table, [[key, value]])
+    else entries.push([key, value])
+  }
+  return tables
+}
+
 export function addImport(program: Command): void {
   addRowOptions(program.command('import'))
     .description('store rows from JSON Lines, as "aries export" writes them')
@@ -136,7 +147,7 @@ class Importer {
   async #commit(rows: readonly Row[]): Promise<void> {
     await this.#database.transaction(
       async (tx) => {
-        for (const { table, key, value } of rows) await tx.put(table, key, value)
+        for (const [table, entries] of entriesByTable(rows)) await tx.putMany(table, entries)
       },
       { signal: this.#signal },
     )
