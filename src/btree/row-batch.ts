@@ -16,7 +16,7 @@
 import { compareRanges, copyBytes } from '../common/bytes.ts'
 
 /** So many rows, or bytes, are put in one go; the event loop waits for that long. */
-export const ROWS_MAX = 1024
+export const ROWS_MAX = 512
 const BYTES_MAX = 1 << 18
 const BYTES_AT_FIRST = 1 << 14
 const HEAD_BYTES = 5
