@@ -28,6 +28,11 @@ export class Writer {
     this.effects.push({ kind: 'put', table, key, value })
   }
 
+  async putMany(table: string, rows: readonly (readonly [string, Uint8Array])[]): Promise<void> {
+    await this.#tx.putMany(tableOf(this.#lab.db, table), rows)
+    for (const [key, value] of rows) this.effects.push({ kind: 'put', table, key, value })
+  }
+
   /** A transaction that only deletes what is not there has written nothing, and its commit makes nothing durable. */
   async delete(table: string, key: string): Promise<void> {
     const existed = await this.#tx.delete(tableOf(this.#lab.db, table), key)
@@ -139,6 +144,23 @@ export const WORKLOADS: readonly Workload[] = [
       for (let i = 20; i < 23; i++) await taker.put('t', keyOf(0, i), contentOf(i, 300))
       await taker.commit(model)
       await shrinks.abort()
+      await flush(lab, model)
+    },
+  },
+  {
+    name: 'rows put together, which lie in several leaves when they are undone',
+    before: (lab, model) => fill(lab, model, 't', 1, 10),
+    run: async (lab, model) => {
+      const loser = new Writer(lab)
+      const far = [10, 20, 30, 40].map((i) => [keyOf(0, i), contentOf(i, 200)] as const)
+      await loser.putMany('t', far)
+      const between = new Writer(lab)
+      const near = [12, 14, 16, 22, 24, 26, 32, 34, 36, 42].map((i) => [keyOf(0, i), contentOf(i, 700)] as const)
+      await between.putMany('t', near)
+      await between.commit(model)
+      const more = [11, 21, 31, 41].map((i) => [keyOf(0, i), contentOf(i, 100)] as const)
+      await loser.undone(() => loser.putMany('t', more))
+      await loser.abort()
       await flush(lab, model)
     },
   },
