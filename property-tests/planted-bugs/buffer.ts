@@ -2,6 +2,7 @@
 import type { PlantedBug } from './planted-bug.ts'
 
 const BUFFER_MANAGER = 'src/buffer/buffer-manager.ts'
+const FRAME_CHOICE = 'src/buffer/frame-choice.ts'
 const DIRTY_FRAMES = 'src/buffer/dirty-frames.ts'
 const PAGE_FLUSHER = 'src/buffer/page-flusher.ts'
 const DOUBLE_WRITE = 'src/buffer/double-write.ts'
@@ -72,7 +73,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     name: 'pinned-page-evicted',
     invariant: 'I27',
     sentence: 'A page is evicted while somebody works on it.',
-    file: BUFFER_MANAGER,
+    file: FRAME_CHOICE,
     find: 'this.#pinCount[frame] === 0 && !this.#dirty.isBeingWritten(frame)',
     replace: '!this.#dirty.isBeingWritten(frame)',
     first: 'btree-model.property.test.ts',
@@ -81,7 +82,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     name: 'page-evicted-while-written',
     invariant: 'I27',
     sentence: 'A page is evicted while its write is under way, and what is read back in its place is the old one.',
-    file: BUFFER_MANAGER,
+    file: FRAME_CHOICE,
     find: 'this.#pinCount[frame] === 0 && !this.#dirty.isBeingWritten(frame)',
     replace: 'this.#pinCount[frame] === 0',
     first: 'crash.property.test.ts',

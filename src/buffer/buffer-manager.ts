@@ -8,7 +8,7 @@
  *
  * STEAL, NO-FORCE. A dirty page may go out before its transaction commits (the log can undo it), and
  * need not go out when it commits (the log can redo it). Since when a page is dirty is in
- * `dirty-frames.ts`, how it goes out in `page-flusher.ts`.
+ * `dirty-frames.ts`, when it goes out in `frame-choice.ts`, and how in `page-flusher.ts`.
  *
  * INVARIANTS
  * - I10 recLsn is at or below every change of the page that is not on disk
@@ -25,7 +25,8 @@ import type { Identity } from '../log/identity.ts'
 import { pageLsnOf } from '../page/page.ts'
 import { type DataFile, type PageFault, pageError } from './data-file.ts'
 import { DirtyFrames } from './dirty-frames.ts'
-import { AREA_COUNT, areaPages, DEMAND, type DoubleWrite } from './double-write.ts'
+import { AREA_COUNT, DEMAND, type DoubleWrite } from './double-write.ts'
+import { FrameChoice } from './frame-choice.ts'
 import { type LogPort, PageFlusher } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
 import { Replacer } from './replacer.ts'
@@ -33,10 +34,6 @@ import { type PageBatch, Staging } from './staging.ts'
 
 /** Frames below this many cannot hold what one structure change pins. */
 export const FRAMES_MIN = 8
-/** Of the coldest frames, a sixteenth of the pool or this many, half are kept clean for evictions. */
-const RESERVE_FRAMES_MAX = 512
-/** With more of the pool dirty than this, a clean victim is hardly to be found. */
-const LOOK_FOR_CLEAN_BELOW = 0.85
 
 export class BufferManager {
   /** The arena. A page is a byte offset into it. */
@@ -63,14 +60,13 @@ export class BufferManager {
   readonly #pageIds: Uint32Array
   readonly #pinCount: Int32Array
   readonly #dirty: DirtyFrames
+  readonly #choice: FrameChoice
   readonly #free: number[] = []
   readonly #staging: Staging
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
   readonly #quarantine = new Map<PageId, Lsn>()
   #usedFrames = 0
   #tracer = SILENT
-  readonly #isUsable = (frame: number): boolean => this.#pinCount[frame] === 0 && !this.#dirty.isBeingWritten(frame)
-  readonly #isCleanAndUsable = (frame: number): boolean => !this.#dirty.isDirty(frame) && this.#isUsable(frame)
   readonly #pageIdOfFrame = (frame: number): PageId => asPageId(this.#pageIds[frame] as number)
 
   constructor(
@@ -97,6 +93,7 @@ export class BufferManager {
     this.#pageIds = new Uint32Array(this.frameCount)
     this.#pinCount = new Int32Array(this.frameCount)
     this.#dirty = new DirtyFrames(this.frameCount)
+    this.#choice = new FrameChoice(pageSize, this.#pinCount, this.#dirty, this.#replacer, this.#pageIdOfFrame)
   }
 
   /** From now on `tracer` hears of pages. */
@@ -235,7 +232,7 @@ export class BufferManager {
     const free = this.#free.pop()
     if (free !== undefined) return free
     if (this.#usedFrames < this.frameCount) return this.#usedFrames++
-    const frame = this.#victim()
+    const frame = this.#choice.victim()
     if (frame < 0) {
       throw new AriesError(
         'POOL_EXHAUSTED',
@@ -249,36 +246,15 @@ export class BufferManager {
     return frame
   }
 
-  /**
-   * A clean page where there is one, even if others are colder: writing one first would hold up everybody, and
-   * the background will have written the others soon.
-   */
-  #victim(): number {
-    const isWorthLooking = this.#dirty.count <= this.frameCount * LOOK_FOR_CLEAN_BELOW
-    const clean = isWorthLooking ? this.#replacer.victim(this.#isCleanAndUsable, this.#pageIdOfFrame) : -1
-    return clean >= 0 ? clean : this.#replacer.victim(this.#isUsable, this.#pageIdOfFrame)
-  }
-
   /** The victim is dirty: write it now, together with the next ones that would be. */
   #writeOnDemand(victim: number): void {
-    const frames = [victim]
-    const limit = this.#batchLimit(0)
-    this.#replacer.coldest((frame) => {
-      if (frames.length < limit && this.#dirty.isDirty(frame) && this.#isUsable(frame)) frames.push(frame)
-      return frames.length < limit
-    })
     try {
-      this.#writeBatchBlocking(frames)
+      this.#writeBatchBlocking(this.#choice.besides(victim))
     } catch (error) {
       this.#replacer.insert(victim, asPageId(this.#pageIds[victim] as number))
       throw error
     }
     this.statistics.demandBatches++
-  }
-
-  /** A quarter of the pool is written at once, by all batches together: nobody can take these frames. */
-  #batchLimit(writingCount: number): number {
-    return Math.min(areaPages(this.pageSize), (this.frameCount >>> 2) - writingCount)
   }
 
   /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
@@ -307,7 +283,7 @@ export class BufferManager {
     this.#failStop.check()
     const area = this.#staging.freeArea
     if (area < 0) return undefined
-    const frames = this.#selectForWriteBack(horizonLsn, dirtyTarget)
+    const frames = this.#choice.forWriteBack(horizonLsn, dirtyTarget, this.isReserveLow)
     return frames.length > 0 ? this.#writeBatch(area, frames) : undefined
   }
 
@@ -322,42 +298,19 @@ export class BufferManager {
     }
   }
 
-  #selectForWriteBack(horizonLsn: Lsn, dirtyTarget: number): number[] {
-    const { writingCount } = this.#dirty
-    const limit = this.#batchLimit(writingCount)
-    const frames = new Set<number>()
-    if (limit <= 0) return []
-    const consider = (frame: number): boolean => {
-      if (this.#dirty.isDirty(frame) && this.#isUsable(frame)) frames.add(frame)
-      return frames.size < limit
-    }
-    this.#dirty.below(horizonLsn, consider)
-    const isCrowded = this.#dirty.count - writingCount - frames.size > dirtyTarget || this.isReserveLow
-    if (isCrowded && frames.size < limit) this.#replacer.coldest(consider)
-    return [...frames]
-  }
-
   /**
    * Whether evictions will soon have to write: the pool is full, and of the pages that would go next at least
    * half are dirty.
    */
   get isReserveLow(): boolean {
-    if (this.#free.length > 0 || this.#usedFrames < this.frameCount || this.#dirty.count === 0) return false
-    const reserve = Math.min(RESERVE_FRAMES_MAX, this.frameCount >>> 4)
-    let seen = 0
-    let clean = 0
-    this.#replacer.coldest((frame) => {
-      if (this.#isCleanAndUsable(frame)) clean++
-      return ++seen < reserve
-    })
-    return 2 * clean < seen
+    return this.#free.length === 0 && this.#usedFrames === this.frameCount && this.#choice.isReserveLow
   }
 
   /** Writes this page, if it is dirty and nobody uses it; whether it did. Rejects as `writeBack`. */
   async writePage(pageId: PageId): Promise<boolean> {
     while (this.#staging.freeArea < 0) await this.#staging.nextEnd
     const frame = this.#table.get(pageId)
-    if (frame < 0 || !this.#dirty.isDirty(frame) || !this.#isUsable(frame)) return false
+    if (frame < 0 || !this.#dirty.isDirty(frame) || !this.#choice.isUsable(frame)) return false
     await this.#writeBatch(this.#staging.freeArea, [frame])
     return true
   }
