@@ -8,11 +8,11 @@ import { fileSystemOf, machineOf } from './machine.ts'
 import type { Measurement } from './measurement.ts'
 import { availabilityOf, buildChild, buildLibrary, installPeers } from './prepare.ts'
 import { linesOf } from './report.ts'
-import type { MeasuredSet, Results } from './results.ts'
+import type { MeasuredSet } from './results.ts'
 import { type RunEvents, Runner, takesPart } from './runner.ts'
 import { hasStrace, verifyDurability } from './verify.ts'
 import { measurements } from './workloads/index.ts'
-import { writeResults } from './write.ts'
+import { keepResults, writeReport } from './write.ts'
 
 const HELP = `How fast aries-db is beside other embedded databases, on this machine.
 
@@ -27,7 +27,9 @@ const HELP = `How fast aries-db is beside other embedded databases, on this mach
   --window MS       how long a process counts, 1500 by default
   --quick           200,000 rows, 3 runs, windows of 400 ms
   --verify          counts syncs for each durable put, with strace, and measures nothing
-  --write           keeps the results: bench/results/latest.json, docs/performance.md and its charts
+  --write           keeps the results, those of a workload as soon as it is done: bench/results/latest.json, and in
+                    the end docs/performance.md and its charts
+  --report          only writes docs/performance.md and its charts, from the results that are kept
 
 Databases are made below the system's directory for temporary files, or below ARIES_BENCH_DIR.
 
@@ -46,11 +48,12 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     verify: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
 
-const WARM_UP_MS = 500
+const WARM_UP_MS = 1000
 
 const say = (text: string): void => console.error(text)
 
@@ -92,6 +95,7 @@ function usable(wanted: readonly Engine[]): { engines: Engine[]; versions: Recor
 }
 
 async function main(): Promise<void> {
+  if (values.report) return writeReport(say)
   const only = values.only === undefined ? undefined : new Set(values.only.split(','))
   const selected = chosen(only)
   if (only?.has('isolation')) await showIsolationCosts()
@@ -139,25 +143,24 @@ async function compareEngines(selected: readonly Measurement[]): Promise<void> {
   if (fileSystemOf(runner.directory) === 'tmpfs') {
     say(`${runner.directory} is in memory, so that nothing durable can be measured: set ARIES_BENCH_DIR`)
   }
-  const sets: Record<string, MeasuredSet> = {}
+  const machine = machineOf(runner.directory)
   try {
     if (values.verify) return await showVerified(taking, runner)
     for (const [i, measurement] of selected.entries()) {
       const samples = await runner.measure(measurement, taking)
-      const set = {
+      const set: MeasuredSet = {
         date: new Date().toISOString().slice(0, 10),
         runs: options.runs,
         windowMs,
         scale: options.scale,
         samples,
       }
-      sets[measurement.id] = set
+      if (values.write) keepResults({ machine, versions, measurements: { [measurement.id]: set } })
       clearProgress()
       for (const line of linesOf(measurement, set)) console.log(line)
       if (selected[i + 1]?.dataset?.rows !== measurement.dataset?.rows) runner.dropDatasets()
     }
-    const results: Results = { machine: machineOf(runner.directory), versions, measurements: sets }
-    if (values.write) await writeResults(results, say)
+    if (values.write) await writeReport(say)
   } finally {
     runner.cleanUp()
   }

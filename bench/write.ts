@@ -13,10 +13,12 @@ const CHARTS = fileURLToPath(new URL('../docs/performance', import.meta.url))
 const BEGIN = '<!-- figures: written by npm run bench -- --write -->'
 const END = '<!-- end of figures -->'
 
+const keptResults = (): Results => JSON.parse(readFileSync(LATEST, 'utf8')) as Results
+
 /** Workloads that were not run keep what they have, when it was found on the same machine. */
 function mergedWith(results: Results): Results {
   if (!existsSync(LATEST)) return results
-  const before = JSON.parse(readFileSync(LATEST, 'utf8')) as Results
+  const before = keptResults()
   if (JSON.stringify(before.machine) !== JSON.stringify(results.machine)) return results
   return {
     machine: results.machine,
@@ -25,10 +27,15 @@ function mergedWith(results: Results): Results {
   }
 }
 
-export async function writeResults(found: Results, say: (text: string) => void): Promise<void> {
-  const results = mergedWith(found)
+/** Keeps what was found, for later runs too. */
+export function keepResults(found: Results): void {
   mkdirSync(dirname(LATEST), { recursive: true })
-  writeFileSync(LATEST, `${JSON.stringify(results, roundedToFour, 1)}\n`)
+  writeFileSync(LATEST, `${JSON.stringify(mergedWith(found), roundedToFour, 1)}\n`)
+}
+
+/** Writes all that is kept into the documentation. */
+export async function writeReport(say: (text: string) => void): Promise<void> {
+  const results = keptResults()
   const charts = await drawCharts(measurements, results, CHARTS, say)
   const page = readFileSync(PAGE, 'utf8')
   const [head, , tail] = [page.split(BEGIN)[0], '', page.split(END)[1]]
