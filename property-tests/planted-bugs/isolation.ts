@@ -95,8 +95,8 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A put without a transaction does not look whether the key is locked, and changes it at once.',
     file: 'src/database/instant-write.ts',
-    find: 'if (!locks.isFreeToOverwrite(tree, bytes)) return undefined',
-    replace: '',
+    find: 'return locks.isFreeToOverwrite(tree, key) ? tree : undefined',
+    replace: 'return tree',
     first: 'single-puts.property.test.ts',
   },
   {

@@ -23,8 +23,8 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     name: 'lazy-commit-not-written',
     invariant: 'I18',
     sentence: 'A lazy commit stays in the log buffer, so it does not survive the death of the process.',
-    file: TRANSACTION_MANAGER,
-    find: "if (durability === 'lazy') this.#writer.log.writeOut()",
+    file: 'src/txn/lazy-commits.ts',
+    find: 'this.#ports.writeOut()',
     replace: '',
   },
   {

@@ -12,7 +12,8 @@ import { VersionView } from './version-view.ts'
 /** The value under `key` in the newest committed state, undefined if there is none. @throws as `Snapshot.get` */
 export function readNow<K, V>(store: Store, table: TableShape<K, V>, key: K): V | undefined {
   const bytes = keyOf(table, key, store.keyBytesMax)
-  return isUnwritten(store, table.name, bytes) ? read(store, table, bytes) : readCommitted(store, table, bytes)
+  const isFree = isUnwritten(store, table.name, bytes) || waitsForLazyCommit(store, table.name, bytes)
+  return isFree ? read(store, table, bytes) : readCommitted(store, table, bytes)
 }
 
 /** Whether nobody has written the key, or its table as a whole, or is about to. */
@@ -23,6 +24,10 @@ function isUnwritten(store: Store, tableName: string, key: Uint8Array): boolean 
   const tree = store.findTree(tableName)
   return tree === undefined || locks.isFreeFor(tree, key, LockMode.S)
 }
+
+/** The same after the lazy commits under way, if there are any. */
+const waitsForLazyCommit = (store: Store, tableName: string, key: Uint8Array): boolean =>
+  store.transactions.endLazyCommits() && isUnwritten(store, tableName, key)
 
 function read<K, V>(store: Store, table: TableShape<K, V>, key: Uint8Array): V | undefined {
   const tree = store.findTree(table.name)

@@ -3,6 +3,7 @@
  * the locks to the COMMIT record: nobody can come in between, so there is nothing to wait for and nothing to
  * run again, and no handle that anybody could use. The locks stay until the commit is acknowledged, as always.
  */
+import type { Tree } from '../btree/node-page.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { Durability } from '../txn/transaction-manager.ts'
 import type { Store } from './store.ts'
@@ -25,11 +26,10 @@ export function putNow<K, V>(
   store.checkWritable()
   const content = encodedValue(table, value)
   const name = store.catalogKey(table.name)
-  if (!locks.isFreeFor(catalogTree, name, LockMode.IX)) return undefined
-  const tree = store.findTree(table.name)
-  if (tree === undefined || locks.keepsGapsIn(tree)) return undefined
-  if (!locks.isFreeToOverwrite(tree, bytes)) return undefined
-  if (store.giveWay() !== undefined) return undefined
+  let tree = freeTree(store, table.name, bytes)
+  // Who is in the way may be somebody who is done but for being written.
+  if (tree === undefined && store.transactions.endLazyCommits()) tree = freeTree(store, table.name, bytes)
+  if (tree === undefined || store.giveWay() !== undefined) return undefined
 
   const active = store.transactions.begin()
   locks.names.set(tree, table.name)
@@ -44,4 +44,13 @@ export function putNow<K, V>(
       throw error
     })
   }
+}
+
+/** The tree of the table, if `key` could be put into it at once. */
+function freeTree(store: Store, tableName: string, key: Uint8Array): Tree | undefined {
+  const { locks, catalogTree } = store
+  if (!locks.isFreeFor(catalogTree, store.catalogKey(tableName), LockMode.IX)) return undefined
+  const tree = store.findTree(tableName)
+  if (tree === undefined || locks.keepsGapsIn(tree)) return undefined
+  return locks.isFreeToOverwrite(tree, key) ? tree : undefined
 }

@@ -37,6 +37,7 @@ import { TransactionEntry, type TransactionTable, TxnStatus } from '../recovery/
 import type { Rollback } from '../recovery/undo.ts'
 import { ActiveTransaction, type PendingAction, type PreparedAs, type SavepointMark } from './active-transaction.ts'
 import { GiveWay } from './give-way.ts'
+import { LazyCommits } from './lazy-commits.ts'
 import { logPending, type PendingQueue } from './pending-actions.ts'
 import { closedError, nameTaken, outcomeUnknown } from './refusals.ts'
 import type { VersionStore } from './version-store.ts'
@@ -66,6 +67,14 @@ export class TransactionManager {
   readonly #onSettled: (() => void)[] = []
   /** Those whose COMMIT is in the log and not known to be durable, in the order of the COMMITs. */
   readonly #yielded = new Queue<ActiveTransaction>()
+  readonly #lazyCommits = new LazyCommits<ActiveTransaction>({
+    writeOut: () => this.#writer.log.writeOut(),
+    committed: (transaction) => this.#committed(transaction),
+    ended: (count) => {
+      for (let i = 0; i < count; i++) this.#endWork()
+      return this.giveWay(count)
+    },
+  })
   /** Those that are prepared, or being so, by name, until they have ended. */
   readonly #named = new Map<string, ActiveTransaction>()
   #nextTxnId: number
@@ -176,12 +185,11 @@ export class TransactionManager {
     const lsn = this.#logCommit(transaction)
     transaction.state = 'committing'
     if (durability === 'full' || this.#dependsOnTheDisk(transaction)) return this.#awaitDurable(transaction, lsn)
-    try {
-      if (durability === 'lazy') this.#writer.log.writeOut()
-    } catch (error) {
-      return Promise.reject(outcomeUnknown('commit', error))
-    }
     this.#endDurable()
+    if (durability === 'lazy') {
+      this.#underWay++
+      return this.#lazyCommits.join(transaction)
+    }
     this.#committed(transaction)
     return this.giveWay() ?? DONE
   }
@@ -198,6 +206,11 @@ export class TransactionManager {
   awaitOverwritten(transaction: ActiveTransaction): Promise<void> | undefined {
     if (!this.#dependsOnTheDisk(transaction)) return undefined
     return this.#writer.log.waitDurable(transaction.owner.dependsOnLsn)
+  }
+
+  /** Has lazy commits written and acknowledged now, whose locks may be in somebody's way; whether there were any. */
+  endLazyCommits(): boolean {
+    return this.#lazyCommits.end()
   }
 
   #logCommit(transaction: ActiveTransaction): Lsn {

@@ -19,7 +19,7 @@ function preparing(recover: (db: Database) => Promise<void>): CrashTestOptions<'
     },
     invariant: async ({ db, acknowledged }) => {
       await recover(db)
-      const value = await rowsOf(db).get('a')
+      const value = await db.transaction((tx) => tx.get(rowsOf(db), 'a'))
       if (acknowledged.includes('prepared')) expect(value, 'what was prepared').toBe('new')
       else expect(['old', 'new']).toContain(value)
     },
