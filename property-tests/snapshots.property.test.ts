@@ -92,6 +92,17 @@ const EXAMPLES: readonly Step[][] = [
     { do: 'commit', by: 1 },
     { do: 'open', by: 0 },
   ],
+  // What was undone with its table counted as a change on, and stood in the way of the next table on that page.
+  [
+    { do: 'savepoint', by: 2 },
+    { do: 'put', by: 2, table: 't', from: 0, count: 5, bytes: 0 },
+    { do: 'rollbackTo', by: 2 },
+    { do: 'put', by: 0, table: 'u', from: 0, count: 5, bytes: 0 },
+    { do: 'clear', by: 0, table: 't' },
+    { do: 'delete', by: 0, table: 't', from: 0, count: 1, bytes: 0 },
+    { do: 'put', by: 0, table: 't', from: 0, count: 5, bytes: 0 },
+    { do: 'open', by: 0 },
+  ],
 ]
 
 /** Errors that a client gets over: it skips the operation. */

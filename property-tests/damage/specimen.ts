@@ -19,7 +19,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
-import { DOUBLE_WRITE_FILE_NAME } from '../../src/buffer/double-write.ts'
+import { AREA_COUNT, DOUBLE_WRITE_FILE_NAME } from '../../src/buffer/double-write.ts'
 import { getU53 } from '../../src/common/bytes.ts'
 import type { Database } from '../../src/database/database.ts'
 import { open } from '../../src/database/open-location.ts'
@@ -208,7 +208,7 @@ function torn(files: Files): Files {
   const data = (files.get(DATA_FILE_NAME) as Uint8Array).slice()
   const doubled = files.get(DOUBLE_WRITE_FILE_NAME) as Uint8Array
   const view = new DataView(doubled.buffer, doubled.byteOffset)
-  const areas = [0, doubled.length / 2]
+  const areas = Array.from({ length: AREA_COUNT }, (_, area) => (area * doubled.length) / AREA_COUNT)
   const completed = Math.max(...areas.map((at) => getU53(view, at + 24)))
   for (const at of areas) {
     const count = getU53(view, at + 16) > completed ? view.getUint32(at + 12, true) : 0

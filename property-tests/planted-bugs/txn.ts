@@ -61,9 +61,9 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A rollback to a savepoint gives back all locks, also of what was written before the savepoint.',
     file: TRANSACTION_MANAGER,
-    find: `      await this.#undoSliced(entry, mark.lsn)
+    find: `      await this.#undoSliced(transaction, mark.lsn)
     } catch`,
-    replace: `      await this.#undoSliced(entry, mark.lsn)
+    replace: `      await this.#undoSliced(transaction, mark.lsn)
       this.#locks.releaseAll(transaction.owner)
     } catch`,
     first: 'isolation.property.test.ts',
@@ -85,9 +85,9 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I18',
     sentence: 'A rollback to a savepoint undoes the last change before it as well.',
     file: TRANSACTION_MANAGER,
-    find: `      await this.#undoSliced(entry, mark.lsn)
+    find: `      await this.#undoSliced(transaction, mark.lsn)
     } catch`,
-    replace: `      await this.#undoSliced(entry, Math.max(0, mark.lsn - 1) as Lsn)
+    replace: `      await this.#undoSliced(transaction, Math.max(0, mark.lsn - 1) as Lsn)
     } catch`,
   },
   {

@@ -28,9 +28,19 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'The first snapshot does not ask what open transactions have changed already, and shows it.',
     file: VERSIONS,
-    find: 'for (const { tree, key, before } of changes) this.#add(writer, tree, key, before)',
+    find: 'for (const { tree, key, afterLsn, before } of changes) this.#add(writer, afterLsn, tree, key, before)',
     replace: `void writer
         void changes`,
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'undone-is-still-a-change',
+    invariant: 'I34',
+    sentence:
+      'What a rollback to a savepoint has undone is noted as a change on, of a tree whose page another one has by now.',
+    file: 'src/txn/transaction-manager.ts',
+    find: 'this.#versions.undone(transaction, entry.undoNextLsn)',
+    replace: '',
     first: SNAPSHOTS,
   },
   {

@@ -6,6 +6,7 @@
  *   leaf: k = C      undo chain:  REPLACE k: B -> C,  REPLACE k: A -> B      before: A
  */
 
+import type { Lsn } from '../common/ids.ts'
 import { hashKey, KeyHead, KeyTable } from '../common/key-table.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { LogRecordView } from '../log/log-record.ts'
@@ -32,21 +33,23 @@ export class UncommittedChanges {
   }
 
   /**
-   * Each key that `entry` has changed and not undone, with what it held before. Who has overwritten something of
+   * Each key that `entry` has changed and not undone, with what it held before, in the order of the changes. Who has overwritten something of
    * another transaction is asked for before that one. Takes a log read for each change and a descent for each key.
    * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   of(entry: TransactionEntry): UncommittedChange[] {
-    const own = new Set<ChangedKey>()
+    const own = new Map<ChangedKey, Lsn>()
     for (const record of changesOf(this.#log, entry)) {
       if (!isChangeOfKeys(record)) continue
-      for (const key of keysOfRecord(record)) own.add(this.#undoOnCopy(record, key))
+      for (const key of keysOfRecord(record)) own.set(this.#undoOnCopy(record, key), record.prevLsn)
     }
-    return Array.from(own, ({ space, key, keyLength, value }) => ({
+    const changes = Array.from(own, ([{ space, key, keyLength, value }, afterLsn]) => ({
       tree: space,
       key: key.slice(0, keyLength),
+      afterLsn,
       before: value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value,
     }))
+    return changes.sort((a, b) => a.afterLsn - b.afterLsn)
   }
 
   #undoOnCopy(record: LogRecordView, key: Uint8Array): ChangedKey {

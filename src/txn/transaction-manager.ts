@@ -300,7 +300,7 @@ export class TransactionManager {
       this.#failStop.check()
       if (transaction.hasWritten) {
         if (entry.status !== TxnStatus.ABORTING) this.#rollback.begin(entry)
-        await this.#undoSliced(entry, NULL_LSN)
+        await this.#undoSliced(transaction, NULL_LSN)
         const endLsn = this.#rollback.end(entry)
         if (transaction.preparedAs !== undefined) await this.#writer.log.waitDurable(endLsn)
       }
@@ -315,11 +315,13 @@ export class TransactionManager {
   }
 
   /** Undoes down to `toLsn`, some records a turn. */
-  async #undoSliced(entry: TransactionEntry, toLsn: Lsn): Promise<void> {
+  async #undoSliced(transaction: ActiveTransaction, toLsn: Lsn): Promise<void> {
+    const { entry } = transaction
     let records = 0
     while (entry.undoNextLsn > toLsn) {
       this.#failStop.check()
       this.#rollback.undoNext(entry)
+      this.#versions.undone(transaction, entry.undoNextLsn)
       if (++records % UNDO_SLICE_RECORDS === 0) await new Promise<void>((resolve) => this.#runtime.nextTurn(resolve))
     }
   }
@@ -336,7 +338,7 @@ export class TransactionManager {
     const { entry, pending } = transaction
     this.#underWay++
     try {
-      await this.#undoSliced(entry, mark.lsn)
+      await this.#undoSliced(transaction, mark.lsn)
     } catch (error) {
       if (transaction.state === 'active') transaction.state = 'stuck'
       throw error
@@ -355,6 +357,7 @@ export class TransactionManager {
     const { entry, pending } = transaction
     try {
       this.#rollback.rollback(entry, mark.lsn)
+      this.#versions.undone(transaction, mark.lsn)
       pending.length = mark.pendingCount
       entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
     } catch {

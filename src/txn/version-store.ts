@@ -24,6 +24,10 @@
  * changed, not by the number of changes (compare the interval garbage collection of Boettcher et al.,
  * VLDB 2019).
  *
+ * WHAT IS UNDONE IS NO CHANGE. An entry notes behind which record of its writer the change came. When that is
+ * undone, the key holds its before-image again, and the entry goes; it could not stay, because the key may be
+ * of a tree that is gone with it, whose page another tree has next.
+ *
  * INVARIANTS
  * - I34: a reader sees the state at its CSN, whatever others write, commit, roll back and clean up.
  * - The uncommitted entries of a chain are the newest. Of their writers, who all hold the lock, all but the
@@ -31,7 +35,7 @@
  */
 import { assert } from '../common/assert.ts'
 import type { AriesError } from '../common/errors.ts'
-import { NULL_LSN } from '../common/ids.ts'
+import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import { hashKey, KeyHead, KeyTable } from '../common/key-table.ts'
 import type { ActiveTransaction } from './active-transaction.ts'
 
@@ -45,6 +49,8 @@ export interface StoredValue {
 export interface UncommittedChange {
   readonly tree: number
   readonly key: Uint8Array
+  /** The record of its transaction before the first change of the key. */
+  readonly afterLsn: Lsn
   readonly before: StoredValue | undefined
 }
 
@@ -68,6 +74,8 @@ export class Version {
   readonly chain: VersionChain
   /** Who made the change, while it is uncommitted. @internal */
   writer: ActiveTransaction | undefined
+  /** Its writer's last record before the change. @internal */
+  readonly afterLsn: Lsn
   /** When the change committed. @internal */
   csn = UNCOMMITTED
   /** @internal */
@@ -75,9 +83,10 @@ export class Version {
   /** @internal */
   newer: Version | undefined = undefined
 
-  constructor(chain: VersionChain, writer: ActiveTransaction, before: StoredValue | undefined) {
+  constructor(chain: VersionChain, writer: ActiveTransaction, afterLsn: Lsn, before: StoredValue | undefined) {
     this.chain = chain
     this.writer = writer
+    this.afterLsn = afterLsn
     this.before = before
     this.older = chain.newest
   }
@@ -240,7 +249,7 @@ export class VersionStore {
     const chain = this.#chains.find(hash, tree, key, 0, key.length)
     if (chain?.newest?.writer === writer) return
     assert(isYielded(chain?.newest?.writer), 'one transaction at a time changes a key')
-    this.#add(writer, tree, key, readBefore())
+    this.#add(writer, writer.entry.lastLsn, tree, key, readBefore())
   }
 
   /** What the reader at `csn` of transaction `self` has to take instead of what the page holds, if anything. */
@@ -290,6 +299,16 @@ export class VersionStore {
     return csn
   }
 
+  /** A transaction has undone all that it did after its record at `lsn`. */
+  undone(writer: ActiveTransaction, lsn: Lsn): void {
+    const versions = this.#uncommitted.get(writer)
+    for (let last = versions?.at(-1); last !== undefined && last.afterLsn >= lsn; last = versions?.at(-1)) {
+      versions?.pop()
+      this.#uncommittedCount--
+      this.#remove(last)
+    }
+  }
+
   /** A transaction has undone all its changes. */
   rollback(writer: ActiveTransaction): void {
     const versions = this.#uncommitted.get(writer)
@@ -304,7 +323,7 @@ export class VersionStore {
     if (this.#isKept) return
     try {
       for (const [writer, changes] of this.#readUncommitted()) {
-        for (const { tree, key, before } of changes) this.#add(writer, tree, key, before)
+        for (const { tree, key, afterLsn, before } of changes) this.#add(writer, afterLsn, tree, key, before)
       }
     } catch (error) {
       this.#clear()
@@ -327,11 +346,11 @@ export class VersionStore {
     assert(this.#entryCount === 0 && this.#chains.size === 0, 'committed entries go with the last reader')
   }
 
-  #add(writer: ActiveTransaction, tree: number, key: Uint8Array, before: StoredValue | undefined): void {
+  #add(writer: ActiveTransaction, afterLsn: Lsn, tree: number, key: Uint8Array, before: StoredValue | undefined): void {
     const hash = hashKey(tree, key, 0, key.length)
     const chain =
       this.#chains.find(hash, tree, key, 0, key.length) ?? this.#chains.insert(hash, tree, key, 0, key.length)
-    const version = new Version(chain, writer, before)
+    const version = new Version(chain, writer, afterLsn, before)
     if (chain.newest !== undefined) chain.newest.newer = version
     chain.newest = version
     const versions = this.#uncommitted.get(writer)

@@ -4,7 +4,7 @@ import type { Database } from '../../src/database/database.ts'
 import type { OpenOptions } from '../../src/database/options.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { failureOf, keyOf, openOn, textTable, writeRows } from './support.ts'
+import { failureOf, keyOf, openOn, textOf, textTable, writeRows } from './support.ts'
 
 interface Bench {
   readonly db: Database
@@ -256,6 +256,45 @@ describe('isolation', () => {
   test('an unknown level is refused', async () => {
     const { db } = await bench()
     expect(caught(() => db.begin({ isolation: 'dirty' as never }))).toBe('INVALID_ARGUMENT')
+    await db.close()
+  })
+})
+
+describe('what a rollback to a savepoint has undone', () => {
+  test('is no change any more, also where its table is gone and another one has its page', async () => {
+    const { db, table } = await bench()
+    using reader = db.snapshot()
+    const tx = db.begin()
+    const savepoint = await tx.savepoint()
+    for (let i = 0; i < 5; i++) await tx.put(table, keyOf(i), 'undone')
+    expect(db.stats().versions.entries).toBe(6)
+    await tx.rollbackTo(savepoint)
+    expect(db.stats().versions.entries).toBe(0)
+    const other = textTable(db, 'other')
+    const rows = Array.from({ length: 5 }, (_, i): [string, string] => [keyOf(i), 'kept'])
+    await other.putMany(rows)
+    await tx.put(table, keyOf(1), 'kept')
+    await tx.commit()
+    expect(reader.tables()).toEqual([])
+    expect(await other.count()).toBe(5)
+    expect(await table.count()).toBe(1)
+    await db.close()
+  })
+
+  test('what was done before it stays one', async () => {
+    const { db, table } = await bench()
+    await writeRows(db, 0, 4)
+    const tx = db.begin()
+    await tx.put(table, keyOf(1), 'kept')
+    using reader = db.snapshot()
+    const savepoint = await tx.savepoint()
+    await tx.put(table, keyOf(1), 'undone')
+    await tx.put(table, keyOf(2), 'undone')
+    await tx.rollbackTo(savepoint)
+    expect(db.stats().versions.entries).toBe(1)
+    await tx.commit()
+    expect([1, 2].map((i) => reader.get(table, keyOf(i)))).toEqual([textOf(1), textOf(2)])
+    expect(await table.get(keyOf(1))).toBe('kept')
     await db.close()
   })
 })
