@@ -16,12 +16,13 @@ async function perform(task: Task): Promise<Answer> {
   mkdirSync(task.directory, { recursive: true })
   const { level, dataset, scalesCache = false } = measurement
   const cacheBytes = measurement.cacheBytes * (scalesCache ? task.scale : 1)
+  const isBeyondCache = dataset?.isBeyondCache === true
   const context: Context = {
     engine,
     directory: task.directory,
     times: task.times,
     scale: task.scale,
-    open: (options) => engine.open(task.directory, { level, cacheBytes, ...options }),
+    open: (options) => engine.open(task.directory, { level, cacheBytes, isBeyondCache, ...options }),
   }
   if (task.step === 'load') {
     if (dataset === undefined) throw new Error(`${measurement.id} has nothing to load`)

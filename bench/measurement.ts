@@ -27,6 +27,8 @@ export interface Dataset {
   readonly order: Order
   /** So many whatever the scale. */
   readonly isExact?: boolean
+  /** They are many more than the cache of the measurement holds. */
+  readonly isBeyondCache?: boolean
 }
 
 export interface Context {

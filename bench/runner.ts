@@ -102,7 +102,8 @@ export class Runner {
   async #datasetOf(measurement: Measurement, engine: Engine): Promise<string | undefined> {
     const { dataset } = measurement
     if (dataset === undefined) return undefined
-    const name = `${engine.packageName ?? engine.id}-${dataset.rows}-${dataset.order}`
+    const size = dataset.isBeyondCache === true ? '-beyond-cache' : ''
+    const name = `${engine.packageName ?? engine.id}-${dataset.rows}-${dataset.order}${size}`
     const directory = join(this.#directory, 'datasets', name)
     if (existsSync(directory)) return directory
     this.#events.begin(measurement, engine, 'loading its rows')

@@ -8,6 +8,9 @@ type Rows = Aries.Table<Uint8Array, Uint8Array>
 /** So many rows are put in one operation: for fewer, to put one by one is quicker. */
 const MANY_ROWS = 16
 
+/** The library's default page size, and what its documentation advises for much more data than memory. */
+const PAGE_BYTES = 8192
+const SMALL_PAGE_BYTES = 4096
 /** Never reached: the log stays whole. */
 const UNREACHED_BYTES = 2 ** 40
 
@@ -26,8 +29,14 @@ export const aries: Engine = {
   },
 }
 
-export function ariesOptionsOf({ level, cacheBytes, keepsLog = false }: StoreOptions): Aries.OpenOptions {
-  const options = { createIfMissing: true, durability: level, poolBytes: cacheBytes }
+export function ariesOptionsOf({
+  level,
+  cacheBytes,
+  isBeyondCache,
+  keepsLog = false,
+}: StoreOptions): Aries.OpenOptions {
+  const pageSize = isBeyondCache === true ? SMALL_PAGE_BYTES : PAGE_BYTES
+  const options = { createIfMissing: true, durability: level, poolBytes: cacheBytes, pageSize }
   return keepsLog ? { ...options, checkpointBytes: UNREACHED_BYTES, maxRedoBytes: UNREACHED_BYTES } : options
 }
 
@@ -108,6 +117,3 @@ export class AriesStore implements Store {
     await this.db.close()
   }
 }
-
-/** The library's default page size. */
-const PAGE_BYTES = 8192

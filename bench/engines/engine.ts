@@ -12,6 +12,8 @@ export type Level = 'full' | 'lazy'
 export interface StoreOptions {
   readonly level: Level
   readonly cacheBytes: number
+  /** There are many more rows than the cache holds: who can choose chooses small pages. */
+  readonly isBeyondCache?: boolean
   /** The log is kept whole: no checkpoint, no flush of what is in memory. For the measurement of restart. */
   readonly keepsLog?: boolean
 }

@@ -67,7 +67,7 @@ function growthOf({ id: kind, title, level, isSmallCache = false, changes, measu
     group: 'n',
     level,
     cacheBytes: isSmallCache ? (rows * ROW_BYTES) / 10 : LARGE_CACHE_BYTES,
-    dataset: { rows, order: 'ordered', isExact: true },
+    dataset: { rows, order: 'ordered', isExact: true, isBeyondCache: isSmallCache },
     changesDataset: changes,
     isOnlyByName: true,
     suits: (engine) => engine.id === OURS,

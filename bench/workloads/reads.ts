@@ -15,7 +15,7 @@ import {
 } from '../measurement.ts'
 
 const CACHED: Dataset = { rows: ROWS, order: 'ordered' }
-const LARGE: Dataset = { rows: 5 * ROWS, order: 'ordered' }
+const LARGE: Dataset = { rows: 5 * ROWS, order: 'ordered', isBeyondCache: true }
 const SMALL_CACHE_BYTES = 64 * MIB
 const SCAN_ROWS = 100
 const MB = 1e6

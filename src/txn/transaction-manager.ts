@@ -26,7 +26,6 @@
 import { assert } from '../common/assert.ts'
 import { setU53 } from '../common/bytes.ts'
 import { asTxnId, type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
-import { Queue } from '../common/queue.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
@@ -36,6 +35,7 @@ import { logPrepare } from '../recovery/prepare-record.ts'
 import { TransactionEntry, type TransactionTable, TxnStatus } from '../recovery/transaction-table.ts'
 import type { Rollback } from '../recovery/undo.ts'
 import { ActiveTransaction, type PendingAction, type PreparedAs, type SavepointMark } from './active-transaction.ts'
+import { DurableCommits } from './durable-commits.ts'
 import { GiveWay } from './give-way.ts'
 import { LazyCommits } from './lazy-commits.ts'
 import { logPending, type PendingQueue } from './pending-actions.ts'
@@ -65,13 +65,17 @@ export class TransactionManager {
   /** How many commits and rollbacks are under way, and who waits for them to end. */
   #underWay = 0
   readonly #onSettled: (() => void)[] = []
-  /** Those whose COMMIT is in the log and not known to be durable, in the order of the COMMITs. */
-  readonly #yielded = new Queue<ActiveTransaction>()
+  readonly #durableCommits = new DurableCommits({
+    flushedLsn: () => this.#writer.log.flushedLsn,
+    waitDurable: (lsn) => this.#writer.log.waitDurable(lsn),
+    committed: (transaction) => this.#committed(transaction),
+    ended: (count) => this.#endWork(count),
+  })
   readonly #lazyCommits = new LazyCommits<ActiveTransaction>({
     writeOut: () => this.#writer.log.writeOut(),
     committed: (transaction) => this.#committed(transaction),
     ended: (count) => {
-      for (let i = 0; i < count; i++) this.#endWork()
+      this.#endWork(count)
       return this.giveWay(count)
     },
   })
@@ -184,8 +188,12 @@ export class TransactionManager {
     this.#failStop.check()
     const lsn = this.#logCommit(transaction)
     transaction.state = 'committing'
-    if (durability === 'full' || this.#dependsOnTheDisk(transaction)) return this.#awaitDurable(transaction, lsn)
-    this.#endDurable()
+    if (durability === 'full' || this.#dependsOnTheDisk(transaction)) {
+      this.#locks.yieldAll(transaction.owner, lsn)
+      this.#underWay++
+      return this.#durableCommits.join(transaction, lsn)
+    }
+    this.#durableCommits.endDurable()
     if (durability === 'lazy') {
       this.#underWay++
       return this.#lazyCommits.join(transaction)
@@ -222,36 +230,10 @@ export class TransactionManager {
     return this.#writer.finish()
   }
 
-  /** A commit, a prepare or a rollback has ended, whether it succeeded or not. */
-  #endWork(): void {
-    if (--this.#underWay === 0) for (const settled of this.#onSettled.splice(0)) settled()
-  }
-
-  async #awaitDurable(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
-    this.#locks.yieldAll(transaction.owner, lsn)
-    this.#yielded.push(transaction)
-    this.#underWay++
-    try {
-      await this.#writer.log.waitDurable(lsn)
-    } catch (error) {
-      throw outcomeUnknown('commit', error)
-    } finally {
-      this.#endWork()
-    }
-    this.#endDurable()
-  }
-
-  /**
-   * Ends those that have become durable, in the order of their COMMITs: who has overwritten what another one wrote
-   * comes after it, whoever of the two hears first that the log is durable.
-   */
-  #endDurable(): void {
-    const { flushedLsn } = this.#writer.log
-    for (let next = this.#yielded.first; next !== undefined && next.owner.yieldedLsn < flushedLsn; ) {
-      this.#yielded.shift()
-      this.#committed(next)
-      next = this.#yielded.first
-    }
+  /** So many commits, a prepare or a rollback have ended, whether they succeeded or not. */
+  #endWork(count = 1): void {
+    this.#underWay -= count
+    if (this.#underWay === 0) for (const settled of this.#onSettled.splice(0)) settled()
   }
 
   /** Resolves when no commit and no rollback is under way any more, whether they succeeded or not. */
