@@ -66,6 +66,8 @@ class Client {
   readonly durability: Durability
   readonly read = new Set<Key>()
   readonly written = new Set<number>()
+  /** What puts of their own had written there before: whoever hears of this commit hears of those. */
+  readonly overwritten = new Map<Key, number>()
   savepoint: Savepoint | undefined
   isBusy = false
 
@@ -81,6 +83,8 @@ class Run {
   readonly #table: KeyTable
   readonly #clients = new Map<number, Client>()
   readonly #work: Promise<void>[] = []
+  /** The value of the last put of its own of each key. */
+  readonly #put = new Map<Key, number>()
   /** What need not be durable when it is seen: the values of those who commit at a lower level. */
   readonly #lazy = new Set<number>()
   /** What had been shown or acknowledged at a moment, and the disk as a power cut would leave it then. */
@@ -105,7 +109,7 @@ class Run {
 
   async take(step: Step): Promise<void> {
     if (step.do === 'time') this.#lab.runtime.advance(1)
-    else if (step.do === 'put') this.#start(this.#put(step.key))
+    else if (step.do === 'put') this.#start(this.#putAlone(step.key))
     else if (step.do === 'get') this.#start(this.#get(step.key))
     else if (step.do === 'snapshot') this.#lookAtSnapshot(step.key)
     else this.#start(this.#act(step as Act))
@@ -119,8 +123,9 @@ class Run {
     work.catch(() => undefined)
   }
 
-  async #put(each: Key): Promise<void> {
+  async #putAlone(each: Key): Promise<void> {
     const value = ++this.#value
+    this.#put.set(each, value)
     await this.#table.put(each, encode(value))
     this.#mustBeDurable(each, value)
   }
@@ -166,7 +171,9 @@ class Run {
     const value = ++this.#value
     client.written.add(value)
     if (client.durability !== 'full') this.#lazy.add(value)
+    const before = this.#put.get(each)
     await client.tx.put(this.#table, each, encode(value))
+    if (before !== undefined) client.overwritten.set(each, before)
   }
 
   async #read(client: Client, each: Key): Promise<void> {
@@ -175,8 +182,10 @@ class Run {
     if (!client.written.has(value)) this.#mustBeDurable(each, value)
   }
 
-  async #end({ tx }: Client, step: Act): Promise<void> {
-    await (step.do === 'commit' ? tx.commit() : tx.abort())
+  async #end({ tx, overwritten }: Client, step: Act): Promise<void> {
+    if (step.do !== 'commit') return tx.abort()
+    await tx.commit()
+    for (const [each, value] of overwritten) this.#mustBeDurable(each, value)
   }
 
   #mustBeDurable(each: Key, value: number): void {

@@ -64,18 +64,26 @@ export class LazyCommits<T> {
     const batch = this.#batch
     if (batch === undefined) return false
     this.#batch = undefined
+    let failure: unknown
+    try {
+      this.#commit(batch.transactions)
+    } catch (error) {
+      failure = error
+    }
+    const pause = this.#ports.ended(batch.transactions.length)
+    if (failure !== undefined) batch.reject(failure)
+    else if (pause === undefined) batch.resolve()
+    else void pause.then(batch.resolve)
+    return true
+  }
+
+  #commit(transactions: readonly T[]): void {
     try {
       this.#ports.writeOut()
     } catch (error) {
-      this.#ports.ended(batch.transactions.length)
-      batch.reject(outcomeUnknown('commit', error))
-      return true
+      throw outcomeUnknown('commit', error)
     }
-    for (const transaction of batch.transactions) this.#ports.committed(transaction)
-    const pause = this.#ports.ended(batch.transactions.length)
-    if (pause === undefined) batch.resolve()
-    else void pause.then(batch.resolve)
-    return true
+    for (const transaction of transactions) this.#ports.committed(transaction)
   }
 }
 
