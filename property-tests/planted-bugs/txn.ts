@@ -11,8 +11,8 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I2',
     sentence: 'A commit at full durability asks for the flush and does not wait for it.',
     file: 'src/txn/durable-commits.ts',
-    find: 'return group.ended',
-    replace: 'return Promise.resolve()',
+    find: 'await group.flush',
+    replace: 'void group.flush',
     first: 'durability.property.test.ts',
   },
   {
