@@ -2,7 +2,7 @@
  * The colours, once for the page (as CSS variables) and for the exported picture, which must carry its
  * own. Text on its ground has a contrast of at least 4.5 in both themes; nothing is told by colour alone.
  */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 
 export interface Palette {
   readonly page: string
@@ -131,7 +131,8 @@ export function useTheme(): Theme {
     systemIsDark.addEventListener('change', follow)
     return () => systemIsDark.removeEventListener('change', follow)
   }, [])
-  useEffect(() => {
+  // Before the page is painted, so that nothing is seen in the wrong colours.
+  useLayoutEffect(() => {
     if (choice === 'system') delete document.documentElement.dataset['theme']
     else document.documentElement.dataset['theme'] = choice
   }, [choice])

@@ -66,7 +66,8 @@ test('the letter keys can be switched off', async () => {
   await reader.page.keyboard.press('?')
   await reader.page.getByLabel(/Letters and signs are keys/).uncheck()
   await reader.page.keyboard.press('Escape')
-  await reader.page.getByRole('dialog').waitFor({ state: 'detached' })
+  // Closed, it is no dialog to the browser any more, but has the focus until it is gone.
+  await reader.page.locator('dialog').waitFor({ state: 'detached' })
   await reader.page.keyboard.press('n')
   await reader.page.keyboard.press('ArrowRight')
   await reader.waitForStep(1)
@@ -156,7 +157,8 @@ test('a link that cannot be read says so', async () => {
 test('it works in a frame, from which it can be opened by itself', async () => {
   const reader = await explorer.open()
   await reader.page.setContent(
-    `<iframe src="${explorer.url()}#scenario=S01" title="explorer" width="1000" height="700"></iframe>`,
+    // Without an icon the browser may ask the server for one.
+    `<link rel="icon" href="data:,"><iframe src="${explorer.url()}#scenario=S01" title="explorer" width="1000" height="700"></iframe>`,
   )
   const frame = reader.page.frameLocator('iframe')
   await frame.locator('.told[data-step="0"]').waitFor()
@@ -174,7 +176,7 @@ test('the theme follows the system until the reader chooses', async () => {
   const light = await ground()
   expect(light).not.toBe(dark)
   await reader.press('Dark theme')
-  expect(await ground()).toBe(dark)
+  await expect.poll(ground).toBe(dark)
   await reader.page.reload()
   await reader.step()
   expect(await ground()).toBe(dark)
