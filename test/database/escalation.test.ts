@@ -5,7 +5,7 @@ import type { OpenOptions } from '../../src/database/options.ts'
 import type { Transaction } from '../../src/database/transaction.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { diskWith, expectFailure, keyOf, openOn, settle, textTable } from './support.ts'
+import { diskWith, expectFailure, keyOf, openOn, settle, textTable, waits } from './support.ts'
 
 const ESCALATE_AT = 8
 const PATIENCE = 16
@@ -23,16 +23,6 @@ const read = async (tx: Transaction, db: Database, from: number, to: number): Pr
 }
 const held = (db: Database): number => db.stats().locks.held
 const escalations = (db: Database): number => db.stats().locks.escalations
-
-/** Whether `operation` of a transaction of its own waits; it is not waited for. */
-async function waits(operation: Promise<unknown>): Promise<boolean> {
-  let isDone = false
-  void operation.then(() => {
-    isDone = true
-  })
-  await settle(5)
-  return !isDone
-}
 
 describe('a transaction with many locks in a table', () => {
   test('has the table and nothing else, once it has written enough', async () => {

@@ -7,21 +7,22 @@ import { nodeRuntime } from '../../src/io/node-runtime.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { prepared, rowsOf } from './prepare-support.ts'
-import { diskWith, expectFailure, expectRows, failureOf, keyOf, openOn, settle, textOf, textTable } from './support.ts'
+import {
+  diskWith,
+  expectFailure,
+  expectRows,
+  failureOf,
+  keyOf,
+  openOn,
+  settle,
+  textOf,
+  textTable,
+  waits,
+} from './support.ts'
 
 type Row = readonly [string, string]
 const rows = (from: number, to: number, text = textOf): Row[] =>
   Array.from({ length: to - from }, (_, i) => [keyOf(from + i), text(from + i)])
-
-/** Whether an operation waits; it is not waited for. */
-async function waits(operation: Promise<unknown>): Promise<boolean> {
-  let isDone = false
-  void operation.then(() => {
-    isDone = true
-  })
-  await settle(5)
-  return !isDone
-}
 
 const empty = (): Promise<Database> => openOn(new SimulatedFileSystem())
 

@@ -143,3 +143,13 @@ export async function expectRefused(
 export async function settle(rounds = 50): Promise<void> {
   for (let i = 0; i < rounds; i++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+/** Whether an operation waits; it is not waited for. */
+export async function waits(operation: Promise<unknown>): Promise<boolean> {
+  let isDone = false
+  void operation.then(() => {
+    isDone = true
+  })
+  await settle(5)
+  return !isDone
+}
