@@ -12,13 +12,15 @@
  *
  * Queues are intrusive doubly linked lists over frame numbers in `Int32Array`s.
  */
-import { asPageId, type PageId } from '../common/ids.ts'
+import type { PageId } from '../common/ids.ts'
 
 const NONE = -1
 const FREQUENCY_MAX = 3
 const IN_NONE = 0
 const IN_SMALL = 1
 const IN_MAIN = 2
+/** Places for remembered pages, for each that is to be remembered: with so many, nine of ten are. */
+const PLACES_PER_GHOST = 4
 
 export class Replacer {
   readonly #frequency: Uint8Array
@@ -27,7 +29,7 @@ export class Replacer {
   readonly #newer: Int32Array
   readonly #small = new Queue()
   readonly #main = new Queue()
-  readonly #ghosts: GhostRing
+  readonly #ghosts: Ghosts
   readonly #smallTarget: number
 
   constructor(frameCount: number) {
@@ -36,7 +38,7 @@ export class Replacer {
     this.#older = new Int32Array(frameCount).fill(NONE)
     this.#newer = new Int32Array(frameCount).fill(NONE)
     this.#smallTarget = Math.max(1, Math.floor(frameCount / 10))
-    this.#ghosts = new GhostRing(frameCount)
+    this.#ghosts = new Ghosts(frameCount)
   }
 
   /** A hit on the frame. */
@@ -136,25 +138,41 @@ class Queue {
   size = 0
 }
 
-/** The ids of the pages evicted last from the small queue, bounded like the pool. */
-class GhostRing {
-  readonly #ring: Uint32Array
-  readonly #members = new Set<number>()
-  #at = 0
+/**
+ * The pages evicted last from the small queue, as many as the pool has frames. Each has one place, found by a hash, and
+ * takes it from whoever has it: now and then one is forgotten early, and a look goes to one place only.
+ */
+class Ghosts {
+  readonly #capacity: number
+  readonly #shift: number
+  /** Pairs (pageId, the count of pages added before it); zeros, as if of page 0, where nothing is. */
+  readonly #places: Uint32Array
+  #added = 0
 
   constructor(capacity: number) {
-    this.#ring = new Uint32Array(capacity)
+    let bits = 4
+    while (1 << bits < capacity * PLACES_PER_GHOST) bits++
+    this.#capacity = capacity
+    this.#shift = 32 - bits
+    this.#places = new Uint32Array(2 << bits)
   }
 
   add(pageId: PageId): void {
-    const forgotten = this.#ring[this.#at] as number
-    if (forgotten !== 0) this.#members.delete(forgotten)
-    this.#ring[this.#at] = pageId
-    this.#members.add(pageId)
-    this.#at = (this.#at + 1) % this.#ring.length
+    const at = this.#placeOf(pageId)
+    this.#places[at] = pageId
+    this.#places[at + 1] = this.#added++
   }
 
+  /** Whether the page is among them; then it is no longer. */
   take(pageId: PageId): boolean {
-    return this.#members.delete(asPageId(pageId))
+    const at = this.#placeOf(pageId)
+    if (this.#places[at] !== pageId) return false
+    this.#places[at] = 0
+    // Counts wrap around in four bytes, and so does their difference.
+    return (this.#added - (this.#places[at + 1] as number)) >>> 0 <= this.#capacity
+  }
+
+  #placeOf(pageId: PageId): number {
+    return 2 * (Math.imul(pageId, 0x9e37_79b1) >>> this.#shift)
   }
 }

@@ -62,6 +62,17 @@ describe('the replacement policy', () => {
     expect(pool.frames.has(1)).toBe(true)
   })
 
+  test('a page that comes back late is one like any other', () => {
+    const pool = new Pool(20)
+    for (let page = 1; page <= 20; page++) pool.get(page)
+    // As many evictions as are remembered, and the first ones.
+    for (let page = 100; page < 150; page++) pool.get(page)
+    expect(pool.frames.has(1)).toBe(false)
+    pool.get(1)
+    for (let page = 200; page < 225; page++) pool.get(page)
+    expect(pool.frames.has(1)).toBe(false)
+  })
+
   test('a new hot set takes over', () => {
     const pool = new Pool(50)
     for (let round = 0; round < 10; round++) for (let page = 1; page <= 40; page++) pool.get(page)
