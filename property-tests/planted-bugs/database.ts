@@ -117,10 +117,10 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     sentence: 'Dropping a table locks it as a write does and does not wait for who uses it.',
     file: TRANSACTION,
     find: `const tree = await this.#locks.treeOf(table.name, LockMode.X)
-      this.#checkTableUnchanged(table.name)
+      this.#view?.checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
     replace: `const tree = await this.#locks.treeOf(table.name, LockMode.IX)
-      this.#checkTableUnchanged(table.name)
+      this.#view?.checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
     first: 'isolation.property.test.ts',
   },

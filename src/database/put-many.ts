@@ -93,7 +93,7 @@ class Putter {
 
   /** Locks all rows; or returns what is to be waited for first. */
   #lock(tree: PageId, rows: RowBatch): Promise<void> | undefined {
-    this.#view?.checkMayChange(this.#store.catalogTree, this.#store.catalogKey(this.#name))
+    this.#view?.checkTableUnchanged(this.#name)
     for (let row = 0; row < rows.count; row++) {
       const key = rows.key(row)
       const wait = this.#locks.lockForPut(tree, key, this.#view === undefined)

@@ -23,6 +23,8 @@ export class TableLock {
   tree: PageId | undefined = undefined
   /** The mode in which the table's name is held. */
   mode: LockMode
+  /** The next table of the transaction. */
+  readonly next: TableLock | undefined
   readonly #escalateAt: number
   /** Locks on keys that read, and that write; and the counts at which to try for the table. */
   #reads = 0
@@ -30,9 +32,10 @@ export class TableLock {
   #readsDueAt: number
   #writesDueAt: number
 
-  constructor(name: string, mode: LockMode, escalateAt: number) {
+  constructor(name: string, mode: LockMode, escalateAt: number, next: TableLock | undefined) {
     this.name = name
     this.mode = mode
+    this.next = next
     this.#escalateAt = escalateAt
     this.#readsDueAt = escalateAt
     this.#writesDueAt = escalateAt

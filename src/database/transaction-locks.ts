@@ -16,23 +16,24 @@ import { checkActive } from '../txn/refusals.ts'
 import { rollBackBecause } from './cancellation.ts'
 import type { Store } from './store.ts'
 import { TableLock } from './table-lock.ts'
+import type { VersionView } from './version-view.ts'
 
 export class TransactionLocks {
   readonly #store: Store
   readonly #active: ActiveTransaction
   readonly #timeoutMs: number
-  /** The tables whose names are locked. Few: looking through them costs less than a map of them. */
-  readonly #tables: TableLock[] = []
+  /** How the transaction reads, if without locks. */
+  readonly #view: VersionView | undefined
+  /** The tables whose names are locked, the youngest first. Few: a map of them would cost more than looking through them. */
+  #tables: TableLock | undefined
   /** The table of the last operation: most often the next one's too. */
   #latest: TableLock | undefined
-  readonly #checkMayCreate: (name: string) => void
 
-  /** `checkMayCreate` is asked before a table is made for a first row, with its name locked, and may throw. */
-  constructor(store: Store, active: ActiveTransaction, timeoutMs: number, checkMayCreate: (name: string) => void) {
-    this.#checkMayCreate = checkMayCreate
+  constructor(store: Store, active: ActiveTransaction, timeoutMs: number, view: VersionView | undefined) {
     this.#store = store
     this.#active = active
     this.#timeoutMs = timeoutMs
+    this.#view = view
   }
 
   /**
@@ -98,9 +99,8 @@ export class TransactionLocks {
   #locked(name: string, mode: LockMode): TableLock {
     const known = this.#tableNamed(name)
     if (known === undefined) {
-      const table = new TableLock(name, mode, this.#store.locks.settings.escalateAt)
-      this.#tables.push(table)
-      return table
+      this.#tables = new TableLock(name, mode, this.#store.locks.settings.escalateAt, this.#tables)
+      return this.#tables
     }
     known.mode = supremum(known.mode, mode)
     return known
@@ -125,7 +125,7 @@ export class TransactionLocks {
     const isThere = this.#store.findTree(name) !== undefined
     const found = (isThere ? this.treeFor(name, LockMode.IX) : undefined) ?? this.treeFor(name, LockMode.X)
     if (found !== undefined) return found
-    this.#checkMayCreate(name)
+    this.#view?.checkTableUnchanged(name)
     return this.create(name)
   }
 
@@ -144,7 +144,7 @@ export class TransactionLocks {
 
   /** A rollback may have undone the making of a table; the locks stay, only the lookups are repeated. */
   forgetTrees(): void {
-    for (const table of this.#tables) forget(table)
+    for (let table = this.#tables; table !== undefined; table = table.next) forget(table)
   }
 
   /** Notes where a locked table is. It may be locked as a whole: if this transaction made it, say. */
@@ -160,13 +160,19 @@ export class TransactionLocks {
   }
 
   #tableAt(tree: PageId): TableLock | undefined {
-    if (this.#latest?.tree !== tree) this.#latest = this.#tables.find((table) => table.tree === tree)
-    return this.#latest
+    if (this.#latest?.tree === tree) return this.#latest
+    let table = this.#tables
+    while (table !== undefined && table.tree !== tree) table = table.next
+    this.#latest = table
+    return table
   }
 
   #tableNamed(name: string): TableLock | undefined {
-    if (this.#latest?.name !== name) this.#latest = this.#tables.find((table) => table.name === name)
-    return this.#latest
+    if (this.#latest?.name === name) return this.#latest
+    let table = this.#tables
+    while (table !== undefined && table.name !== name) table = table.next
+    this.#latest = table
+    return table
   }
 
   /** Tries for the table as a whole; a promise when it is worth waiting for. */

@@ -66,7 +66,7 @@ export class Transaction {
     this.#durability = durability
     this.#isReadOnly = readOnly
     this.#view = viewFor(store, active, readOnly && isolation === 'serializable' ? 'snapshot' : isolation)
-    this.#locks = new TransactionLocks(store, active, lockTimeoutMs, (name) => this.#checkTableUnchanged(name))
+    this.#locks = new TransactionLocks(store, active, lockTimeoutMs, this.#view)
   }
 
   /** Its number, as it appears in errors and in the log. */
@@ -151,7 +151,7 @@ export class Transaction {
   }
 
   #checkMayPut(view: VersionView, name: string, tree: PageId, key: Uint8Array): void {
-    this.#checkTableUnchanged(name)
+    view.checkTableUnchanged(name)
     view.checkMayChange(tree, key)
   }
 
@@ -277,7 +277,7 @@ export class Transaction {
       checkTable(table)
       this.#checkMayWrite()
       const tree = await this.#locks.treeOf(table.name, LockMode.X)
-      this.#checkTableUnchanged(table.name)
+      this.#view?.checkTableUnchanged(table.name)
       if (tree !== undefined) {
         throw new AriesError('TABLE_EXISTS', `table ${table.name} exists`)
       }
@@ -295,7 +295,7 @@ export class Transaction {
       checkTable(table)
       this.#checkMayWrite()
       const tree = await this.#locks.treeOf(table.name, LockMode.X)
-      this.#checkTableUnchanged(table.name)
+      this.#view?.checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
       this.#locks.drop(table.name)
       this.#view?.forgetTrees()
@@ -418,12 +418,8 @@ export class Transaction {
    */
   #treeToChange(name: string, mode: LockMode): PageId | Promise<void> | undefined {
     const tree = this.#locks.treeFor(name, mode)
-    if (tree === undefined || typeof tree === 'number') this.#checkTableUnchanged(name)
+    if (tree === undefined || typeof tree === 'number') this.#view?.checkTableUnchanged(name)
     return tree
-  }
-
-  #checkTableUnchanged(name: string): void {
-    this.#view?.checkMayChange(this.#store.catalogTree, this.#store.catalogKey(name))
   }
 
   #inOrder<T>(operation: () => Promise<T>): Promise<T> {

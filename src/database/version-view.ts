@@ -103,6 +103,11 @@ export class VersionView {
       { tree, key: key.slice() },
     )
   }
+
+  /** The same for a table, with its name locked, before it is made, dropped or put into. @throws as `checkMayChange` */
+  checkTableUnchanged(name: string): void {
+    this.checkMayChange(this.store.catalogTree, this.store.catalogKey(name))
+  }
 }
 
 /** How a transaction reads at an isolation level; undefined: with locks. @throws as `VersionView.get` */
