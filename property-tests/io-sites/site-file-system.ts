@@ -149,7 +149,9 @@ export class SiteFileSystem implements FileSystem {
       const failed = (error: unknown): never => {
         throw this.#mark(error)
       }
-      return result instanceof Promise ? (result.catch(failed) as T) : result
+      if (!(result instanceof Promise)) return result
+      // A slow sync that the scenario has asked for comes first, and then the one that fails.
+      return result.then(() => (whole() as Promise<void>).catch(failed), failed) as T
     } catch (error) {
       throw this.#mark(error)
     }
