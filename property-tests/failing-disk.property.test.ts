@@ -90,6 +90,8 @@ class Run {
 
   async #work({ from, count, bytes, end }: Round): Promise<void> {
     const { db } = this.#lab
+    // Of a sync that fails while this round is under way the engine may hear after the round's commit.
+    const hadFailed = this.#hasFailedSync()
     const effects = []
     const tx = db.begin()
     try {
@@ -103,7 +105,6 @@ class Run {
       throw error
     }
     const durability = end === 'lazy' ? 'lazy' : 'full'
-    const hadFailed = this.#hasFailedSync()
     const committed = tx.commit({ durability })
     const commit = this.model.commit(effects, durability)
     await committed
@@ -148,6 +149,16 @@ async function runWith(list: readonly Round[], seed: number, failing: FailingSyn
   return disk.trace.filter(({ outcome }) => outcome !== undefined).length
 }
 
+/** A sync of the log fails while a lazy commit, which does not wait for it, is acknowledged. */
+const LAZY_BESIDE_FAILING_SYNC: [number, Round[], undefined] = [
+  24_618,
+  [
+    { from: 0, count: 15, bytes: 564, end: 'lazy' },
+    ...Array.from({ length: 3 }, () => ({ from: 0, count: 1, bytes: 3000, end: 'full' as const })),
+  ],
+  undefined,
+]
+
 describe('a failing disk', () => {
   test(
     'nothing acknowledged is lost, and nothing is acknowledged after a failed sync',
@@ -162,7 +173,7 @@ describe('a failing disk', () => {
           ...(failing === undefined ? [] : [`sync ${failing.skip + 1} of ${failing.file.source} fails`]),
           JSON.stringify(list),
         ].join('\n')
-      await checkProperty(property, { numRuns: runsOf(RUNS) }, printed)
+      await checkProperty(property, { numRuns: runsOf(RUNS), examples: [LAZY_BESIDE_FAILING_SYNC] }, printed)
       expect(struck).toBeGreaterThan(50)
     },
     TIMEOUT_MS,
