@@ -196,6 +196,9 @@ export class Database {
   #put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
     try {
       this.#checkOpen()
+      // Nothing is done in a turn that is over: all clients together would make it as long again.
+      const pause = this.#store.transactions.giveWay()
+      if (pause !== undefined) return pause.then(() => this.#put(table, key, value))
       const committed = putNow(this.#store, table, key, value, this.#defaults.durability)
       if (committed !== undefined) return committed
     } catch (error) {

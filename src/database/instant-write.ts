@@ -11,7 +11,7 @@ import { encodedValue, keyOf, type TableShape } from './table-shape.ts'
 
 /**
  * Stores `value` under `key` and commits. Undefined when it takes a transaction that can wait: somebody is in
- * the way, or keeps gaps, or is to be given way to, or the table has to be made; nothing has been done then.
+ * the way, or keeps gaps, or the pool needs room, or the table has to be made; nothing has been done then.
  * Rejects, or throws, as `Transaction.put` and `commit` do.
  */
 export function putNow<K, V>(
@@ -29,7 +29,7 @@ export function putNow<K, V>(
   let tree = freeTree(store, table.name, bytes)
   // Who is in the way may be somebody who is done but for being written.
   if (tree === undefined && store.transactions.endLazyCommits()) tree = freeTree(store, table.name, bytes)
-  if (tree === undefined || store.giveWay() !== undefined) return undefined
+  if (tree === undefined || store.room() !== undefined) return undefined
 
   const active = store.transactions.begin()
   locks.names.set(tree, table.name)

@@ -68,7 +68,8 @@ export class Store {
   readonly #isWritable: boolean
   readonly #runtime: Runtime
   readonly #limits: VersionLimits
-  readonly #room: () => Promise<void> | undefined
+  /** What who writes waits for while too much of the pool is dirty. */
+  readonly room: () => Promise<void> | undefined
   readonly #onEnd: () => void
   readonly #catalogKeys = new Map<string, Uint8Array>()
 
@@ -83,7 +84,7 @@ export class Store {
     this.#isWritable = parts.isWritable
     this.#runtime = parts.runtime
     this.#limits = parts.versionLimits
-    this.#room = parts.room
+    this.room = parts.room
     this.#onEnd = parts.onEnd
   }
 
@@ -204,7 +205,7 @@ export class Store {
 
   /** To be called after a put: now and then a promise to wait for, so that the background and others come to run. */
   giveWay(operations = 1): Promise<void> | undefined {
-    return this.#room() ?? this.transactions.giveWay(operations)
+    return this.room() ?? this.transactions.giveWay(operations)
   }
 
   /** Puts the rows of a sorted batch. When it throws, its caller rolls back to before it. @throws as `BTree.put` */

@@ -38,7 +38,10 @@ export class Table<K, V> implements TableShape<K, V> {
     return this.#database.get(this, key)
   }
 
-  /** Stores `value` under `key` and commits at the database's durability. Throws as `Transaction.put` and `commit`. */
+  /**
+   * Stores `value` under `key` and commits at the database's durability. Until it resolves, neither may be changed.
+   * Throws as `Transaction.put` and `commit`.
+   */
   put(key: K, value: V): Promise<void> {
     return this.#database.put(this, key, value)
   }

@@ -6,7 +6,7 @@
 import type { Runtime } from '../io/runtime.ts'
 
 const OPERATIONS_PER_TURN = 512
-const TURN_MS = 4
+const TURN_MS = 2
 /** The clock is looked at once in so many operations, of which each is short. */
 const OPERATIONS_PER_LOOK = 16
 

@@ -58,3 +58,14 @@ test('who writes faster than pages can be written back waits, so that nobody has
   expect(buffer.demandBatches).toBe(0)
   await db.close()
 })
+
+test('a put that comes when the turn is over does nothing before the next', async () => {
+  const db = await openOn(new SimulatedFileSystem())
+  await textTable(db).put('first', 'of the table')
+  const puts = Array.from({ length: 1000 }, (_, i) => textTable(db).put(keyOf(i % 900), textOf(i)))
+  expect(db.stats().transactions.active).toBeLessThanOrEqual(512)
+  await Promise.all(puts)
+  expect(await textTable(db).get(keyOf(99))).toBe(textOf(999))
+  expect(await textTable(db).get(keyOf(100))).toBe(textOf(100))
+  await db.close()
+})

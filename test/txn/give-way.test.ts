@@ -45,15 +45,15 @@ test('everybody gives way after 512 operations, until the next turn', async () =
   expect(operationsBeforePause(giveWay)).toBe(511)
 })
 
-test('everybody gives way when a turn has been going on for 4 ms', () => {
+test('everybody gives way when a turn has been going on for 2 ms', () => {
   const runtime = new HandRuntime()
   const giveWay = new GiveWay(runtime)
   for (let i = 0; i < 100; i++) expect(giveWay.count()).toBeUndefined()
-  runtime.timeMs = 4
+  runtime.timeMs = 2
   expect(operationsBeforePause(giveWay)).toBeLessThan(16)
   runtime.turn()
   expect(operationsBeforePause(giveWay)).toBe(511)
   runtime.turn()
-  runtime.timeMs = 7.9
+  runtime.timeMs = 3.9
   expect(operationsBeforePause(giveWay)).toBe(511)
 })
