@@ -1,7 +1,7 @@
 /** What people are told about locks: who holds and waits for what, and why a wait failed. */
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
-import type { TxnId } from '../common/ids.ts'
+import { NULL_LSN, type TxnId } from '../common/ids.ts'
 import type { TracedLock } from '../common/trace.ts'
 import { resourceInWords } from '../common/trace-text.ts'
 import { areCompatible, type LockMode, type LockModeName, modeName } from './lock-mode.ts'
@@ -30,6 +30,8 @@ export interface LockHolder {
   readonly mode: LockModeName
   /** How long the transaction has been open: it has had the lock for at most so long. */
   readonly openMs: number
+  /** Its COMMIT is in the log and not durable yet: who overwrites the key without looking does not wait for it. */
+  readonly isCommitting: boolean
 }
 
 export interface LockWaiter {
@@ -139,8 +141,10 @@ export function reportLocks(table: LockTable, names: SpaceNames, nowMs: number):
 function holdersOf(head: LockHead, nowMs: number): LockHolder[] {
   const holders: LockHolder[] = []
   for (let grant = head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
-    const { txnId, startedMs } = grant.owner.transaction
-    holders.push({ txnId, mode: modeName(grant.mode), openMs: nowMs - startedMs })
+    const { transaction, yieldedLsn } = grant.owner
+    const { txnId, startedMs } = transaction
+    const isCommitting = yieldedLsn !== NULL_LSN
+    holders.push({ txnId, mode: modeName(grant.mode), openMs: nowMs - startedMs, isCommitting })
   }
   // The list has the latest first.
   return holders.reverse()

@@ -107,8 +107,10 @@ describe('what is acknowledged', () => {
     expect(done).toEqual([])
     const held = db
       .locks()
-      .flatMap(({ kind, table, holders }) => holders.map(({ mode }) => `${mode} on ${kind} of ${table}`))
-    expect(held.sort()).toEqual(['IX on table of rows', 'X on key of rows'])
+      .flatMap(({ kind, table, holders }) =>
+        holders.map(({ mode, isCommitting }) => `${isCommitting ? 'committing: ' : ''}${mode} on ${kind} of ${table}`),
+      )
+    expect(held.sort()).toEqual(['committing: IX on table of rows', 'committing: X on key of rows'])
     await expectDiskHas(disk.crash({ mode: 'none' }), rows)
     runtime.advance(5)
     await putting

@@ -25,7 +25,12 @@ test('who holds what, who waits for whom, and since when', async () => {
   await settle(2)
 
   const opened = { [reader.id]: 37, [other.id]: 7, [third.id]: 2 }
-  const holder = (tx: { id: number }, mode: string) => ({ txnId: tx.id, mode, openMs: opened[tx.id] })
+  const holder = (tx: { id: number }, mode: string) => ({
+    txnId: tx.id,
+    mode,
+    openMs: opened[tx.id],
+    isCommitting: false,
+  })
   const space = expect.any(Number)
   const [named, end, row, ...more] = db.locks()
   expect(more).toEqual([])

@@ -79,7 +79,9 @@ function showLocks({ database }: Session): string[] {
     .map(({ kind, table, keyText, holders, waiters }) => [
       table ?? '',
       kind === 'key' ? keyText : kind,
-      holders.map(({ txnId, mode }) => `${txnId} ${mode}`).join(', '),
+      holders
+        .map(({ txnId, mode, isCommitting }) => `${txnId} ${mode}${isCommitting ? ' (committing)' : ''}`)
+        .join(', '),
       waiters.map(({ txnId, mode, waitsFor }) => `${txnId} ${mode} for ${waitsFor.join(', ')}`).join('; '),
     ])
   return rows.length === 0 ? ['nothing is locked'] : columns(['table', 'what', 'held by', 'waited for by'], rows)

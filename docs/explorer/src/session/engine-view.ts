@@ -206,11 +206,11 @@ export class EngineView {
     return { pageId, page: pageName(pageId), label, pageLsn: lsn, rows, isDamaged }
   }
 
-  /** Who has changed which key and not ended: whoever holds an exclusive lock on it. */
+  /** Who has changed which key last and not ended: the last to get an exclusive lock on it, if one of them overwrites. */
   #writersOf(locks: readonly LockReport[]): Map<string, string> {
     const writers = new Map<string, string>()
     for (const { kind, space, keyText, holders } of locks) {
-      const holder = holders.find(({ mode }) => mode.startsWith('X'))
+      const holder = holders.findLast(({ mode }) => mode.startsWith('X'))
       if (kind === 'key' && holder !== undefined)
         writers.set(`${space} ${keyText}`, this.#names.transaction(holder.txnId))
     }
