@@ -55,6 +55,11 @@ export class WatchedFileSystem implements FileSystem {
     this.#inner.syncDirectory()
   }
 
+  syncNames(): Promise<void> {
+    this.#tell('syncDirectory', '')
+    return this.#inner.syncNames()
+  }
+
   lock(): Promise<() => void> {
     return this.#inner.lock()
   }

@@ -56,6 +56,7 @@ const NEEDS_ROOM: ReadonlySet<Method> = new Set<Method>([
   'sync',
   'syncBlocking',
   'syncDirectory',
+  'syncNames',
   'lock',
 ])
 
@@ -118,6 +119,10 @@ export class SiteFileSystem implements FileSystem {
     this.call({ method: 'syncDirectory', file: '' }, () => this.disk.syncDirectory())
   }
 
+  async syncNames(): Promise<void> {
+    return this.call({ method: 'syncNames', file: '' }, () => this.disk.syncNames())
+  }
+
   async lock(): Promise<() => void> {
     return this.call({ method: 'lock', file: '' }, () => this.disk.lock())
   }
@@ -143,7 +148,7 @@ export class SiteFileSystem implements FileSystem {
 
   /** The disk drops what was to be synced, and says so. */
   #failSync<T>(errno: Errno, method: Method, whole: () => T): T {
-    this.disk.failNext(method === 'syncDirectory' ? method : 'sync', { errno })
+    this.disk.failNext(method === 'syncDirectory' || method === 'syncNames' ? 'syncDirectory' : 'sync', { errno })
     try {
       const result = whole()
       const failed = (error: unknown): never => {
@@ -171,7 +176,7 @@ export class SiteFileSystem implements FileSystem {
 }
 
 export const isSync = (method: Method): boolean =>
-  method === 'sync' || method === 'syncBlocking' || method === 'syncDirectory'
+  method === 'sync' || method === 'syncBlocking' || method === 'syncDirectory' || method === 'syncNames'
 
 /** The error as Node would give it; a lock is taken with an error of ours, as `process-lock.ts` does. */
 function errorOf(code: Errno, { method, file }: Request): Error {

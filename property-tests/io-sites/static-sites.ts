@@ -14,6 +14,7 @@ export const METHODS = [
   'rename',
   'remove',
   'syncDirectory',
+  'syncNames',
   'lock',
   'readAt',
   'writeAt',

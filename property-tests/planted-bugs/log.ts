@@ -154,12 +154,22 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     name: 'new-segment-name-not-durable',
     invariant: 'I2',
     sentence:
-      'The directory is not synced after a segment, made or recycled, got its name, so a power cut loses a synced file.',
+      'A segment, made ahead or recycled, is used before the directory is synced after it got its name, so a power cut loses a synced file.',
     file: NEW_SEGMENT,
-    find: `    this.#name = name
+    find: 'await this.#fileSystem.syncNames()',
+    replace: 'void this.#fileSystem.syncNames()',
+    first: 'failing-disk.property.test.ts',
+  },
+  {
+    name: 'needed-segment-name-not-durable',
+    invariant: 'I2',
+    sentence:
+      'The directory is not synced after a segment that is needed at once got its name, so a power cut loses a synced file.',
+    file: NEW_SEGMENT,
+    find: `    this.#rename()
     this.#fileSystem.syncDirectory()`,
-    replace: '    this.#name = name',
-    first: 'crash.property.test.ts',
+    replace: '    this.#rename()',
+    first: 'log-manager.property.test.ts',
   },
   {
     name: 'new-segment-renamed-before-sync',

@@ -52,6 +52,8 @@ export class InspectionFileSystem implements FileSystem {
 
   syncDirectory(): void {}
 
+  async syncNames(): Promise<void> {}
+
   async lock(): Promise<() => void> {
     const unlock = await this.#directory.lock()
     for (const name of this.#directory.list()) this.#contents.set(name, undefined)

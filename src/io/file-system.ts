@@ -9,7 +9,7 @@
  *    that file survives a power cut. If it throws, nothing is known, and calling it again proves
  *    nothing: the engine stops (fsync failures are not retried).
  * 2. Without a sync, any subset of writes may survive, in any order, torn at 512-byte sectors.
- * 3. A created, renamed or removed name survives a power cut only after `syncDirectory`.
+ * 3. A created, renamed or removed name survives a power cut only after `syncDirectory` or `syncNames`.
  * 4. `readAt` returns what was last written, synced or not, and zeros in holes below `size()`.
  * 5. `readAt` and `writeAt` may transfer fewer bytes than asked without an error; `readFully` and
  *    `writeFully` below loop. `readAt` returns 0 only at or past the end of the file. Either may throw
@@ -58,6 +58,8 @@ export interface FileSystem {
   remove(name: string): void
   /** Makes creations, renames and removals durable. */
   syncDirectory(): void
+  /** The same of those made before the call, without stopping the event loop. */
+  syncNames(): Promise<void>
   /**
    * Takes the one exclusive lock on the directory; the returned function gives it back. The lock
    * dies with the process.

@@ -49,6 +49,8 @@ export class MemoryFileSystem implements FileSystem {
 
   syncDirectory(): void {}
 
+  async syncNames(): Promise<void> {}
+
   async lock(): Promise<() => void> {
     if (this.#locked) {
       throw new AriesError('DB_LOCKED', `${this.location} is open already; close that handle first`)

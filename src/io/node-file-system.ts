@@ -14,6 +14,7 @@ import {
   fdatasync,
   fdatasyncSync,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -109,6 +110,18 @@ export class NodeFileSystem implements FileSystem {
 
   syncDirectory(): void {
     syncDirectoryAt(this.location)
+  }
+
+  async syncNames(): Promise<void> {
+    if (process.platform === 'win32') return
+    const descriptor = openSync(this.location, 'r')
+    try {
+      await new Promise<void>((resolve, reject) => {
+        fsync(descriptor, (error) => (error === null ? resolve() : reject(error)))
+      })
+    } finally {
+      closeSync(descriptor)
+    }
   }
 
   async lock(): Promise<() => void> {

@@ -124,7 +124,7 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     },
     write: (name, content, source, offset) => this.#write(name, content, source, offset),
     truncate: (name, content, size) => this.#truncate(name, content, size),
-    startSync: (name, content) => this.#startSync(name, content),
+    startSync: (name, content) => this.#startSync('sync', name, content),
     close: (name) => {
       this.#openFiles--
       if (!this.poweredOff) this.#look({ operation: 'close', file: name, offset: 0, length: 0 })
@@ -177,11 +177,13 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
   }
 
   syncDirectory(): void {
-    const call: Call = { operation: 'syncDirectory', file: '', offset: 0, length: 0 }
-    const outcome = this.decide(call)
-    if (outcome.dropped === true) this.#names.drop()
-    this.finish(outcome, call)
-    if (outcome.lie !== true) this.#names.sync()
+    this.#startSync('syncDirectory', '', this.#names).complete()
+  }
+
+  async syncNames(): Promise<void> {
+    const sync = this.#startSync('syncDirectory', '', this.#names)
+    await sync.wait()
+    sync.complete()
   }
 
   async lock(): Promise<() => void> {
@@ -328,8 +330,8 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     if (shrinks) this.spaceFreed()
   }
 
-  #startSync(name: string, content: SimulatedContent): SimulatedSync {
-    const call: Call = { operation: 'sync', file: name, offset: 0, length: 0 }
+  #startSync(operation: 'sync' | 'syncDirectory', name: string, synced: Synced): SimulatedSync {
+    const call: Call = { operation, file: name, offset: 0, length: 0 }
     const outcome = this.decide(call)
     if (outcome.off === true) this.finish(outcome, call)
     const end = this.#sequence
@@ -337,9 +339,9 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
       wait: () => this.#wait(outcome.delayMs),
       complete: () => {
         this.checkPower()
-        if (outcome.dropped === true) content.dropBefore(end)
+        if (outcome.dropped === true) synced.dropBefore(end)
         this.finish(outcome, call)
-        if (outcome.lie !== true) content.syncBefore(end)
+        if (outcome.lie !== true) synced.syncBefore(end)
       },
     }
   }
@@ -378,6 +380,12 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     const end = Math.max(size, Math.min(wanted, byCapacity, this.fileBytesMax))
     return { end, problem: byCapacity <= this.fileBytesMax ? 'ENOSPC' : 'EFBIG' }
   }
+}
+
+/** What a sync makes durable, as far as it was changed before the sequence number `end`: a file or the names. */
+interface Synced {
+  syncBefore(end: number): void
+  dropBefore(end: number): void
 }
 
 /** Whether a change comes to pass. */

@@ -64,14 +64,15 @@ export class SimulatedNames {
     this.#pending.push({ kind: 'remove', sequence, file: name, content })
   }
 
-  sync(): void {
-    for (const change of this.#pending) replayName(this.#durable, change, EVERYTHING)
-    this.#pending = []
+  /** Makes the changes below the sequence number `end` durable. */
+  syncBefore(end: number): void {
+    for (const change of this.#pending) if (change.sequence < end) replayName(this.#durable, change, EVERYTHING)
+    this.dropBefore(end)
   }
 
   /** A failed sync: no later one makes these changes durable, though the process sees them. */
-  drop(): void {
-    this.#pending = []
+  dropBefore(end: number): void {
+    this.#pending = this.#pending.filter(({ sequence }) => sequence >= end)
   }
 
   /** Whether a change of this name is not durable. */

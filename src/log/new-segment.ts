@@ -68,13 +68,23 @@ export class NewSegment {
     this.#isSynced = true
   }
 
-  /** Gives the segment its name, durably: from then on it may be used. @throws */
-  giveName(): void {
+  /** Gives the segment its name, durably: from then on it may be used. `giveNameBlocking` may come meanwhile. */
+  async giveName(): Promise<void> {
+    this.#rename()
+    await this.#fileSystem.syncNames()
+  }
+
+  /** The same, done when it returns. @throws */
+  giveNameBlocking(): void {
+    this.#rename()
+    this.#fileSystem.syncDirectory()
+  }
+
+  #rename(): void {
     this.close()
     const name = segmentName(this.number)
     if (this.#name !== name) this.#fileSystem.rename(this.#name, name)
     this.#name = name
-    this.#fileSystem.syncDirectory()
   }
 
   /** Leaves no file. @throws `IO_ERROR` */

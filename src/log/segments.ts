@@ -123,6 +123,7 @@ export class Segments {
     const made = this.#new as NewSegment
     try {
       made.finishBlocking()
+      made.giveNameBlocking()
       this.#complete(made)
     } catch (error) {
       throw this.#failed(error, made)
@@ -142,22 +143,24 @@ export class Segments {
 
   /**
    * Does a step of what is left to do on the segment that is being made, if one is, without stopping the event
-   * loop for a sync of it. Rejects with `DISK_FULL` or `IO_ERROR`; a half-made file is removed.
+   * loop for a sync. Somebody may finish it the blocking way meanwhile. Rejects with `DISK_FULL` or `IO_ERROR`;
+   * a half-made file is removed.
    */
   async makeStep(): Promise<void> {
     const made = this.#new
     if (made === undefined) return
     try {
-      if (made.isSynced) this.#complete(made)
-      else if (made.fillPiece()) await made.sync()
+      if (made.isSynced) {
+        await made.giveName()
+        if (made === this.#new) this.#complete(made)
+      } else if (made.fillPiece()) await made.sync()
     } catch (error) {
       throw this.#failed(error, made)
     }
   }
 
   #complete(made: NewSegment): void {
-    assert(made.isSynced && made.number === this.#end, 'what a segment holds is durable before it has its name')
-    made.giveName()
+    assert(made.isSynced && made.number === this.#end, 'what a segment holds is durable before it is used')
     this.#new = undefined
     this.#present.add(made.number)
     this.#end = made.number + 1

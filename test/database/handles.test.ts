@@ -505,6 +505,7 @@ class CountingFileSystem {
   rename = (from: string, to: string): void => this.inner.rename(from, to)
   remove = (name: string): void => this.inner.remove(name)
   syncDirectory = (): void => this.inner.syncDirectory()
+  syncNames = (): Promise<void> => this.inner.syncNames()
   lock = (): Promise<() => void> => this.inner.lock()
 
   open(name: string, mode: 'read' | 'write' | 'create'): ReturnType<SimulatedFileSystem['open']> {

@@ -59,6 +59,7 @@ describe.each(IMPLEMENTATIONS)('%s file system', (_name, make) => {
     expect(content(file)).toEqual([1, 9, 3])
     file.syncBlocking()
     fileSystem.syncDirectory()
+    await fileSystem.syncNames()
     expect(content(file)).toEqual([1, 9, 3])
     file.close()
   })

@@ -194,6 +194,15 @@ describe('names at a power cut (F7, F8)', () => {
     expect(state(disk.crash(NOTHING))).toBe('a: ')
   })
 
+  test('a sync of the names that is under way makes durable what came before it, when it is done', async () => {
+    disk.open('a', 'create')
+    const synced = disk.syncNames()
+    disk.open('b', 'create')
+    expect(disk.crash(NOTHING).list()).toEqual([])
+    await synced
+    expect(disk.crash(NOTHING).list()).toEqual(['a'])
+  })
+
   test('a removed file is back, bytes and all, before the directory is synced', () => {
     durableFile(disk, 'a', run(1, 1))
     disk.remove('a')

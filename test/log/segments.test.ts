@@ -114,6 +114,24 @@ describe('making a segment in steps', () => {
     expectSegments(disk.crash({ mode: 'none' }), [0], LONG)
   })
 
+  test('while its name is being made durable it is not used yet, and who needs it then finishes it on the spot', async () => {
+    for (const isNeeded of [false, true]) {
+      const disk = new SimulatedFileSystem()
+      const segments = new Segments(disk, LONG)
+      segments.begin()
+      for (let i = 0; i < 3; i++) await segments.makeStep()
+      const last = segments.makeStep()
+      expect([disk.list(), segments.isMaking, segments.count]).toEqual([[segmentName(0)], true, 0])
+      if (isNeeded) {
+        segments.append()
+        expectSegments(disk.crash({ mode: 'none' }), [0], LONG)
+      }
+      await last
+      expect([segments.isMaking, segments.count]).toEqual([false, 1])
+      expectSegments(disk.crash({ mode: 'none' }), [0], LONG)
+    }
+  })
+
   test.each([0, 1, 2, 3])('who needs it after %i steps finishes it on the spot', async (count) => {
     const disk = watchedDisk()
     const segments = new Segments(disk, LONG)

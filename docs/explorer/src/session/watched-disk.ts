@@ -55,6 +55,10 @@ export class WatchedDisk implements FileSystem {
     this.#disk.syncDirectory()
   }
 
+  syncNames(): Promise<void> {
+    return this.#disk.syncNames()
+  }
+
   lock(): Promise<() => void> {
     return this.#disk.lock()
   }
