@@ -4,7 +4,7 @@
  * page is allocated and not when it is written back.
  */
 
-import { isZero } from '../common/bytes.ts'
+import { isZero, zerosOf } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
@@ -88,7 +88,7 @@ export class DataFile {
     if (pageCount <= this.#pageCount) return
     const chunkPages = Math.max(1, GROW_BYTES / pageSize)
     const target = Math.ceil(pageCount / chunkPages) * chunkPages
-    const zeros = new Uint8Array(chunkPages * pageSize)
+    const zeros = zerosOf(chunkPages * pageSize)
     while (this.#pageCount < target) {
       const pages = Math.min(chunkPages, target - this.#pageCount)
       writeFully(this.#file, zeros, 0, pages * pageSize, this.#pageCount * pageSize)

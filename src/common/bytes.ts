@@ -53,6 +53,15 @@ export function copyBytes(
   }
 }
 
+/** As long as the longest that were asked for. */
+let zeros = new Uint8Array(0)
+
+/** Zeros, which everybody has in common and nobody changes: files are made of them by the megabyte. */
+export function zerosOf(length: number): Uint8Array {
+  if (zeros.length < length) zeros = new Uint8Array(length)
+  return zeros.subarray(0, length)
+}
+
 /** True when every byte of the range is zero. Looks at whole words where it can: logs are scanned with it. */
 export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
   const wordsFrom = start + (-(bytes.byteOffset + start) & 3)

@@ -15,7 +15,7 @@
  * zero for zeros. It is kept up, so that it costs as much as there are chunks that are new.
  */
 import { assert } from '../common/assert.ts'
-import { isZero } from '../common/bytes.ts'
+import { isZero, zerosOf } from '../common/bytes.ts'
 import { difference, digestAt, digestOfWords, sum } from './digest.ts'
 
 const CHUNK_BYTES = 4096
@@ -36,14 +36,6 @@ class Chunk {
   }
 }
 
-/** As long as the longest zeros that were written so far. */
-let zeros = new Uint8Array(CHUNK_BYTES)
-
-function zerosOf(length: number): Uint8Array {
-  if (zeros.length < length) zeros = new Uint8Array(length)
-  return zeros.subarray(0, length)
-}
-
 /** A copy of bytes, which nobody changes, with its place in a file. */
 export class FixedBytes {
   readonly bytes: Uint8Array
@@ -52,7 +44,6 @@ export class FixedBytes {
   readonly #chunks = new Map<number, Chunk | undefined>()
 
   constructor(source: Uint8Array, offset: number) {
-    // Files are made of zeros by the megabyte.
     this.#isZero = isZero(source, 0, source.length)
     this.bytes = this.#isZero ? zerosOf(source.length) : source.slice()
     this.offset = offset

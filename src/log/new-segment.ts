@@ -11,6 +11,7 @@
  * without its own header is no segment. What a recycled one held needs no wiping: those checksums hold only
  * at its old LSNs (I31).
  */
+import { zerosOf } from '../common/bytes.ts'
 import { closeAll, closeFile, type File, type FileSystem, writeFully } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
 import { encodeSegmentHeader, NEW_SEGMENT_NAME, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
@@ -47,7 +48,7 @@ export class NewSegment {
     const file = this.#file as File
     const { segmentBytes } = this.#identity
     const rest = Math.min(FILL_BYTES, segmentBytes - this.#filledBytes)
-    if (rest > 0) writeFully(file, new Uint8Array(rest), 0, rest, this.#filledBytes)
+    if (rest > 0) writeFully(file, zerosOf(rest), 0, rest, this.#filledBytes)
     this.#filledBytes += rest
     if (this.#filledBytes < segmentBytes) return false
     writeFully(file, encodeSegmentHeader(this.#identity, this.number), 0, SEGMENT_HEADER_BYTES, 0)
