@@ -200,8 +200,8 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     sentence:
       'A checkpoint copies the dirty page table, waits, and logs it as of later: pages dirtied in between are missing.',
     file: CHECKPOINT,
-    find: 'const dirtyPages = [...this.#buffer.dirtyPages()]',
-    replace: `const dirtyPages = [...this.#buffer.dirtyPages()]
+    find: 'const dirtyPages = this.#buffer.dirtyPages()',
+    replace: `const dirtyPages = this.#buffer.dirtyPages()
     await this.#log.flush()`,
   },
   {

@@ -15,10 +15,9 @@
  */
 import { compareRanges, copyBytes } from '../common/bytes.ts'
 
-/** So many rows, or bytes, are put in one go; the event loop waits for that long. */
+/** At most so many rows, or bytes, are put in one go; the event loop waits for that long. */
 export const ROWS_MAX = 512
-/** Code that has not run yet is slow, some 30 us a row: the first batch is small, and each may be twice as long as the last. */
-const ROWS_AT_FIRST = 32
+const ROWS_MIN = 32
 const BYTES_MAX = 1 << 18
 const BYTES_AT_FIRST = 1 << 14
 const HEAD_BYTES = 5
@@ -31,7 +30,7 @@ export class RowBatch {
   readonly ends = new Int32Array(ROWS_MAX)
   readonly #sorted = new Float64Array(ROWS_MAX)
   #used = 0
-  #rowsMax = ROWS_AT_FIRST
+  #rowsMax = ROWS_MIN
 
   /** Whether what it holds is to be put before another row is added. */
   get isFull(): boolean {
@@ -58,11 +57,15 @@ export class RowBatch {
     this.bytes = grown
   }
 
+  /** Has the next batches be twice as long, or half as long if this one was put slowly. */
+  adapt(wasSlow: boolean): void {
+    this.#rowsMax = wasSlow ? Math.max(ROWS_MIN, this.#rowsMax / 2) : Math.min(ROWS_MAX, this.#rowsMax * 2)
+  }
+
   /** Forgets all rows, and memory that one long value took. */
   clear(): void {
     this.count = 0
     this.#used = 0
-    this.#rowsMax = Math.min(ROWS_MAX, 2 * this.#rowsMax)
     if (this.bytes.length > 2 * BYTES_MAX) this.bytes = new Uint8Array(BYTES_AT_FIRST)
   }
 

@@ -258,12 +258,14 @@ export class BufferManager {
   }
 
   /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
-  *dirtyPages(): IterableIterator<[PageId, Lsn]> {
+  dirtyPages(): [PageId, Lsn][] {
+    const pages: [PageId, Lsn][] = []
     for (let frame = 0; frame < this.#usedFrames; frame++) {
       const recLsn = this.#dirty.recLsnOf(frame)
-      if (recLsn !== 0) yield [asPageId(this.#pageIds[frame] as number), asLsn(recLsn)]
+      if (recLsn !== 0) pages.push([asPageId(this.#pageIds[frame] as number), asLsn(recLsn)])
     }
-    yield* this.#quarantine
+    for (const quarantined of this.#quarantine) pages.push(quarantined)
+    return pages
   }
 
   /** The oldest recLsn, or null when nothing is dirty: where redo would have to start. */

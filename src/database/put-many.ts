@@ -23,6 +23,12 @@ import type { TransactionLocks } from './transaction-locks.ts'
 import type { VersionView } from './version-view.ts'
 
 /**
+ * A batch that took longer was too long: the event loop waited for it. So the first ones are short, because code that
+ * has not run yet takes 30 us a row, and so are those of a slow machine.
+ */
+const SLOW_MS = 3
+
+/**
  * Puts all of `entries` for a transaction, none of whose other operations runs meanwhile. `view`: how it reads,
  * if it reads without locks. Rejects as `Transaction.putMany` does.
  */
@@ -76,7 +82,9 @@ class Putter {
   async put(rows: RowBatch): Promise<void> {
     rows.sort()
     const { count } = rows
+    let startedMs: number
     for (;;) {
+      startedMs = this.#store.nowMs()
       const tree = this.#locks.treeForPut(this.#name)
       const wait = typeof tree === 'number' ? this.#lock(tree, rows) : tree
       if (wait !== undefined) {
@@ -86,6 +94,7 @@ class Putter {
       this.#store.putRows(this.#active, tree as PageId, rows)
       break
     }
+    rows.adapt(this.#store.nowMs() - startedMs > SLOW_MS)
     rows.clear()
     const pause = this.#store.giveWay(count)
     if (pause !== undefined) await pause

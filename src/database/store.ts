@@ -88,6 +88,11 @@ export class Store {
     this.#onEnd = parts.onEnd
   }
 
+  /** The time by the runtime's clock. */
+  nowMs(): number {
+    return this.#runtime.nowMs()
+  }
+
   /** @throws `DB_FAILED` */
   checkRunning(): void {
     this.#failStop.check()
@@ -155,12 +160,12 @@ export class Store {
 
   /** Opens a reader of the state as of now, which is ended when it has been open for too long. @throws as `get` */
   openReader(): VersionReader {
-    return this.#bounded(this.versions.open(this.#runtime.nowMs()))
+    return this.#bounded(this.versions.open(this.nowMs()))
   }
 
   /** Opens a reader of the newest committed state. @throws as `get` */
   openNewestReader(): VersionReader {
-    return this.versions.openNewest(this.#runtime.nowMs())
+    return this.versions.openNewest(this.nowMs())
   }
 
   #bounded(reader: VersionReader): VersionReader {

@@ -16,8 +16,8 @@ import { closeAll, closeFile, type File, type FileSystem, writeFully } from '../
 import type { Identity } from './identity.ts'
 import { encodeSegmentHeader, NEW_SEGMENT_NAME, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
 
-/** Zeros are written in pieces of this size: about a millisecond each. */
-const FILL_BYTES = 1 << 20
+/** Zeros are written in pieces of this size, each in a turn of its own: less than a millisecond. */
+const FILL_BYTES = 1 << 18
 
 export class NewSegment {
   readonly number: number

@@ -115,7 +115,7 @@ export class Checkpointer {
   }
 
   async #take(isClean: boolean): Promise<void> {
-    const dirtyPages = [...this.#buffer.dirtyPages()]
+    const dirtyPages = this.#buffer.dirtyPages()
     const transactions = [...this.#table]
     const parts = encodeCheckpoint(this.#nextTxnId(), transactions, dirtyPages)
     const lowWaterOf = (checkpointLsn: Lsn): LowWaterMark =>

@@ -81,7 +81,7 @@ class Bench {
   }
 
   get dirty(): [number, number][] {
-    return [...this.buffer.dirtyPages()]
+    return this.buffer.dirtyPages()
   }
 }
 
@@ -102,7 +102,12 @@ describe('the pool', () => {
     for (let pageId = 2; pageId < 2 + 5; pageId++) bench.change(pageId, 100 + pageId, 1)
     for (let pageId = 20; pageId < 23; pageId++) bench.buffer.unfix(bench.buffer.fixNew(asPageId(pageId)))
     expect(bench.buffer.statistics).toMatchObject({ demandBatches: 0, evictions: 3 })
-    expect([...bench.buffer.dirtyPages()].map(([pageId]) => pageId).sort()).toEqual([2, 3, 4, 5, 6])
+    expect(
+      bench.buffer
+        .dirtyPages()
+        .map(([pageId]) => pageId)
+        .sort(),
+    ).toEqual([2, 3, 4, 5, 6])
   })
 
   test('the reserve is low when what would go next is dirty, and write-back mends that', async () => {

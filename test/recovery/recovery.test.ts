@@ -352,7 +352,7 @@ describe('the page writer', () => {
     const tx = r.begin()
     const first = r.format(tx, 1)
     const second = r.set(tx, 1, 0, 1)
-    expect([...r.buffer.dirtyPages()]).toEqual([[1, first]])
+    expect(r.buffer.dirtyPages()).toEqual([[1, first]])
     expect(tx).toMatchObject({ firstLsn: first, lastLsn: second, undoNextLsn: second })
     expect(r.table.oldest()).toBe(tx)
     r.bench.log.writeOut()
