@@ -191,8 +191,8 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     sentence:
       'A checkpoint notes for each dirty page the end of the log instead of its recLSN, so redo starts too late.',
     file: 'src/buffer/buffer-manager.ts',
-    find: 'yield [asPageId(this.#pageIds[frame] as number), asLsn(recLsn)]',
-    replace: 'yield [asPageId(this.#pageIds[frame] as number), this.#log.nextLsn]',
+    find: 'pages.push([asPageId(this.#pageIds[frame] as number), asLsn(recLsn)])',
+    replace: 'pages.push([asPageId(this.#pageIds[frame] as number), this.#log.nextLsn])',
   },
   {
     name: 'checkpoint-tables-of-two-moments',

@@ -95,7 +95,7 @@ describe('making segments', () => {
 })
 
 /** Segments of several pieces. */
-const LONG = makeIdentity(new Uint8Array(16).fill(7), PAGE_SIZE, 3 << 20)
+const LONG = makeIdentity(new Uint8Array(16).fill(7), PAGE_SIZE, 3 << 18)
 
 describe('making a segment in steps', () => {
   test('a piece a step, then the sync, then the name; it counts at the end', async () => {
@@ -138,7 +138,7 @@ describe('making a segment in steps', () => {
     segments.begin()
     for (let i = 0; i < count; i++) await segments.makeStep()
     segments.append()
-    const written = disk.trace?.filter(({ length }) => length === 1 << 20)
+    const written = disk.trace?.filter(({ length }) => length === 1 << 18)
     expect([written?.length, segments.isMaking, segments.count]).toEqual([3, false, 1])
     expectSegments(disk.crash({ mode: 'none' }), [0], LONG)
     segments.close()
