@@ -93,4 +93,20 @@ export const REGRESSIONS: readonly Script[] = [
       { do: 'time', count: 20 },
     ],
   },
+  // Rolled back, lost by a power cut, and written again at the same LSNs: no record was undone twice.
+  {
+    frames: 8,
+    checkpointBytes: 65536,
+    steps: [
+      { do: 'crash', after: 1, how: 'none', again: [] },
+      { do: 'putMany', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 300 },
+      { do: 'crash', after: 1, how: 'kill', again: [] },
+      { do: 'put', by: 1, table: 0, from: 0, count: 1, stride: 1, bytes: 0 },
+      { do: 'abort', by: 1 },
+      { do: 'put', by: 0, table: 2, from: 0, count: 7, stride: 7, bytes: 300 },
+      { do: 'putMany', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 0 },
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 300 },
+      { do: 'delete', by: 0, table: 1, from: 0, count: 1, stride: 1 },
+    ],
+  },
 ]

@@ -58,6 +58,7 @@ export class Runner {
   readonly #endLsns = new WeakMap<Commit, number>()
   /** Undone record to the CLR that says so, as far as that CLR is known to be there (I7). */
   readonly #undone = new Map<number, number>()
+  #lastClrLsn = 0
   #life = 0
 
   private constructor(script: Script, disk: SimulatedFileSystem, lab: Lab) {
@@ -438,8 +439,10 @@ export class Runner {
   #noteUndo(event: TraceEvent): void {
     if (event.kind === 'analysis') {
       this.counts.losers += event.transactions.length
-      for (const [lsn, clrLsn] of this.#undone) if (clrLsn >= event.endLsn) this.#undone.delete(lsn)
+      this.#forgetUndoneFrom(event.endLsn)
     }
+    // After a restart that had nothing to do, which says nothing of where the log ends.
+    if (event.kind === 'appended' && event.lsn <= this.#lastClrLsn) this.#forgetUndoneFrom(event.lsn)
     if (event.kind !== 'undone') return
     // The CLR of a part leaves the rest of its record to the next.
     const isPart = event.undoNextLsn === event.lsn
@@ -447,6 +450,13 @@ export class Runner {
     if (before !== undefined)
       this.#failure ??= new Error(`record ${event.lsn} is undone by ${before} and by ${event.clrLsn} (I7)`)
     if (!isPart) this.#undone.set(event.lsn, event.clrLsn)
+    this.#lastClrLsn = Math.max(this.#lastClrLsn, event.clrLsn)
+  }
+
+  /** The CLRs from `endLsn` on are lost. */
+  #forgetUndoneFrom(endLsn: number): void {
+    for (const [lsn, clrLsn] of this.#undone) if (clrLsn >= endLsn) this.#undone.delete(lsn)
+    this.#lastClrLsn = Math.max(0, ...this.#undone.values())
   }
 
   async #verify(floor: number): Promise<void> {
