@@ -10,5 +10,6 @@ export default defineConfig({
     // Only a hung test meets this limit; no test may pass or fail by how fast it ran.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 })

@@ -37,6 +37,11 @@ export class ExplorerPage {
     return Number(await this.page.getByRole('slider', { name: 'Step' }).getAttribute('max')) + 1
   }
 
+  async waitForOtherStepCount(count: number): Promise<void> {
+    const slider = this.page.getByRole('slider', { name: 'Step' })
+    await slider.and(this.page.locator(`:not([max="${count - 1}"])`)).waitFor()
+  }
+
   async waitForStep(step: number): Promise<void> {
     await this.page.locator(`.told[data-step="${step}"]`).waitFor()
   }

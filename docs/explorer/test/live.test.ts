@@ -12,10 +12,10 @@ async function openEmpty(): Promise<ExplorerPage> {
 }
 
 /** Does an action, and waits until the page shows what has come of it. */
-async function act({ page }: ExplorerPage, action: string): Promise<void> {
-  const before = page.url()
-  await page.locator(`[data-action=${action}]`).click()
-  await page.waitForURL((url) => url.href !== before)
+async function act(reader: ExplorerPage, action: string): Promise<void> {
+  const before = await reader.stepCount()
+  await reader.page.locator(`[data-action=${action}]`).click()
+  await reader.waitForOtherStepCount(before)
 }
 
 async function put(reader: ExplorerPage, key: string, value: string): Promise<void> {
@@ -25,12 +25,11 @@ async function put(reader: ExplorerPage, key: string, value: string): Promise<vo
 }
 
 async function crash({ page }: ExplorerPage, choice = /nothing that was not synced/): Promise<void> {
-  const before = page.url()
   await page.locator('[data-action=crash]').click()
   // Nothing is asked when nothing is at stake.
   if ((await page.getByLabel(choice).count()) > 0) await page.getByLabel(choice).check()
   await page.getByRole('button', { name: 'Crash', exact: true }).click()
-  await page.waitForURL((url) => url.href !== before)
+  await page.locator('.step-title', { hasText: /^crash$/ }).waitFor()
 }
 
 /** T1 commits alice; T2 has written bob and carol, which are durable in the log and not committed. */
@@ -46,10 +45,10 @@ async function workAndCrash(reader: ExplorerPage): Promise<void> {
 }
 
 /** Flushes the first page that is dirty. */
-async function flushPage({ page }: ExplorerPage): Promise<void> {
-  const before = page.url()
-  await page.locator('[data-action=flushPage]').selectOption({ index: 1 })
-  await page.waitForURL((url) => url.href !== before)
+async function flushPage(reader: ExplorerPage): Promise<void> {
+  const before = await reader.stepCount()
+  await reader.page.locator('[data-action=flushPage]').selectOption({ index: 1 })
+  await reader.waitForOtherStepCount(before)
 }
 
 /** All rows that the pages in the pool hold, of whatever page. */
@@ -84,7 +83,11 @@ test('a crash in the restart: nothing is compensated twice, the winner stays, th
   expect((await reader.tables()).transactions).toEqual([])
   await act(reader, 'restart')
   await stepTo(reader, 'Undo')
-  while (!(await reader.log()).some(({ type }) => type === 'clr')) await reader.press('Next step')
+  while (!(await reader.log()).some(({ type }) => type === 'clr')) {
+    const step = await reader.step()
+    await reader.press('Next step')
+    await reader.waitForStep(step + 1)
+  }
   await crash(reader, /everything that was written/)
   expect(await reader.phase()).toBe('Crashed')
   await act(reader, 'restart')

@@ -70,13 +70,7 @@ class LiveSession {
   static async create(): Promise<LiveSession> {
     const disk = new SimulatedFileSystem()
     let session: LiveSession | undefined
-    const watched = new WatchedDisk(disk, {
-      before: (operation) => session?.recorder.before(operation),
-      after: (operation) => session?.recorder.after(operation),
-    })
-    const trace = (event: TraceEvent): void => {
-      if (session !== undefined) session.#hear(event)
-    }
+    const { watched, trace } = LiveSession.#listenTo(disk, () => session)
     const options = { ...OPTIONS, ...FIXED, createIfMissing: true, trace }
     const parts = await openOn(watched, new SimulatedRuntime(), options, settingsOf(options))
     await makeFirstTable(parts)
@@ -90,7 +84,28 @@ class LiveSession {
     return session
   }
 
-  readonly #hear = (event: TraceEvent): void => {
+  /** An engine that has crashed goes on in memory, on a disk that the machine has no more: nobody hears of that. */
+  static #listenTo(
+    disk: SimulatedFileSystem,
+    sessionNow: () => LiveSession | undefined,
+  ): { watched: WatchedDisk; trace: (event: TraceEvent) => void } {
+    const listener = (): LiveSession | undefined => {
+      const session = sessionNow()
+      return session !== undefined && session.#disk === disk ? session : undefined
+    }
+    return {
+      watched: new WatchedDisk(disk, {
+        before: (operation) => listener()?.recorder.before(operation),
+        after: (operation) => listener()?.recorder.after(operation),
+      }),
+      trace: (event) => {
+        const session = listener()
+        if (session !== undefined) session.#hear(event)
+      },
+    }
+  }
+
+  #hear(event: TraceEvent): void {
     if (!this.recorder.isOff && (event.kind === 'lock-wait' || event.kind === 'lock-granted')) {
       for (const named of this.#transactions.values()) {
         if (named.transaction.id === event.txnId) named.isWaiting = event.kind === 'lock-wait'
@@ -226,10 +241,10 @@ class LiveSession {
     if (this.#parts !== undefined)
       throw new RefusedAction('the database is open: only after a crash there is something to restart')
     const { recorder } = this
-    const watched = new WatchedDisk(this.#disk, recorder)
+    const { watched, trace } = LiveSession.#listenTo(this.#disk, () => this)
     const options = {
       ...OPTIONS,
-      trace: this.#hear,
+      trace,
       [PASSES]: passesTelling((engine) => this.#view.assembled(engine)),
     }
     recorder.startRestart()
