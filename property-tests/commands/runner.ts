@@ -25,6 +25,7 @@ import { type Commit, type Content, type Effect, firstDifference, Model } from '
 import { problemsOfInDoubt } from './in-doubt.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, contentOf, keyOf, type Script, type Step, TABLES } from './script.ts'
 import { type Client, type ClientStep, ENDING, EXPECTED, LOOKS_AFTER, Session } from './session.ts'
+import { UndoneRecords } from './undone-records.ts'
 
 export const choiceOf = (how: CrashHow): CrashChoice =>
   typeof how === 'number' ? { mode: 'random', seed: how } : { mode: how }
@@ -56,9 +57,7 @@ export class Runner {
   #failure: unknown
   /** The end of the log when a commit was asked for. */
   readonly #endLsns = new WeakMap<Commit, number>()
-  /** Undone record to the CLR that says so, as far as that CLR is known to be there (I7). */
-  readonly #undone = new Map<number, number>()
-  #lastClrLsn = 0
+  readonly #undone = new UndoneRecords()
   #life = 0
 
   private constructor(script: Script, disk: SimulatedFileSystem, lab: Lab) {
@@ -428,7 +427,7 @@ export class Runner {
     try {
       return await openLab(image, this.#script, (event) => {
         // What an engine does after its crash, nobody sees.
-        if (life === this.#life) this.#noteUndo(event)
+        if (life === this.#life) this.#hear(event)
       })
     } catch (error) {
       if (!image.poweredOff) throw error
@@ -436,27 +435,10 @@ export class Runner {
     }
   }
 
-  #noteUndo(event: TraceEvent): void {
-    if (event.kind === 'analysis') {
-      this.counts.losers += event.transactions.length
-      this.#forgetUndoneFrom(event.endLsn)
-    }
-    // After a restart that had nothing to do, which says nothing of where the log ends.
-    if (event.kind === 'appended' && event.lsn <= this.#lastClrLsn) this.#forgetUndoneFrom(event.lsn)
-    if (event.kind !== 'undone') return
-    // The CLR of a part leaves the rest of its record to the next.
-    const isPart = event.undoNextLsn === event.lsn
-    const before = this.#undone.get(event.lsn)
-    if (before !== undefined)
-      this.#failure ??= new Error(`record ${event.lsn} is undone by ${before} and by ${event.clrLsn} (I7)`)
-    if (!isPart) this.#undone.set(event.lsn, event.clrLsn)
-    this.#lastClrLsn = Math.max(this.#lastClrLsn, event.clrLsn)
-  }
-
-  /** The CLRs from `endLsn` on are lost. */
-  #forgetUndoneFrom(endLsn: number): void {
-    for (const [lsn, clrLsn] of this.#undone) if (clrLsn >= endLsn) this.#undone.delete(lsn)
-    this.#lastClrLsn = Math.max(0, ...this.#undone.values())
+  #hear(event: TraceEvent): void {
+    if (event.kind === 'analysis') this.counts.losers += event.transactions.length
+    const problem = this.#undone.note(event)
+    this.#failure ??= problem
   }
 
   async #verify(floor: number): Promise<void> {
