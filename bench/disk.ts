@@ -1,5 +1,5 @@
-/** Sizes of directories, copies of them, and their files read once so that the system has them in memory. */
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+/** What is on disk below a directory: how much it is, that it is there durably, and in the system's memory. */
+import { closeSync, fsyncSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 const BLOCK_BYTES = 512
@@ -22,6 +22,18 @@ export function warmFiles(directory: string): void {
   for (const file of filesIn(directory)) {
     const handle = openSync(file, 'r')
     while (readSync(handle, target, 0, READ_BYTES, null) > 0);
+    closeSync(handle)
+  }
+}
+
+/**
+ * Makes every file below a directory durable, so that no sync of a measurement has to write what was loaded or
+ * copied before it. An engine that syncs the files it changes would pay for it, and one that only makes new ones not.
+ */
+export function syncFiles(directory: string): void {
+  for (const file of filesIn(directory)) {
+    const handle = openSync(file, 'r+')
+    fsyncSync(handle)
     closeSync(handle)
   }
 }

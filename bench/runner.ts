@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Times } from './clock.ts'
+import { syncFiles } from './disk.ts'
 import type { Engine } from './engines/engine.ts'
 import { Launcher } from './launch.ts'
 import type { Measurement } from './measurement.ts'
@@ -86,7 +87,10 @@ export class Runner {
     const work = join(this.#directory, 'work')
     rmSync(work, { recursive: true, force: true })
     const directory = dataset === undefined || measurement.changesDataset === true ? work : dataset
-    if (dataset !== undefined && directory === work) cpSync(dataset, work, { recursive: true })
+    if (dataset !== undefined && directory === work) {
+      cpSync(dataset, work, { recursive: true })
+      syncFiles(work)
+    }
     this.#events.begin(measurement, engine, `run ${run + 1} of ${this.#options.runs}`)
     try {
       const before =
@@ -110,6 +114,7 @@ export class Runner {
     mkdirSync(directory, { recursive: true })
     try {
       await this.#perform('load', measurement, engine, directory)
+      syncFiles(directory)
     } catch (error) {
       rmSync(directory, { recursive: true, force: true })
       throw error
