@@ -10,7 +10,8 @@
  * One flush is in flight; whoever asks meanwhile shares the next one. A flush starts in the turn after
  * the first request, so that everyone who is ready now goes with it. No timers. When many wait, those
  * who come back from one flush would all be in the next, and the disk would rest while they work; so a
- * flush starts as soon as half of the crowd is ready for it, and two halves take turns.
+ * flush starts as soon as half of the crowd is ready for it, and two halves take turns. The second half is
+ * seldom whole, because some wait for locks; it goes when the disk is free and a third of the crowd is there.
  *
  * (DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984.)
  *
@@ -24,6 +25,8 @@ import type { Runtime } from '../io/runtime.ts'
 
 /** So many who wait are a crowd. */
 const CROWD_MIN = 32
+const HALF = 1 / 2
+const THIRD = 1 / 3
 
 /** What the flush needs of the log manager. */
 export interface FlushedLog {
@@ -83,7 +86,7 @@ export class GroupFlush {
     }
     const { promise } = this.#next
     this.#next.waiters++
-    if (this.#isHalfReady) void this.#flush()
+    if (this.#isReady(HALF)) void this.#flush()
     return promise
   }
 
@@ -91,9 +94,9 @@ export class GroupFlush {
     return this.#next?.waiters ?? 0
   }
 
-  /** Whether no flush is in flight, and half of the crowd waits for the next. */
-  get #isHalfReady(): boolean {
-    return this.#inFlight === undefined && this.#crowd >= CROWD_MIN && 2 * this.#waitersOfNext >= this.#crowd
+  /** Whether no flush is in flight, and this part of the crowd waits for the next. */
+  #isReady(part: number): boolean {
+    return this.#inFlight === undefined && this.#crowd >= CROWD_MIN && this.#waitersOfNext >= part * this.#crowd
   }
 
   async #flush(): Promise<void> {
@@ -131,7 +134,7 @@ export class GroupFlush {
   /** Starts the next flush, if anybody waits for it: at once, before those who wait for this one go on, or in a turn. */
   #continue(): void {
     if (this.#next === undefined) return
-    if (this.#isHalfReady) void this.#flush()
+    if (this.#isReady(THIRD)) void this.#flush()
     else this.#runtime.nextTurn(() => void this.#flush())
   }
 
