@@ -33,7 +33,7 @@ import type { StoredValue } from '../txn/version-store.ts'
 import { type InsertRun, keysOfRun, redoInsertRun } from './insert-run.ts'
 import { decodeImage, encodeImage, imageBytesOf, truncateNode } from './node-build.ts'
 import { insertCell, removeCell, setFlags, spliceValue } from './node-edit.ts'
-import { cellAt, flagsOf, GHOST_FLAG, type NodeMemory, type Tree } from './node-page.ts'
+import { cellAt, flagsOf, GHOST_FLAG, type NodeMemory, type Tree, valueLengthOf, valueStartOf } from './node-page.ts'
 import type { RowBatch } from './row-batch.ts'
 
 /** Numbers are on disk. */
@@ -200,7 +200,7 @@ export class TreeRecords {
     writer.finish()
   }
 
-  /** Replaces `old` by `value`. `undoSlackBytes` is log room kept for making page room in undo. */
+  /** Replaces the value of `slot` by `value`. `undoSlackBytes` is log room kept for making page room in undo. */
   replace(
     entry: TransactionEntry,
     tree: Tree,
@@ -208,19 +208,22 @@ export class TreeRecords {
     slot: number,
     flags: number,
     key: Uint8Array,
-    old: Uint8Array,
     value: Uint8Array,
     undoSlackBytes: number,
   ): void {
     const writer = this.#writer
     const { bytes, view } = writer.log
-    const oldFlags = flagsOf(writer.buffer.view, cellAt(writer.buffer.view, page, slot))
-    const shorter = Math.min(old.length, value.length)
+    const { bytes: old, view: pages } = writer.buffer
+    const cell = cellAt(pages, page, slot)
+    const oldFlags = flagsOf(pages, cell)
+    const oldStart = valueStartOf(pages, cell)
+    const oldEnd = oldStart + valueLengthOf(pages, cell)
+    const shorter = Math.min(oldEnd - oldStart, value.length)
     let start = 0
-    while (start < shorter && old[start] === value[start]) start++
+    while (start < shorter && old[oldStart + start] === value[start]) start++
     let same = 0
-    while (same < shorter - start && old[old.length - 1 - same] === value[value.length - 1 - same]) same++
-    const oldLength = old.length - start - same
+    while (same < shorter - start && old[oldEnd - 1 - same] === value[value.length - 1 - same]) same++
+    const oldLength = oldEnd - oldStart - start - same
     const newLength = value.length - start - same
     const length = REPLACE_KEY + key.length + oldLength + newLength
     const undoLength = RESTORE_BYTES + oldLength + undoSlackBytes
@@ -234,7 +237,7 @@ export class TreeRecords {
     view.setUint16(at + OLD_LENGTH, oldLength, true)
     view.setUint16(at + NEW_LENGTH, newLength, true)
     copyBytes(bytes, at + REPLACE_KEY, key, 0, key.length)
-    copyBytes(bytes, at + REPLACE_KEY + key.length, old, start, oldLength)
+    copyBytes(bytes, at + REPLACE_KEY + key.length, old, oldStart + start, oldLength)
     copyBytes(bytes, at + REPLACE_KEY + key.length + oldLength, value, start, newLength)
     writer.finish()
   }

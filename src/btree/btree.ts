@@ -23,7 +23,7 @@
  * `split.ts`, `btree-undo.ts`, then `merge.ts` and `cleaner.ts`, `cursor.ts`, `free-tree.ts`.
  */
 import { assert } from '../common/assert.ts'
-import { compareBytes } from '../common/bytes.ts'
+import { compareRanges } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { asPageId } from '../common/ids.ts'
 import type { ResourceManager } from '../log/resource-manager.ts'
@@ -54,6 +54,7 @@ import {
   type Tree,
   treeIdOf,
   valueLengthOf,
+  valueStartOf,
 } from './node-page.ts'
 import { decodePending, encodePending, PendingKind } from './pending.ts'
 import type { RowBatch } from './row-batch.ts'
@@ -216,13 +217,14 @@ export class BTree {
     const { buffer, records } = this.context
     const cell = cellAt(buffer.view, page, slot)
     const oldFlags = flagsOf(buffer.view, cell)
-    const shrinks = valueLengthOf(buffer.view, cell) - stored.length
+    const start = valueStartOf(buffer.view, cell)
+    const end = start + valueLengthOf(buffer.view, cell)
+    const shrinks = end - start - stored.length
     if (roomOf(buffer.view, page) < -shrinks) return undefined
-    const old = storedValueAt(buffer, page, slot)
     const isGhost = (oldFlags & GHOST_FLAG) !== 0
-    if (!isGhost && (oldFlags & OVERFLOW_FLAG) !== 0) this.#freeLater(entry, old)
-    if (oldFlags !== flags || compareBytes(old, stored) !== 0) {
-      records.replace(entry, tree, page, slot, flags, key, old, stored, this.#undoSlack(shrinks))
+    if (!isGhost && (oldFlags & OVERFLOW_FLAG) !== 0) this.#freeLater(entry, storedValueAt(buffer, page, slot))
+    if (oldFlags !== flags || compareRanges(buffer.bytes, start, end, stored, 0, stored.length) !== 0) {
+      records.replace(entry, tree, page, slot, flags, key, stored, this.#undoSlack(shrinks))
     }
     return !isGhost
   }
