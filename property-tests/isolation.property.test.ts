@@ -12,7 +12,6 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareBytes } from '../src/common/bytes.ts'
 import { AriesError } from '../src/common/errors.ts'
-import { asTxnId } from '../src/common/ids.ts'
 import type { Database } from '../src/database/database.ts'
 import type { Savepoint, Transaction } from '../src/database/transaction.ts'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
@@ -132,8 +131,12 @@ class Run {
     return session
   }
 
+  #isActive(id: number): boolean {
+    return [...this.#lab.managers.transactions.active].some(({ txnId }) => txnId === id)
+  }
+
   #ended(client: Client, session: Session, { code }: AriesError): void {
-    const isOpen = this.#lab.managers.transactions.active.has(asTxnId(session.tx.id))
+    const isOpen = this.#isActive(session.tx.id)
     if (isOpen && (code === 'TX_DEADLOCK' || code === 'TX_CANCELLED')) {
       this.#failure ??= new Error(`transaction ${session.tx.id} hears ${code} and is not rolled back yet`)
     }
@@ -187,7 +190,7 @@ class Run {
         return
       case 'cancel':
         session.controller.abort()
-        while (this.#lab.managers.transactions.active.has(asTxnId(tx.id))) await idle()
+        while (this.#isActive(tx.id)) await idle()
         this.#open.delete(tx.id)
     }
   }

@@ -150,7 +150,7 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     invariant: 'I17',
     sentence: 'A transaction that has its END stays in the transaction table and holds the log back for ever.',
     file: UNDO,
-    find: 'this.#table.remove(entry.id)',
+    find: 'this.#table.remove(entry)',
     replace: '',
   },
   {

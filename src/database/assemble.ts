@@ -176,7 +176,7 @@ function uncommittedOf(
   log: LogManager,
 ): (readonly [ActiveTransaction, readonly UncommittedChange[]])[] {
   const place = ({ owner }: ActiveTransaction): number => owner.yieldedLsn || Number.POSITIVE_INFINITY
-  const writers = [...transactions.active.values()].filter(({ hasWritten }) => hasWritten)
+  const writers = [...transactions.active].filter(({ hasWritten }) => hasWritten)
   writers.sort((a, b) => (place(a) < place(b) ? -1 : place(a) > place(b) ? 1 : 0))
   // Taken back from the youngest on, because each has to find what was there before the next.
   const changes = new UncommittedChanges(btree, log)

@@ -39,7 +39,7 @@ export function checkDatabase(managers: Managers, onProgress?: (progress: CheckP
 
 /** Whether pages are out of every table that will be freed: after a commit, or a commit that may yet come. */
 function isFreeingOpen({ pending, transactions }: Managers): boolean {
-  return pending.size > 0 || [...transactions.active.values()].some((transaction) => transaction.pending.length > 0)
+  return pending.size > 0 || [...transactions.active].some((transaction) => transaction.pending.length > 0)
 }
 
 function readable<T>(read: () => T[], problems: string[]): T[] {

@@ -300,7 +300,7 @@ export class Database {
     managers.locks.close(cause)
     while (managers.versions.endOldest(cause));
     await managers.transactions.settled()
-    for (const active of [...managers.transactions.active.values()]) {
+    for (const active of [...managers.transactions.active]) {
       if (active.state === 'prepared') active.cause = cause
       // What cannot be rolled back now is rolled back by the next restart.
       if (active.state === 'active') await rollBackBecause(cause, this.#store, active).catch(() => undefined)

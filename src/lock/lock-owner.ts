@@ -159,6 +159,8 @@ export class LockQueue {
     else next.previous = previous
     // Only upgrades stand ahead of an upgrade.
     if (this.lastUpgrade === wait) this.lastUpgrade = previous
+    wait.previous = undefined
+    wait.next = undefined
   }
 }
 
@@ -211,12 +213,17 @@ export function takeGrants(
   return firstTaken
 }
 
-/** Takes a grant out of its head's list. */
+/**
+ * Takes a grant out of its head's list. It points at no other holder any more: all who have the same table lock would
+ * else keep each other alive for the garbage collector, each of the dead the next.
+ */
 export function unlinkFromHead(grant: LockGrant): void {
   const { head, previousOfHead, nextOfHead } = grant
   if (previousOfHead === undefined) head.firstGrant = nextOfHead
   else previousOfHead.nextOfHead = nextOfHead
   if (nextOfHead !== undefined) nextOfHead.previousOfHead = previousOfHead
+  grant.previousOfHead = undefined
+  grant.nextOfHead = undefined
 }
 
 /**

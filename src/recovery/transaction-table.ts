@@ -3,6 +3,7 @@
  * no END yet (Mohan et al., TODS 1992, section 4.3). A transaction that only reads is not in it.
  */
 import { type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
+import { type Linked, LinkedList } from '../common/linked-list.ts'
 import type { TracedTransaction } from '../common/trace.ts'
 
 /** Numbers are on disk, in the checkpoint's tables. */
@@ -21,7 +22,7 @@ export function isFurther(a: TxnStatus, b: TxnStatus): boolean {
 }
 
 /** One transaction as the log sees it. */
-export class TransactionEntry {
+export class TransactionEntry implements Linked<TransactionEntry> {
   readonly id: TxnId
   status: TxnStatus = TxnStatus.RUNNING
   /** Its first record; nothing at or above it is recycled while it is active (I12). */
@@ -36,6 +37,8 @@ export class TransactionEntry {
   logBytes = 0
   /** Log bytes held back so that its rollback has room (I19). */
   reservedBytes = 0
+  previous: TransactionEntry | undefined = undefined
+  next: TransactionEntry | undefined = undefined
 
   constructor(id: TxnId) {
     this.id = id
@@ -49,32 +52,33 @@ export function tracedTransaction({ id, status, lastLsn, undoNextLsn }: Transact
 
 /** All transactions that have written and not ended. */
 export class TransactionTable {
-  readonly #entries = new Map<TxnId, TransactionEntry>()
+  readonly #entries = new LinkedList<TransactionEntry>()
 
   get size(): number {
     return this.#entries.size
   }
 
   get(id: TxnId): TransactionEntry | undefined {
-    return this.#entries.get(id)
+    for (const entry of this.#entries) if (entry.id === id) return entry
+    return undefined
   }
 
   add(entry: TransactionEntry): void {
-    this.#entries.set(entry.id, entry)
+    this.#entries.add(entry)
   }
 
-  remove(id: TxnId): void {
-    this.#entries.delete(id)
+  remove(entry: TransactionEntry): void {
+    this.#entries.remove(entry)
   }
 
   [Symbol.iterator](): IterableIterator<TransactionEntry> {
-    return this.#entries.values()
+    return this.#entries[Symbol.iterator]()
   }
 
   /** The entry with the oldest first record, which bounds what may be recycled (I12). */
   oldest(): TransactionEntry | undefined {
     let oldest: TransactionEntry | undefined
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries) {
       if (entry.firstLsn !== NULL_LSN && (oldest === undefined || entry.firstLsn < oldest.firstLsn)) oldest = entry
     }
     return oldest

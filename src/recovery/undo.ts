@@ -111,7 +111,7 @@ export class Rollback {
     const lsn = this.#writer.finish()
     this.#writer.log.release(entry.reservedBytes)
     entry.reservedBytes = 0
-    this.#table.remove(entry.id)
+    this.#table.remove(entry)
     return lsn
   }
 

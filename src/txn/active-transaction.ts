@@ -4,6 +4,7 @@
  */
 import type { AriesError } from '../common/errors.ts'
 import { type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
+import type { Linked } from '../common/linked-list.ts'
 import { type LockingTransaction, LockOwner } from '../lock/lock-owner.ts'
 import { type TransactionEntry, TxnStatus } from '../recovery/transaction-table.ts'
 
@@ -40,7 +41,7 @@ export interface SavepointMark {
   readonly pendingCount: number
 }
 
-export class ActiveTransaction implements LockingTransaction {
+export class ActiveTransaction implements LockingTransaction, Linked<ActiveTransaction> {
   readonly entry: TransactionEntry
   readonly owner: LockOwner
   state: TransactionState = 'active'
@@ -54,6 +55,8 @@ export class ActiveTransaction implements LockingTransaction {
   attempt = 1
   readonly pending: PendingAction[] = []
   readonly startedMs: number
+  previous: ActiveTransaction | undefined = undefined
+  next: ActiveTransaction | undefined = undefined
   #endings: (() => void)[] | undefined
 
   /** `entry` is new, or that of a prepared transaction that restart has found. */

@@ -25,7 +25,8 @@
  */
 import { assert } from '../common/assert.ts'
 import { setU53 } from '../common/bytes.ts'
-import { asTxnId, type Lsn, NULL_LSN, type TxnId } from '../common/ids.ts'
+import { asTxnId, type Lsn, NULL_LSN } from '../common/ids.ts'
+import { LinkedList } from '../common/linked-list.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
@@ -61,7 +62,7 @@ export class TransactionManager {
   readonly #pending: PendingQueue
   readonly #versions: VersionStore
   readonly #giveWay: GiveWay
-  readonly #active = new Map<TxnId, ActiveTransaction>()
+  readonly #active = new LinkedList<ActiveTransaction>()
   /** How many commits and rollbacks are under way, and who waits for them to end. */
   #underWay = 0
   readonly #onSettled: (() => void)[] = []
@@ -112,14 +113,14 @@ export class TransactionManager {
   }
 
   /** The transactions that have begun and not ended. */
-  get active(): ReadonlyMap<TxnId, ActiveTransaction> {
+  get active(): Iterable<ActiveTransaction> & { readonly size: number } {
     return this.#active
   }
 
   begin(): ActiveTransaction {
     const entry = new TransactionEntry(asTxnId(this.#nextTxnId++))
     const transaction = new ActiveTransaction(entry, this.#runtime.nowMs())
-    this.#active.set(transaction.txnId, transaction)
+    this.#active.add(transaction)
     return transaction
   }
 
@@ -129,7 +130,7 @@ export class TransactionManager {
     transaction.pending.push(...pending)
     transaction.preparedAs = preparedAs
     transaction.state = 'prepared'
-    this.#active.set(transaction.txnId, transaction)
+    this.#active.add(transaction)
     this.#named.set(preparedAs.name, transaction)
     return transaction
   }
@@ -258,7 +259,7 @@ export class TransactionManager {
     // After a commit none are left. Who has deleted what was not there has noted it all the same.
     this.#versions.rollback(transaction)
     this.#locks.releaseAll(transaction.owner)
-    this.#active.delete(transaction.txnId)
+    this.#active.remove(transaction)
     if (transaction.preparedAs !== undefined) this.#named.delete(transaction.preparedAs.name)
   }
 
@@ -350,7 +351,9 @@ export class TransactionManager {
 
   /** Decides that `payload` is to be carried out when the open transaction `entry` commits. @throws `DISK_FULL` */
   addPending(entry: TransactionEntry, payload: Uint8Array): void {
-    const transaction = this.#active.get(entry.id)
+    // It is among the youngest: most transactions have begun a moment ago.
+    let transaction = this.#active.last
+    while (transaction !== undefined && transaction.entry !== entry) transaction = transaction.previous
     assert(transaction !== undefined, 'only an open user transaction leaves something for after its commit')
     transaction.pending.push(logPending(this.#writer, entry, payload))
   }

@@ -124,7 +124,7 @@ export class Fixture {
   #end(entry: TransactionEntry): void {
     this.log.release(entry.reservedBytes)
     entry.reservedBytes = 0
-    if (entry.lastLsn !== NULL_LSN) this.table.remove(entry.id)
+    if (entry.lastLsn !== NULL_LSN) this.table.remove(entry)
   }
 
   cleanAll(): void {

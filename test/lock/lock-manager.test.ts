@@ -84,6 +84,29 @@ describe('granting', () => {
   })
 })
 
+describe('release', () => {
+  test('who gives back a lock that others hold too points at none of them, so that the dead keep nobody alive', () => {
+    for (const owner of [T1, T2, T3]) bench.lock(owner, 'IX', 'table')
+    const grants = [T2, T3, T1].map((owner) => {
+      const grant = owner.firstGrant
+      bench.locks.releaseAll(owner)
+      return grant
+    })
+    expect(grants.map((grant) => [grant?.previousOfHead, grant?.nextOfHead])).toEqual(
+      Array(3).fill([undefined, undefined]),
+    )
+  })
+
+  test('who has waited points at nobody in the queue', async () => {
+    bench.lock(T1, 'X', 'k')
+    for (const owner of [T2, T3, T4]) bench.lock(owner, 'X', 'k')
+    const wait = T3.waiting
+    bench.locks.cancelWait(T3, new AriesError('TX_CANCELLED', 'cancelled'))
+    await bench.drain()
+    expect([wait?.owner, wait?.previous, wait?.next]).toEqual([T3, undefined, undefined])
+  })
+})
+
 describe('order', () => {
   test('waits are served first come, first served', async () => {
     bench.lock(T1, 'X', 'k')
