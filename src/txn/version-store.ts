@@ -219,6 +219,8 @@ export class VersionStore {
     if (younger === undefined) this.#youngest = older
     else younger.older = older
     this.#readerCount--
+    reader.older = undefined
+    reader.younger = undefined
     reader.retained = []
     for (const version of retained) this.#retain(version, older)
   }
@@ -380,6 +382,9 @@ export class VersionStore {
     else chain.newest = older
     this.#entryCount--
     this.#bytes -= version.bytes
+    // The dead must not keep the living from being collected, nor each other.
+    version.older = undefined
+    version.newer = undefined
     if (chain.newest === undefined) this.#chains.remove(chain)
   }
 }
