@@ -16,24 +16,26 @@
  * | UNGHOST      | 0: slot u16                                            | never: CLR                      |
  * | INSERT_CHILD | as INSERT; the value is the child                      | REMOVE, same page and slot      |
  * | REMOVE_CHILD | as INSERT, of what is removed                          | INSERT_CHILD, same page and slot |
- * | TRUNCATE     | 0: keep u16, 2: rightSibling u32, 6: high fence        | never: the closing CLR          |
+ * | TRUNCATE     | which cells stay, see `node-range.ts`                  | never: the closing CLR, or a CLR |
  * | INSERT_RUN   | new rows of one leaf, see `insert-run.ts`              | REMOVE by key, one a leaf       |
+ * | EXTEND       | rows of a neighbour, see `node-range.ts`               | TRUNCATE, same page             |
  *
  * `at`, `oldLength` and `newLength` tell which bytes of the stored value differ: what old and new have
  * in common at both ends is not logged.
  */
 import { assert } from '../common/assert.ts'
 import { copyBytes } from '../common/bytes.ts'
-import { asPageId, type Lsn, type PageId } from '../common/ids.ts'
+import { asPageId, type Lsn } from '../common/ids.ts'
 import type { LogRecordView } from '../log/log-record.ts'
 import { ResourceId } from '../log/resource-manager.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import type { StoredValue } from '../txn/version-store.ts'
 import { type InsertRun, keysOfRun, redoInsertRun } from './insert-run.ts'
-import { decodeImage, encodeImage, imageBytesOf, truncateNode } from './node-build.ts'
+import { decodeImage, encodeImage, imageBytesOf } from './node-build.ts'
 import { insertCell, removeCell, setFlags, spliceValue } from './node-edit.ts'
 import { cellAt, flagsOf, GHOST_FLAG, type NodeMemory, type Tree, valueLengthOf, valueStartOf } from './node-page.ts'
+import { encodeRange, type NodeRange, rangeBytesOf, rangeOf, redoExtend, redoTruncate } from './node-range.ts'
 import type { RowBatch } from './row-batch.ts'
 
 /** Numbers are on disk. */
@@ -50,6 +52,7 @@ export const TreeOperation = {
   REMOVE_CHILD: 10,
   TRUNCATE: 11,
   INSERT_RUN: 12,
+  EXTEND: 13,
 } as const
 
 export const TREE_OPERATION_NAMES: readonly string[] = [
@@ -66,6 +69,7 @@ export const TREE_OPERATION_NAMES: readonly string[] = [
   'remove-child',
   'truncate',
   'insert-run',
+  'extend',
 ]
 
 const SLOT = 0
@@ -84,8 +88,6 @@ const RESTORE_FLAGS = 2
 const RESTORE_AT = 3
 const RESTORE_REMOVE_LENGTH = 5
 const RESTORE_BYTES = 7
-const TRUNCATE_SIBLING = 2
-const TRUNCATE_HIGH = 6
 
 export const slotOfRecord = (record: LogRecordView): number => record.view.getUint16(record.payloadStart + SLOT, true)
 export const treeOfRecord = (record: LogRecordView): Tree =>
@@ -264,21 +266,22 @@ export class TreeRecords {
     writer.finish()
   }
 
-  /** Cuts the node after `keep` cells; closes the nested top action of a split. */
-  truncateAndClose(
-    entry: TransactionEntry,
-    savedLsn: Lsn,
-    page: number,
-    keep: number,
-    high: Uint8Array,
-    rightSibling: PageId,
-  ): void {
+  /** Cuts the node down to a part of its range; closes the nested top action that has put the rest elsewhere. */
+  truncateAndClose(entry: TransactionEntry, savedLsn: Lsn, page: number, range: NodeRange): void {
     const writer = this.#writer
-    const length = TRUNCATE_HIGH + high.length
+    const length = rangeBytesOf(range)
     const at = writer.closeNestedTopAction(entry, savedLsn, ResourceId.BTREE, TreeOperation.TRUNCATE, page, length)
-    writer.log.view.setUint16(at, keep, true)
-    writer.log.view.setUint32(at + TRUNCATE_SIBLING, rightSibling, true)
-    copyBytes(writer.log.bytes, at + TRUNCATE_HIGH, high, 0, high.length)
+    encodeRange(range, writer.log, at)
+    writer.finish()
+  }
+
+  /** Extends the leaf by the rows of a neighbour, which make a node of just their size. */
+  extend(entry: TransactionEntry, page: number, rows: NodeMemory): void {
+    const writer = this.#writer
+    const length = rows.pageSize
+    const undoLength = rangeBytesOf(rangeOf(writer.buffer, page))
+    const at = writer.update(entry, ResourceId.BTREE, TreeOperation.EXTEND, page, length, undoLength)
+    copyBytes(writer.log.bytes, at, rows.bytes, 0, length)
     writer.finish()
   }
 }
@@ -398,12 +401,12 @@ function redoStructure(memory: NodeMemory, scratch: NodeMemory, record: LogRecor
     case TreeOperation.REMOVE_CHILD:
       removeCell(memory, page, slotOfRecord(record))
       break
-    case TreeOperation.TRUNCATE: {
-      const high = bytes.slice(at + TRUNCATE_HIGH, payloadEnd)
-      const sibling = asPageId(view.getUint32(at + TRUNCATE_SIBLING, true))
-      truncateNode(memory, scratch, page, view.getUint16(at, true), high, sibling)
+    case TreeOperation.TRUNCATE:
+      redoTruncate(memory, scratch, record, page)
       break
-    }
+    case TreeOperation.EXTEND:
+      redoExtend(memory, scratch, record, page)
+      break
     default:
       assert(false, 'a tree operation this build knows')
   }

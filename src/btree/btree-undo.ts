@@ -24,6 +24,7 @@ import { describeTree } from './describe.ts'
 import type { TreeFreer } from './free-tree.ts'
 import { encodeSlots, isBelowHighFence } from './insert-run.ts'
 import { findSlot, makeScratch, type NodeMemory, roomOf } from './node-page.ts'
+import { encodeUndoOfExtend } from './node-range.ts'
 import type { Splitter } from './split.ts'
 import { fixLeaf, type TreeContext } from './tree-context.ts'
 
@@ -73,11 +74,19 @@ export class TreeResourceManager implements ResourceManager<TransactionEntry> {
           pageId: record.pageId,
           payload: record.bytes.slice(record.payloadStart, record.payloadEnd),
         }
+      case TreeOperation.EXTEND:
+        return this.#undoExtend(record)
       default:
         assert(record.operation === TreeOperation.CREATE, 'the other tree operations are never undone')
         this.#freer.freeAllButRoot(entry, record.pageId)
         return undefined
     }
+  }
+
+  #undoExtend(record: LogRecordView): Compensation {
+    const { pageId } = record
+    const payload = this.#context.withPage(pageId, (page) => encodeUndoOfExtend(record, this.#context.buffer, page))
+    return { operation: TreeOperation.TRUNCATE, pageId, payload }
   }
 
   #undoByKey(record: LogRecordView, entry: TransactionEntry): Compensation {

@@ -20,7 +20,7 @@
  * INVARIANTS: I22 (see `check.ts`), I23, I26, I32.
  *
  * How to read it: `node-page.ts` (what a node is), `btree-log.ts` (what is logged), this file,
- * `split.ts`, `btree-undo.ts`, then `merge.ts` and `cleaner.ts`, `cursor.ts`, `free-tree.ts`.
+ * `redistribute.ts`, `split.ts`, `btree-undo.ts`, then `merge.ts` and `cleaner.ts`, `cursor.ts`, `free-tree.ts`.
  */
 import { assert } from '../common/assert.ts'
 import { compareRanges } from '../common/bytes.ts'
@@ -57,6 +57,7 @@ import {
   valueStartOf,
 } from './node-page.ts'
 import { decodePending, encodePending, PendingKind } from './pending.ts'
+import { Redistributor } from './redistribute.ts'
 import type { RowBatch } from './row-batch.ts'
 import { Splitter } from './split.ts'
 import { fixLeaf, structureChangeBytes, TreeContext, type TreePorts } from './tree-context.ts'
@@ -68,6 +69,7 @@ const UNDO_SLACK_FACTOR = 16
 export class BTree {
   readonly context: TreeContext
   readonly #splitter: Splitter
+  readonly #redistributor: Redistributor
   readonly #cleaner: Cleaner
   readonly #freer: TreeFreer
   readonly #maxKeyBytes: number
@@ -80,6 +82,7 @@ export class BTree {
   constructor(ports: TreePorts) {
     this.context = new TreeContext(ports)
     this.#splitter = new Splitter(this.context)
+    this.#redistributor = new Redistributor(this.context)
     this.#cleaner = new Cleaner(this.context, this.#splitter)
     this.#freer = new TreeFreer(this.context)
     this.#maxKeyBytes = maxKeyBytes(ports.buffer.pageSize)
@@ -164,7 +167,7 @@ export class BTree {
       } finally {
         buffer.unfix(page)
       }
-      this.#splitter.makeRoom(entry, tree, key)
+      this.#makeRoom(entry, tree, key)
     }
   }
 
@@ -200,8 +203,13 @@ export class BTree {
       } finally {
         buffer.unfix(page)
       }
-      this.#splitter.makeRoom(entry, tree, rows.key(first))
+      this.#makeRoom(entry, tree, rows.key(first))
     }
+  }
+
+  /** Takes one step towards room for `key` in its leaf. @throws as `put` */
+  #makeRoom(entry: TransactionEntry, tree: Tree, key: Uint8Array): void {
+    if (!this.#redistributor.relieve(entry, tree, key)) this.#splitter.makeRoom(entry, tree, key)
   }
 
   /** Replaces the stored value of a slot; undefined when the leaf has no room for it. */

@@ -10,6 +10,7 @@ import {
   treeOfRecord,
 } from './btree-log.ts'
 import { countOfRun } from './insert-run.ts'
+import { countOfExtend, rangeOfRecord } from './node-range.ts'
 
 /** One line. */
 export function describeTree(record: LogRecordView): string {
@@ -21,7 +22,9 @@ export function describeTree(record: LogRecordView): string {
     case TreeOperation.INSERT_RUN:
       return `${name} of ${countOfRun(record)} keys into tree ${treeOfRecord(record)} from key ${printableKey(keysOfRecord(record)[0] as Uint8Array)}`
     case TreeOperation.TRUNCATE:
-      return `${name} after ${slotOfRecord(record)} cells`
+      return describeRange(name, record)
+    case TreeOperation.EXTEND:
+      return `${name} by ${countOfExtend(record)} cells`
     case TreeOperation.INSERT:
     case TreeOperation.REPLACE:
     case TreeOperation.GHOST:
@@ -31,4 +34,9 @@ export function describeTree(record: LogRecordView): string {
     default:
       return `${name} slot ${slotOfRecord(record)}`
   }
+}
+
+function describeRange(name: string, record: LogRecordView): string {
+  const { first, end } = rangeOfRecord(record)
+  return first === 0 ? `${name} after ${end} cells` : `${name} to the cells from ${first} on`
 }

@@ -18,7 +18,7 @@ import type { PageId } from '../common/ids.ts'
 import { levelOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { TreeOperation } from './btree-log.ts'
-import { appendCell, cellBytesElsewhere, formatNode, shapeOf } from './node-build.ts'
+import { appendCells, cellBytesElsewhere, formatNode, shapeOf } from './node-build.ts'
 import {
   capacityOf,
   childAt,
@@ -120,10 +120,7 @@ export class Merger {
           high,
           rightSibling: rightSiblingOf(view, rightPage),
         })
-        for (const page of [leftPage, rightPage]) {
-          const count = slotCountOf(view, page)
-          for (let slot = 0; slot < count; slot++) appendCell(scratch, buffer, page, slot)
-        }
+        for (const page of [leftPage, rightPage]) appendCells(scratch, buffer, page)
         return true
       }),
     )
@@ -160,8 +157,7 @@ export class Merger {
             low: lowFenceOf(buffer, page),
             high: highFenceOf(buffer, page),
           })
-          const count = slotCountOf(view, page)
-          for (let slot = 0; slot < count; slot++) appendCell(scratch, buffer, page, slot)
+          appendCells(scratch, buffer, page)
         })
         this.#context.freeNode(entry, child)
         this.#context.withPage(tree, (page) => records.formatAndClose(entry, savedLsn, page, scratch))

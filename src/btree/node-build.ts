@@ -1,6 +1,6 @@
 /**
  * Building whole nodes: in a scratch page, cell by cell, then into a log record as an image without
- * the gap. What a split moves, what a merge joins and what a truncation keeps are built this way.
+ * the gap. What a split moves, what a merge joins and what a change of range keeps are built this way.
  *
  * Image:
  *
@@ -18,7 +18,6 @@ import {
   levelOf,
   ownerOf,
   PageType,
-  pageIdOf,
   rightSiblingOf,
   setHeapStart,
   setLevel,
@@ -31,14 +30,15 @@ import {
   CELL_HEADER_BYTES,
   CHILD_BYTES,
   cellAt,
+  cellBytesOf,
   copyKeyFrom,
   fencesAt,
   flagsOf,
   GHOST_FLAG,
   ghostCountOf,
+  headAt,
   headOf,
   keyLengthOf,
-  lowFenceOf,
   type NodeMemory,
   prefixLengthOf,
   SLOT_BYTES,
@@ -88,7 +88,20 @@ export function formatNode(memory: NodeMemory, page: number, pageId: PageId, sha
   setHeapStart(view, page, fencesAt(memory, page) - page)
 }
 
-/** Bytes a cell of `source` with its slot would take in a node with this prefix, as slot `slot`. */
+/** Bytes that cells [first, end) of `source` with their slots would take in a leaf with this prefix. */
+export function rowBytesElsewhere(
+  source: NodeMemory,
+  page: number,
+  first: number,
+  end: number,
+  prefixLength: number,
+): number {
+  let bytes = 0
+  for (let slot = first; slot < end; slot++) bytes += cellBytesElsewhere(source, page, slot, prefixLength, false)
+  return bytes
+}
+
+/** Bytes a cell of `source` with its slot would take in a node with this prefix, as its first cell or a later one. */
 export function cellBytesElsewhere(
   source: NodeMemory,
   page: number,
@@ -103,7 +116,7 @@ export function cellBytesElsewhere(
 }
 
 /** Appends cell `slot` of the node at `page` of `source` to the node in the scratch page. */
-export function appendCell(scratch: NodeMemory, source: NodeMemory, page: number, slot: number): void {
+function appendCell(scratch: NodeMemory, source: NodeMemory, page: number, slot: number): void {
   const { bytes, view } = scratch
   const count = slotCountOf(view, 0)
   const prefixLength = prefixLengthOf(view, 0)
@@ -122,6 +135,50 @@ export function appendCell(scratch: NodeMemory, source: NodeMemory, page: number
   setHeapStart(view, 0, cell)
   if ((flagsOf(source.view, from) & GHOST_FLAG) !== 0) setGhostCount(view, 0, ghostCountOf(view, 0) + 1)
 }
+
+/** Appends cells [first, end) of the node at `page` of `source` to the node in the scratch page. */
+export function appendCells(
+  scratch: NodeMemory,
+  source: NodeMemory,
+  page: number,
+  first = 0,
+  end = slotCountOf(source.view, page),
+): void {
+  if (levelOf(scratch.view, 0) === 0 && prefixLengthOf(scratch.view, 0) === prefixLengthOf(source.view, page)) {
+    appendWholeCells(scratch, source, page, first, end)
+  } else {
+    for (let slot = first; slot < end; slot++) appendCell(scratch, source, page, slot)
+  }
+}
+
+/**
+ * The same for a leaf whose prefix is that of the source: cells and heads stay as they are. Cells that lie one
+ * below the other, as they do in a node that was built, are copied together.
+ */
+function appendWholeCells(scratch: NodeMemory, source: NodeMemory, page: number, first: number, end: number): void {
+  const { bytes, view } = scratch
+  let count = slotCountOf(view, 0)
+  let heapStart = heapStartOf(view, 0)
+  let ghosts = ghostCountOf(view, 0)
+  for (let slot = first; slot < end; ) {
+    const top = endOfCell(source.view, cellAt(source.view, page, slot))
+    let bottom = top
+    while (slot < end) {
+      const from = cellAt(source.view, page, slot)
+      if (endOfCell(source.view, from) !== bottom) break
+      bottom = from
+      setSlot(view, 0, count++, headAt(source.view, page, slot++), heapStart - top + bottom)
+      if ((flagsOf(source.view, from) & GHOST_FLAG) !== 0) ghosts++
+    }
+    heapStart -= top - bottom
+    copyBytes(bytes, heapStart, source.bytes, bottom, top - bottom)
+  }
+  setSlotCount(view, 0, count)
+  setHeapStart(view, 0, heapStart)
+  setGhostCount(view, 0, ghosts)
+}
+
+const endOfCell = (view: DataView, cell: number): number => cell + cellBytesOf(view, cell)
 
 /** Appends a child to the inner node in the scratch page; only the first needs no key. */
 export function appendFirstChild(scratch: NodeMemory, child: PageId): void {
@@ -163,20 +220,4 @@ export function decodeImage(
   formatPage(memory.bytes, memory.view, page, memory.pageSize, pageId, PageType.LEAF)
   copyBytes(memory.bytes, page + IMAGE_START, source, start + 2, lowerLength)
   copyBytes(memory.bytes, page + memory.pageSize - (end - upper), source, upper, end - upper)
-}
-
-/** Rebuilds the node in place with its first `keep` cells, a new high fence and right sibling. */
-export function truncateNode(
-  memory: NodeMemory,
-  scratch: NodeMemory,
-  page: number,
-  keep: number,
-  high: Uint8Array,
-  rightSibling: PageId,
-): void {
-  const { view } = memory
-  const shape = { ...shapeOf(view, page), low: lowFenceOf(memory, page), high, rightSibling }
-  formatNode(scratch, 0, pageIdOf(view, page), shape)
-  for (let slot = 0; slot < keep; slot++) appendCell(scratch, memory, page, slot)
-  memory.bytes.set(scratch.bytes, page)
 }

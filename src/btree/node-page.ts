@@ -93,6 +93,9 @@ export const setGhostCount = (view: DataView, page: number, count: number): void
 /** Where slot `slot` of the node lies; `slotOf(page, slotCount)` is the end of the slots. */
 export const slotAt = (page: number, slot: number): number => page + NODE_HEADER_BYTES + slot * SLOT_BYTES
 
+/** The head in a slot. */
+export const headAt = (view: DataView, page: number, slot: number): number => view.getUint32(slotAt(page, slot), true)
+
 /** Where the cell of a slot lies. */
 export const cellAt = (view: DataView, page: number, slot: number): number =>
   page + view.getUint16(slotAt(page, slot) + SLOT_CELL, true)
@@ -171,6 +174,17 @@ export function commonPrefix(a: Uint8Array, b: Uint8Array): number {
   let i = 0
   while (i < length && a[i] === b[i]) i++
   return i
+}
+
+/** The shortest key above `left` and not above `right`: the separator of two neighbours. */
+export const shortestBetween = (left: Uint8Array, right: Uint8Array): Uint8Array =>
+  right.slice(0, commonPrefix(left, right) + 1)
+
+/** The stored value of an inner node's cell. */
+export function encodeChild(child: PageId): Uint8Array {
+  const bytes = new Uint8Array(CHILD_BYTES)
+  new DataView(bytes.buffer).setUint32(0, child, true)
+  return bytes
 }
 
 /** The head of the suffix `source[start, end)`. */

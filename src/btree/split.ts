@@ -26,15 +26,15 @@ import type { PageId } from '../common/ids.ts'
 import { levelOf, pageIdOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { TreeOperation } from './btree-log.ts'
-import { appendCell, appendFirstChild, formatNode, shapeOf } from './node-build.ts'
+import { appendCells, appendFirstChild, formatNode, shapeOf } from './node-build.ts'
 import { cellBytesIn } from './node-edit.ts'
 import {
   CHILD_BYTES,
   capacityOf,
   cellAt,
   cellBytesOf,
-  commonPrefix,
   copyKeyFrom,
+  encodeChild,
   findSlot,
   flagsOf,
   GHOST_FLAG,
@@ -47,6 +47,7 @@ import {
   maxKeyBytes,
   roomOf,
   SLOT_BYTES,
+  shortestBetween,
   type Tree,
 } from './node-page.ts'
 import { pathTo, type TreeContext } from './tree-context.ts'
@@ -179,7 +180,14 @@ export class Splitter {
       })
       this.#context.withPage(left, (page) => {
         assert(pageIdOf(view, page) === left, 'the page asked for')
-        records.truncateAndClose(entry, savedLsn, page, at, separator, right)
+        const low = lowFenceOf(buffer, page)
+        records.truncateAndClose(entry, savedLsn, page, {
+          first: 0,
+          end: at,
+          low,
+          high: separator,
+          rightSibling: right,
+        })
       })
       this.#context.tracer.listener?.({ kind: 'split', tree, pageId: left, newPageId: right })
     })
@@ -190,8 +198,7 @@ export class Splitter {
     this.#context.withPage(left, (page) => {
       const shape = shapeOf(buffer.view, page)
       formatNode(scratch, 0, right, { ...shape, low: separator, high: highFenceOf(buffer, page) })
-      const count = slotCountOf(buffer.view, page)
-      for (let slot = at; slot < count; slot++) appendCell(scratch, buffer, page, slot)
+      appendCells(scratch, buffer, page, at)
     })
   }
 
@@ -203,8 +210,7 @@ export class Splitter {
       const shape = this.#context.withPage(tree, (page) => {
         const rootShape = shapeOf(buffer.view, page)
         formatNode(scratch, 0, child, { ...rootShape, low: lowFenceOf(buffer, page), high: highFenceOf(buffer, page) })
-        const count = slotCountOf(buffer.view, page)
-        for (let slot = 0; slot < count; slot++) appendCell(scratch, buffer, page, slot)
+        appendCells(scratch, buffer, page)
         return rootShape
       })
       this.#context.withNewPage(child, (page) => records.format(entry, page, scratch))
@@ -214,15 +220,4 @@ export class Splitter {
       this.#context.tracer.listener?.({ kind: 'root-grown', tree, newPageId: child })
     })
   }
-}
-
-/** The shortest key above `left` and not above `right`. */
-function shortestBetween(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return right.slice(0, commonPrefix(left, right) + 1)
-}
-
-function encodeChild(child: PageId): Uint8Array {
-  const bytes = new Uint8Array(CHILD_BYTES)
-  new DataView(bytes.buffer).setUint32(0, child, true)
-  return bytes
 }

@@ -24,6 +24,8 @@ export function describeEvent(event: TraceEvent): string {
       return `The checkpoint at LSN ${event.lsn} is complete; a restart begins there, and the log is needed from LSN ${event.lowWaterLsn} on.`
     case 'split':
       return `Page ${event.pageId} of tree ${event.tree} is split: its upper half is now page ${event.newPageId}.`
+    case 'redistributed':
+      return `Page ${event.pageId} of tree ${event.tree} is full: ${event.rows} of its rows move to its neighbour, page ${event.toPageId}.`
     case 'root-grown':
       return `Tree ${event.tree} grows by a level: what its root held is now page ${event.newPageId}.`
     case 'merged':

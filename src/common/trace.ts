@@ -134,6 +134,14 @@ export type WorkEvent =
   | { readonly kind: 'checkpoint'; readonly lsn: Lsn; readonly endLsn: Lsn; readonly lowWaterLsn: Lsn }
   /** The upper cells of a node have moved to a new node. */
   | { readonly kind: 'split'; readonly tree: PageId; readonly pageId: PageId; readonly newPageId: PageId }
+  /** `rows` rows of a full leaf have moved to its neighbour `toPageId`, which had more room. */
+  | {
+      readonly kind: 'redistributed'
+      readonly tree: PageId
+      readonly pageId: PageId
+      readonly toPageId: PageId
+      readonly rows: number
+    }
   /** The root has got a level: what it held is in a new child. */
   | { readonly kind: 'root-grown'; readonly tree: PageId; readonly newPageId: PageId }
   /** A node has taken in the cells of its right neighbour, whose page is free now. */

@@ -16,6 +16,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   evicted: '1.4',
   checkpoint: '5.4',
   split: '9',
+  redistributed: '9',
   'root-grown': '9',
   merged: '9',
   'root-lowered': '9',
@@ -76,6 +77,8 @@ export function titleOf(event: TraceEvent, { transaction, page, lsn }: Spoken): 
       return 'checkpoint complete'
     case 'split':
       return `${page(event.pageId)} is split`
+    case 'redistributed':
+      return `${page(event.pageId)} hands rows to ${page(event.toPageId)}`
     case 'root-grown':
       return 'the tree grows by a level'
     case 'merged':
