@@ -50,6 +50,7 @@ import {
   shortestBetween,
   type Tree,
 } from './node-page.ts'
+import { rangeOf } from './node-range.ts'
 import { pathTo, type TreeContext } from './tree-context.ts'
 
 const NO_BYTES = new Uint8Array(0)
@@ -180,14 +181,8 @@ export class Splitter {
       })
       this.#context.withPage(left, (page) => {
         assert(pageIdOf(view, page) === left, 'the page asked for')
-        const low = lowFenceOf(buffer, page)
-        records.truncateAndClose(entry, savedLsn, page, {
-          first: 0,
-          end: at,
-          low,
-          high: separator,
-          rightSibling: right,
-        })
+        const range = rangeOf(buffer, page)
+        records.truncateAndClose(entry, savedLsn, page, { ...range, end: at, high: separator, rightSibling: right })
       })
       this.#context.tracer.listener?.({ kind: 'split', tree, pageId: left, newPageId: right })
     })

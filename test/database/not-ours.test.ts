@@ -7,7 +7,7 @@ import { checksum } from '../../src/common/checksum.ts'
 import { open } from '../../src/database/open-location.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { makeIdentity } from '../../src/log/identity.ts'
+import { FORMAT_VERSION, makeIdentity } from '../../src/log/identity.ts'
 import { segmentName } from '../../src/log/segment.ts'
 import { sealPage } from '../../src/page/page.ts'
 import {
@@ -136,16 +136,22 @@ describe('a newer format', () => {
     return view
   }
 
+  const NEWER = FORMAT_VERSION + 1
+
   test('of the master record', async () => {
     const disk = await diskWith(10)
     const master = readFile(disk, 'master')
     for (const slot of [0, 4096]) {
       const bytes = master.subarray(slot, slot + 72)
-      patchU32(bytes, 8, 4).setUint32(68, checksum(bytes, 0, 68, 0), true)
+      patchU32(bytes, 8, NEWER).setUint32(68, checksum(bytes, 0, 68, 0), true)
     }
     writeFile(disk, 'master', master)
-    const error = await expectRefused(disk, 'FORMAT_UNSUPPORTED', /has format 4; this build reads and writes format 3/)
-    expect(error.details).toMatchObject({ file: 'master', version: 4 })
+    const error = await expectRefused(
+      disk,
+      'FORMAT_UNSUPPORTED',
+      `has format ${NEWER}; this build reads and writes format ${FORMAT_VERSION}`,
+    )
+    expect(error.details).toMatchObject({ file: 'master', version: NEWER })
   })
 
   test('of the data file', async () => {
@@ -153,17 +159,17 @@ describe('a newer format', () => {
     const master = readFile(disk, 'master')
     const identity = makeIdentity(master.slice(4096 + 24, 4096 + 40), PAGE_SIZE, 262144)
     const meta = readFile(disk, 'data').slice(0, PAGE_SIZE)
-    sealPage(meta, patchU32(meta, 40, 4), 0, PAGE_SIZE, identity.databaseSeed)
+    sealPage(meta, patchU32(meta, 40, NEWER), 0, PAGE_SIZE, identity.databaseSeed)
     writeFile(disk, 'data', meta)
-    await expectRefused(disk, 'FORMAT_UNSUPPORTED', 'the data file has format 4')
+    await expectRefused(disk, 'FORMAT_UNSUPPORTED', `the data file has format ${NEWER}`)
   })
 
   test('of a log segment', async () => {
     const disk = await diskWith(10)
     const header = readFile(disk, segmentName(0)).slice(0, 64)
-    patchU32(header, 8, 4).setUint32(60, checksum(header, 0, 60, 0), true)
+    patchU32(header, 8, NEWER).setUint32(60, checksum(header, 0, 60, 0), true)
     writeFile(disk, segmentName(0), header)
-    await expectRefused(disk, 'FORMAT_UNSUPPORTED', 'has log format 4')
+    await expectRefused(disk, 'FORMAT_UNSUPPORTED', `has log format ${NEWER}`)
   })
 })
 
