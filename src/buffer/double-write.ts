@@ -15,6 +15,11 @@
  * place. Its batches are completed in the order of their sequences, so what a header says of completed batches
  * leaves out none whose pages a later batch had too.
  *
+ * After a clean close the file is empty: every page is in its place. An open for writing makes it whole again
+ * before a page is written, so a full disk shows there. Its batches are numbered from 1 then, and no old one can
+ * come back and look newer: what cut the file off is durable with the first sync of the file, if it was not before,
+ * and nothing is written in place without one.
+ *
  * An area's header takes one page:
  *
  * | OFFSET | SIZE | FIELD                                                                        |
@@ -36,7 +41,7 @@ import { assert } from '../common/assert.ts'
 import { getU53, setU53 } from '../common/bytes.ts'
 import { checksum } from '../common/checksum.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
-import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
+import { closeFile, type File, ioError, readFully, writeFully } from '../io/file-system.ts'
 import { SharedSync } from '../io/shared-sync.ts'
 import { FORMAT_VERSION, type Identity } from '../log/identity.ts'
 import { isPageValid } from '../page/page.ts'
@@ -204,6 +209,20 @@ export class DoubleWrite {
       dataFile.grow(pageId + 1)
       dataFile.write(pageId, page, 0)
       restored.push(pageId)
+    }
+  }
+
+  /**
+   * For a clean shutdown, when every page is durable in its place and no restart will need a copy: empties the
+   * file. Durable. @throws `IO_ERROR`
+   */
+  giveBackRoom(): void {
+    assert(this.#open.size === 0, 'what is in the double-write file is in its place too (I33)')
+    try {
+      this.#file.truncate(0)
+      this.#file.syncBlocking()
+    } catch (error) {
+      throw ioError(error, 'giving back room', this.#file.name)
     }
   }
 

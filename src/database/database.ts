@@ -313,18 +313,36 @@ export class Database {
     const { managers, checkpointer } = this.#opened
     this.#maintenance.finish()
     await managers.buffer.writeAll()
-    const isClean = areAllPrepared(managers.table) && managers.buffer.quarantined.length === 0
-    if (checkpointer.logBytesSince === 0 && this.#isCleanAlready) return
+    const isUnwritten = checkpointer.logBytesSince === 0 && this.#isCleanAlready
+    const isClean = isUnwritten || (areAllPrepared(managers.table) && managers.buffer.quarantined.length === 0)
+    if (!isUnwritten) await this.#checkpointAtEnd(isClean)
+    if (isClean && managers.log.reservedBytes === 0) this.#giveBackRoom()
+    else if (!isUnwritten) await this.#keepRoom()
+  }
+
+  async #checkpointAtEnd(isClean: boolean): Promise<void> {
+    const { managers, checkpointer } = this.#opened
     await this.#maintenance.checkpoint(isClean)
     const { lsn } = checkpointer.lowWater
     if (managers.log.canRecycle(lsn)) checkpointer.repeatFoundMaster()
     await managers.log.removeUnneeded(lsn)
-    await managers.log.wipeBehindEnd()
-    // For what is in doubt the next open holds back the same room again; it shall find it made.
-    if (managers.log.reservedBytes > 0) managers.log.reserve(0, 0)
   }
 
-  /** Opened after a clean shutdown and not written since: the files are as they should be. */
+  /** The master record says durably that the database is clean, and nobody is in doubt: a closed one needs no room. */
+  #giveBackRoom(): void {
+    const { log, doubleWrite } = this.#opened.managers
+    log.cutBehindEnd()
+    doubleWrite?.giveBackRoom()
+  }
+
+  /** For what is in doubt the next open holds back the same room again; it shall find it made. */
+  async #keepRoom(): Promise<void> {
+    const { log } = this.#opened.managers
+    await log.wipeBehindEnd()
+    if (log.reservedBytes > 0) log.reserve(0, 0)
+  }
+
+  /** Opened after a clean shutdown and not written since: the master record says so. */
   get #isCleanAlready(): boolean {
     return !this.recovery.wasNeeded && this.#opened.checkpointer.taken === 0
   }

@@ -1,8 +1,9 @@
 /** The log of an open database, record by record, with the part that is only in the log buffer. */
 import { asLsn } from '../common/ids.ts'
 import type { LogManager } from '../log/log-manager.ts'
-import { MARKER_BYTES, recordStartBehind } from '../log/log-reader.ts'
+import { MARKER_BYTES } from '../log/log-reader.ts'
 import { alignRecord, type LogRecordView, RecordType } from '../log/log-record.ts'
+import { recordStartBehind } from '../log/segment.ts'
 
 /**
  * The records that begin in `[from, end)`, without paddings; `from` is where a record begins or another one

@@ -400,6 +400,16 @@ export class LogManager {
     for (const _ of this.#segments.wipeSteps(this.nextLsn)) await this.#turn()
   }
 
+  /**
+   * For a clean shutdown with no room held back, when nobody appends any more and the clean master record is
+   * durable: gives back the room behind the end. @throws `IO_ERROR`, `DB_FAILED`
+   */
+  cutBehindEnd(): void {
+    this.#failStop.check()
+    assert(this.#flushedLsn === this.nextLsn && this.reservedBytes === 0, 'nobody needs the room behind the end')
+    this.#segments.cutBehind(this.nextLsn)
+  }
+
   /** Bytes of log files on disk, and the first LSN still there. */
   get retention(): { bytes: number; firstLsn: Lsn } {
     return { bytes: this.#segments.count * this.#identity.segmentBytes, firstLsn: asLsn(this.#segments.firstLsn) }

@@ -23,7 +23,7 @@ import {
   RecordType,
   TYPE,
 } from './log-record.ts'
-import { checkSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
+import { checkSegmentHeader, closedBytesOf, recordStartBehind, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
 import type { Segments } from './segments.ts'
 
 const BLOCK_BYTES = 1 << 18
@@ -46,7 +46,8 @@ export class LogReader {
   #blockLsn = 0
   #blockEnd = 0
   #nextLsn = 0
-  readonly #checkedSegments = new Set<number>()
+  /** Of each segment that was found sound where a clean close says that the log ends in it, or 0. */
+  readonly #closedLsns = new Map<number, number>()
 
   constructor(segments: Segments, identity: Identity) {
     this.#segments = segments
@@ -107,12 +108,19 @@ export class LogReader {
   }
 
   /**
-   * Looks behind the invalid record at `endLsn` for a flush marker that says that more than `endLsn`
-   * had been durable when it was written. If there is one, `endLsn` is damage and not a torn tail.
-   * A valid record of another kind proves nothing: of one unsynced batch a later sector may have
-   * persisted without an earlier one.
+   * Looks for a proof that more than `endLsn`, where a record is invalid, had been durable: then that is damage
+   * and not a torn tail. The header of a segment that a clean close has cut off is one, and behind `endLsn` a
+   * flush marker that says so. A valid record of another kind proves nothing: of one unsynced batch a later
+   * sector may have persisted without an earlier one.
    */
-  findProofBehind(endLsn: Lsn): { lsn: Lsn; durableLsn: Lsn } | undefined {
+  findProofBehind(endLsn: Lsn): { durableLsn: Lsn } | undefined {
+    const start = recordStartBehind(endLsn, this.#identity.segmentBytes)
+    const closedLsn = this.#closedLsns.get(this.#segments.numberOf(start)) ?? 0
+    if (closedLsn > start) return { durableLsn: asLsn(closedLsn) }
+    return this.#findMarkerBehind(endLsn)
+  }
+
+  #findMarkerBehind(endLsn: Lsn): { durableLsn: Lsn } | undefined {
     for (let lsn = endLsn + 8; lsn < this.#segments.allocatedLsn; ) {
       if (lsn % this.#identity.segmentBytes === 0) lsn += SEGMENT_HEADER_BYTES
       const at = this.#load(lsn, MARKER_BYTES, false)
@@ -124,7 +132,7 @@ export class LogReader {
       lsn = this.#blockLsn + found
       if (found + MARKER_BYTES > this.#blockEnd - this.#blockLsn) continue
       const durableLsn = this.#markerAt(lsn)
-      if (durableLsn !== undefined && durableLsn > endLsn) return { lsn: asLsn(lsn), durableLsn }
+      if (durableLsn !== undefined && durableLsn > endLsn) return { durableLsn }
       lsn += 8
     }
     return undefined
@@ -154,10 +162,11 @@ export class LogReader {
 
   /**
    * The log comes near the end of a segment only when the next one is whole and durable, header and
-   * name included, so a segment that it reaches and that is not is damage and never a torn tail.
+   * name included, so a segment that it reaches and that is not is damage and never a torn tail. Only
+   * the one whose header says that a clean close has cut it off may be shorter, but not than that (I38).
    */
   #checkSegment(number: number): void {
-    if (this.#checkedSegments.has(number)) return
+    if (this.#closedLsns.has(number)) return
     const { segmentBytes } = this.#identity
     const file = segmentName(number)
     const fault = (what: string, size: number): AriesError =>
@@ -168,11 +177,16 @@ export class LogReader {
       })
     if (!this.#segments.has(number)) throw fault('is missing, although the log goes on there', 0)
     const size = this.#segments.file(number).size()
-    if (size < segmentBytes) throw fault(`has ${size} of ${segmentBytes} bytes: it was cut short`, size)
+    const checkSize = (bytes: number): void => {
+      if (size < bytes) throw fault(`has ${size} of ${bytes} bytes: it was cut short`, size)
+    }
+    checkSize(SEGMENT_HEADER_BYTES)
     const header = new Uint8Array(SEGMENT_HEADER_BYTES)
     readFully(this.#segments.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
     checkSegmentHeader(header, file, this.#identity, number)
-    this.#checkedSegments.add(number)
+    const closedBytes = closedBytesOf(header)
+    checkSize(closedBytes === 0 ? segmentBytes : closedBytes)
+    this.#closedLsns.set(number, closedBytes === 0 ? 0 : number * segmentBytes + closedBytes)
   }
 
   #validAt(lsn: number, backward: boolean): LogRecordView | undefined {
@@ -210,16 +224,6 @@ export class LogReader {
     }
     return lsn - this.#blockLsn
   }
-}
-
-/**
- * Where the record behind `end`, the end of another, starts: a rest too short for a record header
- * belongs to nobody, and a segment begins with its header.
- */
-export function recordStartBehind(end: number, segmentBytes: number): number {
-  const rest = segmentBytes - (end % segmentBytes)
-  const lsn = rest < RECORD_HEADER_BYTES ? end + rest : end
-  return lsn % segmentBytes === 0 ? lsn + SEGMENT_HEADER_BYTES : lsn
 }
 
 /** The flushedLsn that a FLUSH_MARKER carries: everything below it was durable when it was written. */

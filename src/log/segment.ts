@@ -1,25 +1,29 @@
 /**
  * Log segments: files of one fixed size that together are the one infinite log. Segment n holds the
- * bytes with LSN in [n * segmentBytes, (n + 1) * segmentBytes). Its first 64 bytes are a header:
+ * bytes with LSN in [n * segmentBytes, (n + 1) * segmentBytes). Of a closed log the last one is shorter, see
+ * `segments.ts`. Its first 64 bytes are a header:
  *
- * | OFFSET | SIZE | FIELD                                        |
- * |--------|------|----------------------------------------------|
- * | 0      | 8    | magic "ARIESLOG"                             |
- * | 8      | 4    | format version                               |
- * | 12     | 4    | segmentBytes                                 |
- * | 16     | 16   | database id                                  |
- * | 32     | 8    | segment number                               |
- * | 40     | 4    | page size                                    |
- * | 44     | 16   | zero                                         |
- * | 60     | 4    | CRC-32 of bytes [0, 60)                      |
+ * | OFFSET | SIZE | FIELD                                                     |
+ * |--------|------|-----------------------------------------------------------|
+ * | 0      | 8    | magic "ARIESLOG"                                          |
+ * | 8      | 4    | format version                                            |
+ * | 12     | 4    | segmentBytes                                              |
+ * | 16     | 16   | database id                                               |
+ * | 32     | 8    | segment number                                            |
+ * | 40     | 4    | page size                                                 |
+ * | 44     | 8    | closedBytes: 0, or where a clean close has cut the file   |
+ * | 52     | 8    | zero                                                      |
+ * | 60     | 4    | CRC-32 of bytes [0, 60)                                   |
  */
 import { compareBytes, getU53, setU53 } from '../common/bytes.ts'
 import { checksum } from '../common/checksum.ts'
 import { AriesError } from '../common/errors.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from './identity.ts'
+import { RECORD_HEADER_BYTES } from './log-record.ts'
 
 export const SEGMENT_HEADER_BYTES = 64
 const MAGIC = 'ARIESLOG'
+const CLOSED_BYTES = 44
 const PREFIX = 'log-'
 /** A segment under construction: renamed to its real name when it is whole. */
 export const NEW_SEGMENT_NAME = 'log-new'
@@ -33,7 +37,8 @@ export function segmentNumberOf(name: string): number | undefined {
   return /^\d{12}$/.test(digits) ? Number(digits) : undefined
 }
 
-export function encodeSegmentHeader(identity: Identity, number: number): Uint8Array {
+/** The header of a segment that is whole, or of the last one of a closed log, which is cut off at `closedBytes`. */
+export function encodeSegmentHeader(identity: Identity, number: number, closedBytes = 0): Uint8Array {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES)
   const view = new DataView(bytes.buffer)
   for (let i = 0; i < MAGIC.length; i++) bytes[i] = MAGIC.charCodeAt(i)
@@ -42,8 +47,24 @@ export function encodeSegmentHeader(identity: Identity, number: number): Uint8Ar
   bytes.set(identity.databaseId, 16)
   setU53(view, 32, number)
   view.setUint32(40, identity.pageSize, true)
+  setU53(view, CLOSED_BYTES, closedBytes)
   view.setUint32(60, checksum(bytes, 0, 60, 0), true)
   return bytes
+}
+
+/** Where a clean close has cut the segment with this header off; 0 when it is whole. */
+export function closedBytesOf(header: Uint8Array): number {
+  return getU53(new DataView(header.buffer, header.byteOffset, header.byteLength), CLOSED_BYTES)
+}
+
+/**
+ * Where the record behind `end`, the end of another, starts: a rest too short for a record header
+ * belongs to nobody, and a segment begins with its header.
+ */
+export function recordStartBehind(end: number, segmentBytes: number): number {
+  const rest = segmentBytes - (end % segmentBytes)
+  const lsn = rest < RECORD_HEADER_BYTES ? end + rest : end
+  return lsn % segmentBytes === 0 ? lsn + SEGMENT_HEADER_BYTES : lsn
 }
 
 /**

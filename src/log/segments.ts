@@ -12,11 +12,22 @@
  * sync than appending (no metadata to journal), and a full disk shows when room is made and not when
  * a commit is written. Names are durable (directory synced) before a segment is used.
  *
+ * A clean close gives back what lies ahead of the log, and an open for writing makes it whole again:
+ *
+ * ```
+ *   close   the end of the log goes into the header ---> sync ---> cut off there ---> sync
+ *   open    zeros to the full length ---> sync ---> the header says whole ---> sync
+ * ```
+ *
  * At most one is being made at a time (`new-segment.ts`), step by step in the background. Who needs room at
  * once finishes it on the spot, wherever it is; the step that was waiting for a sync then finds another one,
  * or none, and leaves it alone.
  *
- * INVARIANT I12: nothing at or above the low-water mark is recycled.
+ * INVARIANTS
+ * - I12 nothing at or above the low-water mark is recycled
+ * - I38 a segment is shorter than the others only behind the place that its own header names, and as long as it
+ *   names one, nothing durable lies behind it: so whatever cut it there, nothing is lost, and a cut anywhere
+ *   else, or once the log has gone on, is damage
  */
 import { assert } from '../common/assert.ts'
 import { compareBytes, isZero } from '../common/bytes.ts'
@@ -33,7 +44,15 @@ import {
 } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
 import { NewSegment, removeIfThere } from './new-segment.ts'
-import { encodeSegmentHeader, NEW_SEGMENT_NAME, SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from './segment.ts'
+import {
+  closedBytesOf,
+  encodeSegmentHeader,
+  NEW_SEGMENT_NAME,
+  recordStartBehind,
+  SEGMENT_HEADER_BYTES,
+  segmentName,
+  segmentNumberOf,
+} from './segment.ts'
 
 /** Segments are read, and wiped, in pieces of this size. */
 const SCRATCH_BYTES = 1 << 16
@@ -227,9 +246,9 @@ export class Segments {
 
   /**
    * Makes sure that nothing at or behind `endLsn`, the end of the log, can ever be taken for a record
-   * (I31): zeros the rest of its segment and removes later ones, unless they are zero already. The next
-   * segment is zeroed and not removed: the end may be so near to it that its absence would look like
-   * damage. Durable.
+   * (I31): zeros the rest of the segment that the next record goes to and removes later ones, unless they are
+   * zero already. The one after it is zeroed and not removed: on a full disk its room is worth more. A segment
+   * that a clean close has cut off becomes whole (I38). Durable.
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   wipeFrom(endLsn: Lsn): void {
@@ -238,13 +257,12 @@ export class Segments {
 
   /** The same in steps; between two of them others may run, but nobody may append. @throws as `wipeFrom` */
   *wipeSteps(endLsn: Lsn): Generator<void> {
-    const number = this.numberOf(endLsn)
+    const start = recordStartBehind(endLsn, this.segmentBytes)
+    const number = this.numberOf(start)
     try {
-      if (this.has(number)) {
-        yield* this.#wipeRest(this.file(number), Math.max(SEGMENT_HEADER_BYTES, endLsn % this.segmentBytes))
-      }
+      if (this.has(number)) yield* this.#wipeRest(number, start % this.segmentBytes)
       const next = number + 1
-      if (this.#isWhole(next)) yield* this.#wipeRest(this.file(next), SEGMENT_HEADER_BYTES)
+      if (this.#isWhole(next)) yield* this.#wipeRest(next, SEGMENT_HEADER_BYTES)
       for (let later = next; later < this.#end; later++) {
         if (this.#isWhole(later) && (yield* this.#isZeroFrom(this.file(later), SEGMENT_HEADER_BYTES))) continue
         this.#removeFrom(later)
@@ -275,19 +293,53 @@ export class Segments {
   /** Whether the segment is there in its full length, and its header says that it is this one. */
   #isWhole(number: number): boolean {
     if (!this.has(number) || this.file(number).size() < this.segmentBytes) return false
-    const header = new Uint8Array(SEGMENT_HEADER_BYTES)
-    readFully(this.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
     const expected = encodeSegmentHeader(this.#identity, number)
-    return compareBytes(header, expected) === 0
+    return compareBytes(this.#headerOf(number), expected) === 0
   }
 
-  *#wipeRest(file: File, from: number): Generator<void> {
-    if (file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
+  #headerOf(number: number): Uint8Array {
+    const header = new Uint8Array(SEGMENT_HEADER_BYTES)
+    readFully(this.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
+    return header
+  }
+
+  /** Of one that was cut off all is written: if it has its length, a crash has met this very step, and there may be holes. */
+  *#wipeRest(number: number, from: number): Generator<void> {
+    const file = this.file(number)
+    const isClosed = closedBytesOf(this.#headerOf(number)) > 0
+    if (!isClosed && file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
     const zeros = this.#takeScratch().fill(0)
     for (let at = from; at < this.segmentBytes; at += zeros.length) {
       writeFully(file, zeros, 0, Math.min(zeros.length, this.segmentBytes - at), at)
     }
     file.syncBlocking()
+    if (isClosed) this.#writeHeader(number, 0)
+  }
+
+  #writeHeader(number: number, closedBytes: number): void {
+    const file = this.file(number)
+    writeFully(file, encodeSegmentHeader(this.#identity, number, closedBytes), 0, SEGMENT_HEADER_BYTES, 0)
+    file.syncBlocking()
+  }
+
+  /**
+   * Gives back the room behind `endLsn`, the durable end of a log that is being closed cleanly: cuts the segment
+   * off where the next record would start, and removes those behind it. Durable.
+   * @throws `IO_ERROR`, `DB_READ_ONLY`
+   */
+  cutBehind(endLsn: Lsn): void {
+    const start = recordStartBehind(endLsn, this.segmentBytes)
+    const number = this.numberOf(start)
+    const closedBytes = start % this.segmentBytes
+    try {
+      if (number + 1 < this.#end) this.#removeFrom(number + 1)
+      this.#writeHeader(number, closedBytes)
+      const file = this.file(number)
+      file.truncate(closedBytes)
+      file.syncBlocking()
+    } catch (error) {
+      throw ioError(error, 'giving back room', segmentName(number))
+    }
   }
 
   /** Room for reading and writing a piece of a segment, its content left over from the last time. */

@@ -9,12 +9,20 @@ import { runCli } from './run-cli.ts'
 
 const PAGE_BYTES = 4096
 
-/** A tree of two levels with a deleted row, and a long value. Page 2 is the catalog, page 3 the root of `fruit`. */
-function make(): Promise<string> {
+/**
+ * A tree of two levels with a deleted row, and a long value. Page 2 is the catalog, page 3 the root of `fruit`.
+ * With a transaction in doubt the close keeps what is in the double-write file.
+ */
+function make(isInDoubt = false): Promise<string> {
   return makeDatabase(
     'closed',
     async (database) => {
       const fruit = database.table('fruit', TEXT)
+      const prepared = database.begin()
+      if (isInDoubt) {
+        await prepared.put(database.table('doubtful', TEXT), 'fig', 'brown')
+        await prepared.prepare('transfer 1')
+      }
       await database.transaction(async (tx) => {
         await tx.put(fruit, 'melon', 'm'.repeat(9_000))
         for (let i = 0; i < 200; i++) await tx.put(fruit, `row ${String(i).padStart(3, '0')}`, 'v'.repeat(50))
@@ -98,7 +106,7 @@ describe('says why a page cannot be used', () => {
   })
 
   test('torn, with a whole copy in the double-write file', async () => {
-    const directory = await make()
+    const directory = await make(true)
     const file = join(directory, 'data')
     const data = readFileSync(file)
     data.fill(0, 3 * PAGE_BYTES + 3584, 4 * PAGE_BYTES)

@@ -205,6 +205,7 @@ describe('the end of the log', () => {
     await db.close()
     const newLog = readFile(disk, segmentName(0))
     const newMaster = readFile(disk, 'master')
+    truncateFile(disk, segmentName(0), oldLog.length)
     writeFile(disk, segmentName(0), oldLog)
     writeFile(disk, 'master', oldMaster)
     const reopened = await openOn(disk)

@@ -129,14 +129,14 @@ describe('a file of the database is replaced by something else', () => {
   })
 })
 
+const NEWER = FORMAT_VERSION + 1
+
 describe('a newer format', () => {
   function patchU32(bytes: Uint8Array, offset: number, value: number): DataView {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     view.setUint32(offset, value, true)
     return view
   }
-
-  const NEWER = FORMAT_VERSION + 1
 
   test('of the master record', async () => {
     const disk = await diskWith(10)
@@ -146,11 +146,8 @@ describe('a newer format', () => {
       patchU32(bytes, 8, NEWER).setUint32(68, checksum(bytes, 0, 68, 0), true)
     }
     writeFile(disk, 'master', master)
-    const error = await expectRefused(
-      disk,
-      'FORMAT_UNSUPPORTED',
-      `has format ${NEWER}; this build reads and writes format ${FORMAT_VERSION}`,
-    )
+    const message = `has format ${NEWER}; this build reads and writes format ${FORMAT_VERSION}`
+    const error = await expectRefused(disk, 'FORMAT_UNSUPPORTED', message)
     expect(error.details).toMatchObject({ file: 'master', version: NEWER })
   })
 

@@ -12,9 +12,8 @@
 
 import { asLsn, type Lsn, NULL_LSN } from '../../common/ids.ts'
 import { AriesError } from '../../index.ts'
-import { recordStartBehind } from '../../log/log-reader.ts'
 import { alignRecord, type LogRecordView, RECORD_ALIGNMENT, RecordType } from '../../log/log-record.ts'
-import { SEGMENT_HEADER_BYTES, segmentName } from '../../log/segment.ts'
+import { recordStartBehind, SEGMENT_HEADER_BYTES, segmentName } from '../../log/segment.ts'
 import { nextTurn } from '../turns.ts'
 import type { RawDatabase } from './raw-database.ts'
 
