@@ -57,26 +57,32 @@ export function groupsOf(specimen: Specimen, seed: number): Group[] {
 }
 
 function groupsOfFile(specimen: Specimen, file: string, bytes: Uint8Array, seed: number): Group[] {
-  const blocks = Array.from({ length: bytes.length / BLOCK_BYTES }, (_, block) => block * BLOCK_BYTES)
-  const used = blocks.filter((at) => !isZero(bytes, at, at + BLOCK_BYTES))
-  const unused = blocks.filter((at) => isZero(bytes, at, at + BLOCK_BYTES))
+  // The last block may be a part of one: a closed log ends behind its last record.
+  const blocks = Array.from({ length: Math.ceil(bytes.length / BLOCK_BYTES) }, (_, block) => block * BLOCK_BYTES)
+  const endOf = (at: number, length: number): number => Math.min(bytes.length, at + length)
+  const used = blocks.filter((at) => !isZero(bytes, at, endOf(at, BLOCK_BYTES)))
+  const unused = blocks.filter((at) => isZero(bytes, at, endOf(at, BLOCK_BYTES)))
+  const usedBytes = used.reduce((sum, at) => sum + endOf(at, BLOCK_BYTES) - at, 0)
   const group = (kind: Kind, count: number, damage: Group['damage']): Group => ({ specimen, file, kind, count, damage })
-  const usedSectors = sectorsOf(used)
-  const unusedSectors = sectorsOf(unused)
+  const isInFile = (at: number): boolean => at < bytes.length
+  const usedSectors = sectorsOf(used).filter(isInFile)
+  const unusedSectors = sectorsOf(unused).filter(isInFile)
   const older = specimen.older.get(file)
   return [
-    group('bits', used.length * BLOCK_BYTES * 8, (disk, index) => {
+    group('bits', usedBytes * 8, (disk, index) => {
       const inBlock = index % (BLOCK_BYTES * 8)
       return flip(disk, file, (used[(index - inBlock) / (BLOCK_BYTES * 8)] as number) + (inBlock >>> 3), inBlock & 7)
     }),
     group('gaps', unusedSectors.length, (disk, index) => {
-      const bit = randomBelow(randomFrom(seed + index), SECTOR_BYTES * 8)
-      return flip(disk, file, (unusedSectors[index] as number) + (bit >>> 3), bit & 7)
+      const at = unusedSectors[index] as number
+      const bit = randomBelow(randomFrom(seed + index), (endOf(at, SECTOR_BYTES) - at) * 8)
+      return flip(disk, file, at + (bit >>> 3), bit & 7)
     }),
     group('sectors', usedSectors.length, (disk, index) => {
       const offset = usedSectors[index] as number
-      disk.damage(file, { kind: 'zeros', offset, length: SECTOR_BYTES })
-      return { start: offset, end: offset + SECTOR_BYTES }
+      const end = endOf(offset, SECTOR_BYTES)
+      disk.damage(file, { kind: 'zeros', offset, length: end - offset })
+      return { start: offset, end }
     }),
     group('cuts', Math.ceil(bytes.length / SECTOR_BYTES), (disk, index) => {
       disk.placeFile(file, bytes.subarray(0, index * SECTOR_BYTES))

@@ -141,10 +141,18 @@ function halfMade(): SimulatedFileSystem {
 /** Behind the end of the log lie a part of a batch, and later segments of nobody. */
 function untidy(specimen: Specimen): SimulatedFileSystem {
   const disk = diskOf(specimen.files)
+  makeWhole(disk)
   const last = Math.max(...[...specimen.files.keys()].map((name) => segmentNumberOf(name) ?? 0))
   disk.damage(endSegmentOf(disk), { kind: 'garbage', offset: SEGMENT_BYTES - 1000, length: 500, seed: 1 })
   disk.placeFile(segmentName(last + 2), new Uint8Array(SEGMENT_BYTES).fill(1))
   return disk
+}
+
+/** As an open leaves the log of a closed database, before anything is written. */
+function makeWhole(disk: SimulatedFileSystem): void {
+  const { master, segments } = locate(disk)
+  segments.wipeFrom(master.endLsn)
+  segments.close()
 }
 
 function withHalfMadeSegment(specimen: Specimen): SimulatedFileSystem {
@@ -181,7 +189,8 @@ function endSegmentOf(disk: SimulatedFileSystem): string {
 /** The segment of the checkpoint that the master record names is sound only in its header. */
 function withoutCheckpoint(specimen: Specimen): SimulatedFileSystem {
   const disk = diskOf(specimen.files)
-  disk.damage(endSegmentOf(disk), { kind: 'zeros', offset: 64, length: SEGMENT_BYTES - 64 })
+  const name = endSegmentOf(disk)
+  disk.damage(name, { kind: 'zeros', offset: 64, length: disk.contentOf(name).length - 64 })
   return disk
 }
 

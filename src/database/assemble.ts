@@ -32,7 +32,7 @@ import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { PendingQueue } from '../txn/pending-actions.ts'
 import { TransactionManager } from '../txn/transaction-manager.ts'
 import { type UncommittedChange, VersionStore } from '../txn/version-store.ts'
-import { openDoubleWrite, openFile, openMaster } from './files.ts'
+import { makeDoubleWriteWhole, openDoubleWrite, openFile, openMaster } from './files.ts'
 import type { Settings } from './options.ts'
 
 export interface Managers {
@@ -90,6 +90,7 @@ function openAll({ fileSystem, identity, settings, durablePageCount }: Parts): F
     const data = keep(openFile(fileSystem, DATA_FILE_NAME, fileSystem.writable ? 'write' : 'read'))
     const isDoubled = settings.doubleWrite && fileSystem.writable
     const doubled = isDoubled ? keep(openDoubleWrite(fileSystem, identity.pageSize)) : undefined
+    if (doubled !== undefined) makeDoubleWriteWhole(doubled, identity.pageSize)
     const master = keep(openMaster(fileSystem))
     const dataFile = new DataFile(data, identity, durablePageCount)
     return { dataFile, doubleWrite: doubled && new DoubleWrite(doubled, identity), master }

@@ -269,7 +269,8 @@ export class Database {
 
   /**
    * Closes: rolls back open transactions, whose handles then throw `DB_CLOSED`, writes everything back,
-   * takes a clean checkpoint and gives the directory free. Prepared transactions stay in doubt. Calling it again waits for the same.
+   * takes a clean checkpoint, gives back the disk space that only an open database needs, and gives the directory free.
+   * Prepared transactions stay in doubt, and then the space is kept. Calling it again waits for the same.
    * After `DB_FAILED` it only lets go of the files.
    * @throws `DB_FAILED`, `DISK_FULL`, `IO_ERROR`: the files are closed all the same, and the next open recovers
    */
@@ -328,7 +329,7 @@ export class Database {
     await managers.log.removeUnneeded(lsn)
   }
 
-  /** The master record says durably that the database is clean, and nobody is in doubt: a closed one needs no room. */
+  /** The master record says durably that the database is clean, and nobody is in doubt: nothing is written until the next open. */
   #giveBackRoom(): void {
     const { log, doubleWrite } = this.#opened.managers
     log.cutBehindEnd()

@@ -28,16 +28,7 @@ import { DOUBLE_WRITE_FILE_NAME, doubleWriteBytes } from '../buffer/double-write
 import { zerosOf } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { asPageId } from '../common/ids.ts'
-import {
-  cleaningUp,
-  closeFile,
-  type File,
-  type FileSystem,
-  ioError,
-  type OpenMode,
-  readFully,
-  writeFully,
-} from '../io/file-system.ts'
+import { type File, type FileSystem, ioError, type OpenMode, readFully, writeFully } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from '../log/identity.ts'
 import { MASTER_FILE_BYTES, MASTER_FILE_NAME } from '../log/master-record.ts'
@@ -47,7 +38,7 @@ import { formatPage, isPageValid, PageType, sealPage } from '../page/page.ts'
 export const CREATING_FILE_NAME = 'creating'
 const MAGIC = 'ARIESDB\0'
 /** Zeros are written in pieces of this size. */
-const FILL_BYTES = 1 << 16
+const FILL_BYTES = 1 << 20
 const META_MAGIC = 32
 const META_VERSION = 40
 const META_PAGE_SIZE = 44
@@ -187,29 +178,26 @@ export function makeDurable(fileSystem: FileSystem): void {
   }
 }
 
-/**
- * The double-write file for writing, made again when it is missing, and whole, durably, when a clean close has
- * emptied it or a crash has come between. What it holds stays. @throws `DISK_FULL`, `IO_ERROR`
- */
+/** The double-write file, made again when it is missing. @throws `DISK_FULL`, `IO_ERROR` */
 export function openDoubleWrite(fileSystem: FileSystem, pageSize: number): File {
-  const length = doubleWriteBytes(pageSize)
-  const file = openOrMake(fileSystem, DOUBLE_WRITE_FILE_NAME, length)
-  try {
-    const size = file.size()
-    if (size < length) {
-      fillWithZeros(file, size, length)
-      file.syncBlocking()
-    }
-    return file
-  } catch (error) {
-    throw cleaningUp(ioError(error, 'preallocation', DOUBLE_WRITE_FILE_NAME), () => closeFile(file))
-  }
+  return openOrMake(fileSystem, DOUBLE_WRITE_FILE_NAME, doubleWriteBytes(pageSize))
 }
 
-function fillWithZeros(file: File, from: number, to: number): void {
-  for (let at = from; at < to; at += FILL_BYTES) {
-    const length = Math.min(FILL_BYTES, to - at)
-    writeFully(file, zerosOf(length), 0, length, at)
+/**
+ * Gives the double-write file the length that a clean close has taken from it, or damage, before it is written
+ * to. What it holds stays: after a crash that is needed. Durable. @throws `DISK_FULL`, `IO_ERROR`
+ */
+export function makeDoubleWriteWhole(file: File, pageSize: number): void {
+  const length = doubleWriteBytes(pageSize)
+  if (file.size() >= length) return
+  try {
+    const zeros = zerosOf(FILL_BYTES)
+    for (let at = file.size(); at < length; at += FILL_BYTES) {
+      writeFully(file, zeros, 0, Math.min(FILL_BYTES, length - at), at)
+    }
+    file.syncBlocking()
+  } catch (error) {
+    throw ioError(error, 'preallocation', file.name)
   }
 }
 

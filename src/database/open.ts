@@ -8,7 +8,8 @@
  *      After an unclean shutdown a sync is not enough: if an earlier one failed, the system may show what it
  *      will not write any more (F9), so what nothing proves to be on the disk is first written again
  *   2. what lies behind the end of the log is wiped, so that a half-persisted batch cannot come back to
- *      life behind new records (I31); after a clean shutdown nothing does
+ *      life behind new records (I31). After a clean shutdown nothing does, but the log and the double-write
+ *      file get back the room that they gave up then: a full disk shows here, and not at a commit (I38)
  *
  * and, only when the last shutdown was not clean:
  *

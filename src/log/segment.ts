@@ -3,17 +3,22 @@
  * bytes with LSN in [n * segmentBytes, (n + 1) * segmentBytes). Of a closed log the last one is shorter, see
  * `segments.ts`. Its first 64 bytes are a header:
  *
- * | OFFSET | SIZE | FIELD                                                     |
- * |--------|------|-----------------------------------------------------------|
- * | 0      | 8    | magic "ARIESLOG"                                          |
- * | 8      | 4    | format version                                            |
- * | 12     | 4    | segmentBytes                                              |
- * | 16     | 16   | database id                                               |
- * | 32     | 8    | segment number                                            |
- * | 40     | 4    | page size                                                 |
- * | 44     | 8    | closedBytes: 0, or where a clean close has cut the file   |
- * | 52     | 8    | zero                                                      |
- * | 60     | 4    | CRC-32 of bytes [0, 60)                                   |
+ * | OFFSET | SIZE | FIELD                                                       |
+ * |--------|------|-------------------------------------------------------------|
+ * | 0      | 8    | magic "ARIESLOG"                                            |
+ * | 8      | 4    | format version                                              |
+ * | 12     | 4    | segmentBytes                                                |
+ * | 16     | 16   | database id                                                 |
+ * | 32     | 8    | segment number                                              |
+ * | 40     | 4    | page size                                                   |
+ * | 44     | 4    | closedBytes: where a clean close has cut the file off, or 0 |
+ * | 48     | 4    | CRC-32 of bytes [0, 48), or 0                               |
+ * | 52     | 8    | zero                                                        |
+ * | 60     | 4    | CRC-32 of bytes [0, 60), with zeros from 44 to 52           |
+ *
+ * The bytes from 44 to 52, the closing mark, are written over in place. Of a write that was cut off in the middle
+ * the CRC does not hold, and then there is no mark: which is right, because the file is whole when a mark is written
+ * and when one is taken away.
  */
 import { compareBytes, getU53, setU53 } from '../common/bytes.ts'
 import { checksum } from '../common/checksum.ts'
@@ -24,6 +29,8 @@ import { RECORD_HEADER_BYTES } from './log-record.ts'
 export const SEGMENT_HEADER_BYTES = 64
 const MAGIC = 'ARIESLOG'
 const CLOSED_BYTES = 44
+const CLOSED_CRC = 48
+const CLOSED_END = 52
 const PREFIX = 'log-'
 /** A segment under construction: renamed to its real name when it is whole. */
 export const NEW_SEGMENT_NAME = 'log-new'
@@ -47,14 +54,19 @@ export function encodeSegmentHeader(identity: Identity, number: number, closedBy
   bytes.set(identity.databaseId, 16)
   setU53(view, 32, number)
   view.setUint32(40, identity.pageSize, true)
-  setU53(view, CLOSED_BYTES, closedBytes)
   view.setUint32(60, checksum(bytes, 0, 60, 0), true)
+  if (closedBytes > 0) {
+    view.setUint32(CLOSED_BYTES, closedBytes, true)
+    view.setUint32(CLOSED_CRC, checksum(bytes, 0, CLOSED_CRC, 0), true)
+  }
   return bytes
 }
 
-/** Where a clean close has cut the segment with this header off; 0 when it is whole. */
+/** Where a clean close has cut the segment with this header off; 0 when the segment is whole. */
 export function closedBytesOf(header: Uint8Array): number {
-  return getU53(new DataView(header.buffer, header.byteOffset, header.byteLength), CLOSED_BYTES)
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
+  const isMarked = view.getUint32(CLOSED_CRC, true) === checksum(header, 0, CLOSED_CRC, 0)
+  return isMarked ? view.getUint32(CLOSED_BYTES, true) : 0
 }
 
 /**
@@ -83,7 +95,8 @@ export function identityOfHeader(bytes: Uint8Array, file: string, lsn?: number):
       )
     }
   }
-  if (view.getUint32(60, true) !== checksum(bytes, 0, 60, 0)) {
+  const unmarked = bytes.slice(0, 60).fill(0, CLOSED_BYTES, CLOSED_END)
+  if (view.getUint32(60, true) !== checksum(unmarked, 0, 60, 0)) {
     throw new AriesError('LOG_CORRUPT', `the header of ${file} fails its checksum; restore it from a backup`, place)
   }
   const version = view.getUint32(8, true)

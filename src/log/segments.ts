@@ -15,8 +15,8 @@
  * A clean close gives back what lies ahead of the log, and an open for writing makes it whole again:
  *
  * ```
- *   close   the end of the log goes into the header ---> sync ---> cut off there ---> sync
- *   open    zeros to the full length ---> sync ---> the header says whole ---> sync
+ *   close   a mark in the header says where the log ends ---> sync ---> cut off there ---> sync
+ *   open    zeros to the full length ---> sync ---> the mark goes ---> sync
  * ```
  *
  * At most one is being made at a time (`new-segment.ts`), step by step in the background. Who needs room at
@@ -25,12 +25,12 @@
  *
  * INVARIANTS
  * - I12 nothing at or above the low-water mark is recycled
- * - I38 a segment is shorter than the others only behind the place that its own header names, and as long as it
- *   names one, nothing durable lies behind it: so whatever cut it there, nothing is lost, and a cut anywhere
- *   else, or once the log has gone on, is damage
+ * - I38 a segment is shorter than the others only behind the place that the mark in its header names, and while
+ *   there is a mark nothing of the log lies behind that place: so whatever has cut it there, nothing is lost,
+ *   and a cut anywhere else, or once the log has gone on, is damage
  */
 import { assert } from '../common/assert.ts'
-import { compareBytes, isZero } from '../common/bytes.ts'
+import { compareBytes, isZero, zerosOf } from '../common/bytes.ts'
 import type { Lsn } from '../common/ids.ts'
 import {
   cleaningUp,
@@ -45,7 +45,6 @@ import {
 import type { Identity } from './identity.ts'
 import { NewSegment, removeIfThere } from './new-segment.ts'
 import {
-  closedBytesOf,
   encodeSegmentHeader,
   NEW_SEGMENT_NAME,
   recordStartBehind,
@@ -54,8 +53,10 @@ import {
   segmentNumberOf,
 } from './segment.ts'
 
-/** Segments are read, and wiped, in pieces of this size. */
+/** Segments are read in pieces of this size. */
 const SCRATCH_BYTES = 1 << 16
+/** Zeros are written in pieces of this size. */
+const WIPE_BYTES = 1 << 20
 /** Recycled segments kept ahead of the tail; more than that are removed. */
 const SPARE_SEGMENTS_MAX = 8
 
@@ -292,28 +293,27 @@ export class Segments {
 
   /** Whether the segment is there in its full length, and its header says that it is this one. */
   #isWhole(number: number): boolean {
-    if (!this.has(number) || this.file(number).size() < this.segmentBytes) return false
-    const expected = encodeSegmentHeader(this.#identity, number)
-    return compareBytes(this.#headerOf(number), expected) === 0
+    return this.has(number) && this.file(number).size() >= this.segmentBytes && this.#hasPlainHeader(number)
   }
 
-  #headerOf(number: number): Uint8Array {
+  /** Whether its header says that it is this one, and has no closing mark, nor a part of one. */
+  #hasPlainHeader(number: number): boolean {
     const header = new Uint8Array(SEGMENT_HEADER_BYTES)
     readFully(this.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
-    return header
+    return compareBytes(header, encodeSegmentHeader(this.#identity, number)) === 0
   }
 
-  /** Of one that was cut off all is written: if it has its length, a crash has met this very step, and there may be holes. */
+  /** Of one with a mark all is written: if it has its length, a crash has met this very step, and there may be holes. */
   *#wipeRest(number: number, from: number): Generator<void> {
     const file = this.file(number)
-    const isClosed = closedBytesOf(this.#headerOf(number)) > 0
-    if (!isClosed && file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
-    const zeros = this.#takeScratch().fill(0)
-    for (let at = from; at < this.segmentBytes; at += zeros.length) {
-      writeFully(file, zeros, 0, Math.min(zeros.length, this.segmentBytes - at), at)
+    const isMarked = !this.#hasPlainHeader(number)
+    if (!isMarked && file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
+    for (let at = from; at < this.segmentBytes; at += WIPE_BYTES) {
+      const length = Math.min(WIPE_BYTES, this.segmentBytes - at)
+      writeFully(file, zerosOf(length), 0, length, at)
     }
     file.syncBlocking()
-    if (isClosed) this.#writeHeader(number, 0)
+    if (isMarked) this.#writeHeader(number, 0)
   }
 
   #writeHeader(number: number, closedBytes: number): void {

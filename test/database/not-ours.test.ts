@@ -163,7 +163,7 @@ describe('a newer format', () => {
 
   test('of a log segment', async () => {
     const disk = await diskWith(10)
-    const header = readFile(disk, segmentName(0)).slice(0, 64)
+    const header = readFile(disk, segmentName(0)).slice(0, 64).fill(0, 44, 52)
     patchU32(header, 8, NEWER).setUint32(60, checksum(header, 0, 60, 0), true)
     writeFile(disk, segmentName(0), header)
     await expectRefused(disk, 'FORMAT_UNSUPPORTED', `has log format ${NEWER}`)

@@ -139,7 +139,7 @@ describe('a power cut', () => {
         if (!disk.poweredOff) throw error
       }
       isOff = disk.poweredOff
-      for (const mode of ['all', 'none'] as const) yield disk.crash({ mode })
+      for (const mode of ['all', 'none', 'kill'] as const) yield disk.crash({ mode })
       for (let seed = 0; seed < 8; seed++) yield disk.crash(seed)
     }
   }

@@ -8,6 +8,7 @@
 import { DATA_FILE_NAME } from '../../buffer/data-file.ts'
 import { identityOfMetaPage, META_BYTES } from '../../database/files.ts'
 import { headOf, identityOfSegments } from '../../database/locate.ts'
+import { SEGMENT_BYTES_DEFAULT } from '../../database/options.ts'
 import { AriesError } from '../../index.ts'
 import type { FileSystem } from '../../io/file-system.ts'
 import { type LockKind, NodeFileSystem } from '../../io/node-file-system.ts'
@@ -18,6 +19,9 @@ import { segmentNumberOf } from '../../log/segment.ts'
 import { Segments } from '../../log/segments.ts'
 import { CliError, ExitCode } from '../errors.ts'
 import { InspectionFileSystem } from '../inspection-file-system.ts'
+
+/** Segment sizes are multiples of this. */
+const SEGMENT_UNIT_BYTES = 1 << 16
 
 export class RawDatabase implements Disposable {
   readonly directory: string
@@ -90,7 +94,9 @@ function identityOf(directory: string, fileSystem: FileSystem, master: MasterCon
   const ofSegments = identityOfSegments(fileSystem, segments)
   if (ofSegments !== undefined) return ofSegments
   const hasData = names.includes(DATA_FILE_NAME)
-  const segmentBytes = Math.max(...segments.map((name) => sizeOf(fileSystem, name)), 1 << 16)
+  // All are of one size but the last of a closed log, which is shorter; if it is the only one the default is tried.
+  const whole = segments.map((name) => sizeOf(fileSystem, name)).filter((bytes) => bytes % SEGMENT_UNIT_BYTES === 0)
+  const segmentBytes = whole.length === 0 ? SEGMENT_BYTES_DEFAULT : Math.max(...whole, SEGMENT_UNIT_BYTES)
   const found = hasData ? identityOfMetaPage(headOf(fileSystem, DATA_FILE_NAME, META_BYTES), segmentBytes) : undefined
   if (found !== undefined) return found
   if (!hasData && segments.length === 0 && !names.includes(MASTER_FILE_NAME)) throw noDatabase(directory)
