@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { asLsn, type Lsn } from '../../src/common/ids.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
-import { recordStartBehind, segmentName } from '../../src/log/segment.ts'
+import { encodeSegmentHeader, recordStartBehind, segmentName } from '../../src/log/segment.ts'
 import { Segments } from '../../src/log/segments.ts'
 import { analyse, checkLogEnd } from '../../src/recovery/analysis.ts'
 import { FIRST_LSN, IDENTITY, LogBench, SEGMENT_BYTES } from './support.ts'
@@ -106,6 +106,31 @@ describe('a closed log', () => {
     bench.log.cutBehindEnd()
     bench.disk.flipBit(segmentName(0), lsn + 50, 1)
     expect(endOf(bench.disk)).toBe('LOG_CORRUPT')
+  })
+
+  test('with a flipped bit in its mark is damaged', async () => {
+    const { disk, endLsn } = await closed(300)
+    for (let bit = 0; bit < 64; bit++) {
+      const image = disk.crash({ mode: 'none' })
+      image.flipBit(segmentName(0), 44 + (bit >> 3), bit & 7)
+      expect(endOf(image), `bit ${bit}`).toBe('LOG_CORRUPT')
+    }
+    expect(endOf(disk)).toBe(endLsn)
+  })
+
+  test('whose mark was written in part has none, and takes another', async () => {
+    const bench = await written(300)
+    const endLsn = bench.log.nextLsn
+    const marked = encodeSegmentHeader(IDENTITY, 0, endLsn)
+    for (const length of [45, 46, 48, 50, 51]) {
+      const disk = bench.disk.crash({ mode: 'kill' })
+      disk.open(segmentName(0), 'write').writeAt(marked, 0, length, 0)
+      expect(endOf(disk)).toBe(endLsn)
+      new Segments(disk, IDENTITY).wipeFrom(endLsn)
+      expect(disk.contentOf(segmentName(0)).subarray(0, 64)).toEqual(encodeSegmentHeader(IDENTITY, 0))
+      new Segments(disk, IDENTITY).cutBehind(endLsn)
+      expect(endOf(disk)).toBe(endLsn)
+    }
   })
 
   test('that has gone on since is damaged by every cut, also by the one that the close had made', async () => {
