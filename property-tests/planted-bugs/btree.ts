@@ -137,7 +137,7 @@ export const BTREE_BUGS: readonly PlantedBug[] = [
     invariant: 'I22',
     sentence: 'A merged node still names the freed page as its right sibling.',
     file: MERGE,
-    find: '          rightSibling: rightSiblingOf(view, rightPage),\n',
+    find: 'setRightSibling(scratch.view, 0, rightSiblingOf(view, rightPage))\n',
     replace: '',
   },
   {

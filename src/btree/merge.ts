@@ -15,7 +15,7 @@
  * not fit with either neighbour the node stays thin, even empty, which is sound.
  */
 import type { PageId } from '../common/ids.ts'
-import { levelOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
+import { levelOf, rightSiblingOf, setRightSibling, slotCountOf } from '../page/page.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { TreeOperation } from './btree-log.ts'
 import { appendCells, cellBytesElsewhere, formatNode, shapeOf } from './node-build.ts'
@@ -114,12 +114,8 @@ export class Merger {
         const capacity = buffer.pageSize - NODE_HEADER_BYTES - low.length - high.length
         const bothHaveCells = slotCountOf(view, leftPage) > 0 && slotCountOf(view, rightPage) > 0
         if (bytes > (bothHaveCells ? capacity * (1 - SPARE_SHARE) : capacity)) return false
-        formatNode(scratch, 0, left, {
-          ...shapeOf(view, leftPage),
-          low,
-          high,
-          rightSibling: rightSiblingOf(view, rightPage),
-        })
+        formatNode(scratch, 0, left, shapeOf(view, leftPage), low, high)
+        setRightSibling(scratch.view, 0, rightSiblingOf(view, rightPage))
         for (const page of [leftPage, rightPage]) appendCells(scratch, buffer, page)
         return true
       }),
@@ -152,11 +148,7 @@ export class Merger {
       if (child === undefined) return collapsed
       this.#context.structureChange(entry, (savedLsn) => {
         this.#context.withPage(child, (page) => {
-          formatNode(scratch, 0, tree, {
-            ...shapeOf(view, page),
-            low: lowFenceOf(buffer, page),
-            high: highFenceOf(buffer, page),
-          })
+          formatNode(scratch, 0, tree, shapeOf(view, page), lowFenceOf(buffer, page), highFenceOf(buffer, page))
           appendCells(scratch, buffer, page)
         })
         this.#context.freeNode(entry, child)

@@ -56,18 +56,15 @@ import {
 /** The page header before this offset belongs to the page's place and the last record, not to the image. */
 const IMAGE_START = 16
 
-/** What a node is before it has cells. */
+/** What a node is, but for its fences and cells. */
 export interface NodeShape {
   readonly level: number
   readonly owner: number
   readonly treeId: number
   readonly rightSibling: PageId
-  readonly low: Uint8Array
-  readonly high: Uint8Array
 }
 
-/** The part of the shape that all nodes of a level of a tree have in common. */
-export function shapeOf(view: DataView, page: number): Omit<NodeShape, 'low' | 'high'> {
+export function shapeOf(view: DataView, page: number): NodeShape {
   return {
     level: levelOf(view, page),
     owner: ownerOf(view, page),
@@ -76,15 +73,25 @@ export function shapeOf(view: DataView, page: number): Omit<NodeShape, 'low' | '
   }
 }
 
-/** Makes the page at `page` an empty node. */
-export function formatNode(memory: NodeMemory, page: number, pageId: PageId, shape: NodeShape): void {
+/**
+ * Makes the page at `page` an empty node with these fences. (They are no part of the shape, so that nobody spreads
+ * one object into another here: that takes as long as all the rest, and the runtime keeps what comes of it for long.)
+ */
+export function formatNode(
+  memory: NodeMemory,
+  page: number,
+  pageId: PageId,
+  shape: NodeShape,
+  low: Uint8Array,
+  high: Uint8Array,
+): void {
   const { bytes, view, pageSize } = memory
   formatPage(bytes, view, page, pageSize, pageId, shape.level === 0 ? PageType.LEAF : PageType.INNER)
   setLevel(view, page, shape.level)
   setOwner(view, page, shape.owner)
   setRightSibling(view, page, shape.rightSibling)
   setTreeId(view, page, shape.treeId)
-  setFences(memory, page, shape.low, shape.high)
+  setFences(memory, page, low, high)
   setHeapStart(view, page, fencesAt(memory, page) - page)
 }
 

@@ -26,7 +26,7 @@
 import { compareRanges, copyBytes } from '../common/bytes.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
 import type { LogRecordView } from '../log/log-record.ts'
-import { pageIdOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
+import { pageIdOf, rightSiblingOf, setRightSibling, slotCountOf } from '../page/page.ts'
 import { appendCells, formatNode, shapeOf } from './node-build.ts'
 import { fencesAt, highFenceOf, lowFenceLengthOf, lowFenceOf, type NodeMemory } from './node-page.ts'
 
@@ -83,7 +83,9 @@ export function rangeOfRecord({ bytes, view, payloadStart: at, payloadEnd }: Log
 /** Applies a TRUNCATE. */
 export function redoTruncate(memory: NodeMemory, scratch: NodeMemory, record: LogRecordView, page: number): void {
   const range = rangeOfRecord(record)
-  formatNode(scratch, 0, pageIdOf(memory.view, page), { ...shapeOf(memory.view, page), ...range })
+  const shape = shapeOf(memory.view, page)
+  formatNode(scratch, 0, pageIdOf(memory.view, page), shape, range.low, range.high)
+  setRightSibling(scratch.view, 0, range.rightSibling)
   appendCells(scratch, memory, page, range.first, range.end)
   memory.bytes.set(scratch.bytes, page)
 }
@@ -106,7 +108,7 @@ export function redoExtend(memory: NodeMemory, scratch: NodeMemory, record: LogR
   const comeFirst = endWhereNodeBegins(rows, at, memory, page)
   const low = comeFirst ? lowFenceOf(rows, at) : lowFenceOf(memory, page)
   const high = comeFirst ? highFenceOf(memory, page) : highFenceOf(rows, at)
-  formatNode(scratch, 0, pageIdOf(view, page), { ...shapeOf(view, page), low, high })
+  formatNode(scratch, 0, pageIdOf(view, page), shapeOf(view, page), low, high)
   if (comeFirst) appendCells(scratch, rows, at)
   appendCells(scratch, memory, page)
   if (!comeFirst) appendCells(scratch, rows, at)

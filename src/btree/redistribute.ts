@@ -17,7 +17,7 @@
  */
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
-import { pageIdOf, slotCountOf } from '../page/page.ts'
+import { pageIdOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { TreeOperation } from './btree-log.ts'
 import { removeChild } from './merge.ts'
@@ -43,7 +43,7 @@ import {
   shortestBetween,
   type Tree,
 } from './node-page.ts'
-import { type NodeRange, rangeOf } from './node-range.ts'
+import type { NodeRange } from './node-range.ts'
 import { pathTo, type TreeContext } from './tree-context.ts'
 
 /** A neighbour is worth it when it has at least this share of a leaf more room than the full one. */
@@ -138,8 +138,13 @@ export class Redistributor {
         if (moved === 0) return undefined
         const at = isRight ? count - moved : moved
         const separator = shortestBetween(keyAt(buffer, page, at - 1), keyAt(buffer, page, at))
-        const range = rangeOf(buffer, page)
-        const kept = isRight ? { ...range, end: at, high: separator } : { ...range, first: at, low: separator }
+        const kept: NodeRange = {
+          first: isRight ? 0 : at,
+          end: isRight ? at : count,
+          low: isRight ? lowFenceOf(buffer, page) : separator,
+          high: isRight ? separator : highFenceOf(buffer, page),
+          rightSibling: rightSiblingOf(buffer.view, page),
+        }
         const [first, end] = isRight ? [at, count] : [0, at]
         const low = isRight ? separator : lowFenceOf(buffer, other)
         const high = isRight ? highFenceOf(buffer, other) : separator
@@ -208,8 +213,8 @@ export class Redistributor {
   #build(page: number, first: number, end: number, low: Uint8Array, high: Uint8Array): NodeMemory {
     const { buffer, scratch } = this.#context
     const bytes = rowBytesElsewhere(buffer, page, first, end, commonPrefix(low, high))
-    const rows = { ...scratch, pageSize: nodeBytes(low, high, bytes) }
-    formatNode(rows, 0, pageIdOf(buffer.view, page), { ...shapeOf(buffer.view, page), low, high })
+    const rows = { bytes: scratch.bytes, view: scratch.view, pageSize: nodeBytes(low, high, bytes) }
+    formatNode(rows, 0, pageIdOf(buffer.view, page), shapeOf(buffer.view, page), low, high)
     appendCells(rows, buffer, page, first, end)
     return rows
   }

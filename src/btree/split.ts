@@ -50,7 +50,6 @@ import {
   shortestBetween,
   type Tree,
 } from './node-page.ts'
-import { rangeOf } from './node-range.ts'
 import { pathTo, type TreeContext } from './tree-context.ts'
 
 const NO_BYTES = new Uint8Array(0)
@@ -181,8 +180,9 @@ export class Splitter {
       })
       this.#context.withPage(left, (page) => {
         assert(pageIdOf(view, page) === left, 'the page asked for')
-        const range = rangeOf(buffer, page)
-        records.truncateAndClose(entry, savedLsn, page, { ...range, end: at, high: separator, rightSibling: right })
+        const low = lowFenceOf(buffer, page)
+        const kept = { first: 0, end: at, low, high: separator, rightSibling: right }
+        records.truncateAndClose(entry, savedLsn, page, kept)
       })
       this.#context.tracer.listener?.({ kind: 'split', tree, pageId: left, newPageId: right })
     })
@@ -192,7 +192,7 @@ export class Splitter {
     const { buffer, scratch } = this.#context
     this.#context.withPage(left, (page) => {
       const shape = shapeOf(buffer.view, page)
-      formatNode(scratch, 0, right, { ...shape, low: separator, high: highFenceOf(buffer, page) })
+      formatNode(scratch, 0, right, shape, separator, highFenceOf(buffer, page))
       appendCells(scratch, buffer, page, at)
     })
   }
@@ -204,12 +204,12 @@ export class Splitter {
       const child = ports.space.allocate(entry)
       const shape = this.#context.withPage(tree, (page) => {
         const rootShape = shapeOf(buffer.view, page)
-        formatNode(scratch, 0, child, { ...rootShape, low: lowFenceOf(buffer, page), high: highFenceOf(buffer, page) })
+        formatNode(scratch, 0, child, rootShape, lowFenceOf(buffer, page), highFenceOf(buffer, page))
         appendCells(scratch, buffer, page)
         return rootShape
       })
       this.#context.withNewPage(child, (page) => records.format(entry, page, scratch))
-      formatNode(scratch, 0, tree, { ...shape, level: shape.level + 1, low: NO_BYTES, high: NO_BYTES })
+      formatNode(scratch, 0, tree, { ...shape, level: shape.level + 1 }, NO_BYTES, NO_BYTES)
       appendFirstChild(scratch, child)
       this.#context.withPage(tree, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
       this.#context.tracer.listener?.({ kind: 'root-grown', tree, newPageId: child })
