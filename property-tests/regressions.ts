@@ -109,4 +109,10 @@ export const REGRESSIONS: readonly Script[] = [
       { do: 'delete', by: 0, table: 1, from: 0, count: 1, stride: 1 },
     ],
   },
+  // Rows of long keys moved back and forth between two leaves for ever.
+  {
+    frames: 12,
+    checkpointBytes: 65536,
+    steps: [{ do: 'putMany', by: 1, table: 2, from: 128, count: 62, stride: 7, bytes: 0 }],
+  },
 ]

@@ -150,7 +150,7 @@ export class BTree {
     const stored = isInline ? value : encodeValueRef(this.context.ports.overflow.writeValue(entry, value))
     const flags = isInline ? 0 : OVERFLOW_FLAG
     const { buffer, records } = this.context
-    for (;;) {
+    for (let isFirstStep = true; ; isFirstStep = false) {
       const page = fixLeaf(buffer, tree, key, 0, key.length)
       try {
         const slot = findSlot(buffer, page, 0, key, 0, key.length)
@@ -167,7 +167,7 @@ export class BTree {
       } finally {
         buffer.unfix(page)
       }
-      this.#makeRoom(entry, tree, key)
+      this.#makeRoom(entry, tree, key, isFirstStep)
     }
   }
 
@@ -188,7 +188,7 @@ export class BTree {
   #putRun(entry: TransactionEntry, tree: Tree, rows: RowBatch, first: number): number {
     const { buffer, records } = this.context
     const run = this.#run
-    for (;;) {
+    for (let isFirstStep = true; ; isFirstStep = false) {
       const page = fixLeaf(buffer, tree, rows.bytes, rows.keyStarts[first] as number, rows.valueStarts[first] as number)
       try {
         const noRun = run.choose(buffer, page, rows, first)
@@ -203,13 +203,18 @@ export class BTree {
       } finally {
         buffer.unfix(page)
       }
-      this.#makeRoom(entry, tree, rows.key(first))
+      this.#makeRoom(entry, tree, rows.key(first), isFirstStep)
     }
   }
 
-  /** Takes one step towards room for `key` in its leaf. @throws as `put` */
-  #makeRoom(entry: TransactionEntry, tree: Tree, key: Uint8Array): void {
-    if (!this.#redistributor.relieve(entry, tree, key)) this.#splitter.makeRoom(entry, tree, key)
+  /**
+   * Takes one step towards room for `key` in its leaf. Only the first step may move rows: the separators of long
+   * keys change how much fits, so that the same rows could move back and forth for ever. Splitting comes to an end.
+   * @throws as `put`
+   */
+  #makeRoom(entry: TransactionEntry, tree: Tree, key: Uint8Array, isFirstStep: boolean): void {
+    if (isFirstStep && this.#redistributor.relieve(entry, tree, key)) return
+    this.#splitter.makeRoom(entry, tree, key)
   }
 
   /** Replaces the stored value of a slot; undefined when the leaf has no room for it. */

@@ -156,6 +156,26 @@ describe('redistribution', () => {
     expect(fixture.check(tree).problems).toEqual([])
   })
 
+  test('rows move once at most for a row, whatever its key does to the separators', () => {
+    const { fixture, tree } = makeTree({ frames: 64 })
+    let moves = 0
+    let most = 0
+    fixture.btree.context.tracer = {
+      listener: (event) => {
+        if (event.kind === 'redistributed') moves++
+      },
+    }
+    for (const index of shuffled(1000)) {
+      // Long runs of the same byte, of which neighbours have more or less in common.
+      const key = bytesOf(`${String(index % 40).padStart(2, '0')}${'x'.repeat((index * 37) % 900)}${index}`)
+      moves = 0
+      fixture.run((entry) => fixture.btree.put(entry, tree, key, VALUE))
+      most = Math.max(most, moves)
+    }
+    expect(most).toBe(1)
+    expect(fixture.check(tree).problems).toEqual([])
+  })
+
   test('a leaf with ghosts that are still needed is split', () => {
     const { fixture, tree, next } = beforeMove('right')
     fixture.allLocked = true
