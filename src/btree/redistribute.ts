@@ -76,7 +76,8 @@ export class Redistributor {
 
   /**
    * Moves rows of the leaf of `key` to a neighbour; false when that brings too little, and the leaf has to be
-   * split. A leaf with ghosts is left to who purges those. The caller holds no pin, and looks again afterwards.
+   * split. A leaf with ghosts is left to who purges those, and the last one of the tree to rows in key order, for which
+   * it is split at its end. The caller holds no pin, and looks again afterwards.
    * @throws `DISK_FULL`, `POOL_EXHAUSTED`, `PAGE_CORRUPT`, `IO_ERROR`; the tree is sound then.
    */
   relieve(entry: TransactionEntry, tree: Tree, key: Uint8Array): boolean {
@@ -84,6 +85,7 @@ export class Redistributor {
     if (path.length === 1) return false
     const parent = path[path.length - 2] as PageId
     const leaf = path[path.length - 1] as PageId
+    if (this.#context.withPage(leaf, (page) => rightSiblingOf(this.#context.buffer.view, page)) === 0) return false
     const neighbour = this.#emptierNeighbour(parent, leaf, key)
     const move = neighbour === undefined ? undefined : this.#plan(parent, leaf, neighbour)
     if (move === undefined) return false
