@@ -25,10 +25,17 @@
  */
 import { DATA_FILE_NAME } from '../buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME, doubleWriteBytes } from '../buffer/double-write.ts'
-import { zerosOf } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { asPageId } from '../common/ids.ts'
-import { type File, type FileSystem, ioError, type OpenMode, readFully, writeFully } from '../io/file-system.ts'
+import {
+  type File,
+  type FileSystem,
+  ioError,
+  type OpenMode,
+  readFully,
+  writeFully,
+  writeZeros,
+} from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from '../log/identity.ts'
 import { MASTER_FILE_BYTES, MASTER_FILE_NAME } from '../log/master-record.ts'
@@ -37,8 +44,6 @@ import { formatPage, isPageValid, PageType, sealPage } from '../page/page.ts'
 
 export const CREATING_FILE_NAME = 'creating'
 const MAGIC = 'ARIESDB\0'
-/** Zeros are written in pieces of this size. */
-const FILL_BYTES = 1 << 20
 const META_MAGIC = 32
 const META_VERSION = 40
 const META_PAGE_SIZE = 44
@@ -191,10 +196,7 @@ export function makeDoubleWriteWhole(file: File, pageSize: number): void {
   const length = doubleWriteBytes(pageSize)
   if (file.size() >= length) return
   try {
-    const zeros = zerosOf(FILL_BYTES)
-    for (let at = file.size(); at < length; at += FILL_BYTES) {
-      writeFully(file, zeros, 0, Math.min(FILL_BYTES, length - at), at)
-    }
+    writeZeros(file, file.size(), length)
     file.syncBlocking()
   } catch (error) {
     throw ioError(error, 'preallocation', file.name)

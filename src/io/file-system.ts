@@ -22,6 +22,7 @@
  * Reads, writes and name changes are synchronous: a cached 8 KiB read takes about a microsecond,
  * a trip through a thread pool thirty. Only a sync may take long, so it has both forms.
  */
+import { zerosOf } from '../common/bytes.ts'
 import { AriesError, type ErrorCode } from '../common/errors.ts'
 
 /** One open file of the directory. */
@@ -155,6 +156,17 @@ export function writeFully(
       )
     }
     done += count
+  }
+}
+
+/** Zeros are written in pieces of this size. */
+const FILL_BYTES = 1 << 20
+
+/** Writes zeros to [from, to). @throws as `writeFully` */
+export function writeZeros(file: File, from: number, to: number): void {
+  for (let at = from; at < to; at += FILL_BYTES) {
+    const length = Math.min(FILL_BYTES, to - at)
+    writeFully(file, zerosOf(length), 0, length, at)
   }
 }
 

@@ -30,7 +30,7 @@
  *   and a cut anywhere else, or once the log has gone on, is damage
  */
 import { assert } from '../common/assert.ts'
-import { compareBytes, isZero, zerosOf } from '../common/bytes.ts'
+import { compareBytes, isZero } from '../common/bytes.ts'
 import type { Lsn } from '../common/ids.ts'
 import {
   cleaningUp,
@@ -41,6 +41,7 @@ import {
   ioError,
   readFully,
   writeFully,
+  writeZeros,
 } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
 import { NewSegment, removeIfThere } from './new-segment.ts'
@@ -55,8 +56,6 @@ import {
 
 /** Segments are read in pieces of this size. */
 const SCRATCH_BYTES = 1 << 16
-/** Zeros are written in pieces of this size. */
-const WIPE_BYTES = 1 << 20
 /** Recycled segments kept ahead of the tail; more than that are removed. */
 const SPARE_SEGMENTS_MAX = 8
 
@@ -308,10 +307,7 @@ export class Segments {
     const file = this.file(number)
     const isMarked = !this.#hasPlainHeader(number)
     if (!isMarked && file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
-    for (let at = from; at < this.segmentBytes; at += WIPE_BYTES) {
-      const length = Math.min(WIPE_BYTES, this.segmentBytes - at)
-      writeFully(file, zerosOf(length), 0, length, at)
-    }
+    writeZeros(file, from, this.segmentBytes)
     file.syncBlocking()
     if (isMarked) this.#writeHeader(number, 0)
   }
