@@ -1,7 +1,7 @@
 /**
  * The places in the engine's source that call the file-system port, found by the compiler: calls of a
- * method that `File` or `FileSystem` declares, and of `readFully`, `writeFully` and `closeFile`. A site is named by
- * file, function and method, not by line, so that edits elsewhere leave the names alone; `calls` says how
+ * method that `File` or `FileSystem` declares, and of `readFully`, `writeFully`, `writeZeros` and `closeFile`. A site is
+ * named by file, function and method, not by line, so that edits elsewhere leave the names alone; `calls` says how
  * many calls share a name.
  */
 import { dirname, relative, sep } from 'node:path'
@@ -40,7 +40,12 @@ export const SOURCE_ROOT = fileURLToPath(new URL('../../src/', import.meta.url))
 /** What is not the engine: the ports themselves, and programs and tools that stand on it. */
 const OUTSIDE = new Set(['io', 'cli', 'scenario', 'testing'])
 const PORT_FILE = 'io/file-system.ts'
-const HELPERS: Readonly<Record<string, Method>> = { readFully: 'readAt', writeFully: 'writeAt', closeFile: 'close' }
+const HELPERS: Readonly<Record<string, Method>> = {
+  readFully: 'readAt',
+  writeFully: 'writeAt',
+  writeZeros: 'writeAt',
+  closeFile: 'close',
+}
 
 /** The path of a file of the engine below `src`, or undefined for other files. */
 export function enginePathOf(file: string): string | undefined {
