@@ -61,6 +61,14 @@ const EXAMPLES: readonly Step[][] = [
     { do: 'put', by: 0, key: 'f' },
     { do: 'commit', by: 0 },
   ],
+  // A put into a gap that its own transaction has read, and then somebody's put before it.
+  [
+    { do: 'range', by: 0, bounds: { gt: 'a', lt: 'e' }, how: 'read' },
+    { do: 'put', by: 0, key: 'c' },
+    { do: 'put', by: 1, key: 'b' },
+    { do: 'commit', by: 1 },
+    { do: 'commit', by: 0 },
+  ],
 ]
 
 /** Errors that have ended the transaction, and those it gets over. */

@@ -1,32 +1,7 @@
 /** The queues of redo: nothing is lost or changed, and the records of a page keep their order. */
 import { describe, expect, test } from 'vitest'
-import { asLsn, asPageId } from '../../src/common/ids.ts'
-import { LogRecordView } from '../../src/log/log-record.ts'
 import { RedoQueues } from '../../src/recovery/redo-queues.ts'
-
-/** What is left of a record when it is compared. */
-interface Seen {
-  readonly lsn: number
-  readonly pageId: number
-  readonly payload: readonly number[]
-}
-
-/** A record of `pageId`, in the middle of a block as in the log. */
-function recordOf({ lsn, pageId, payload }: Seen): LogRecordView {
-  const bytes = new Uint8Array(64 + payload.length + 32)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(64, 32 + payload.length, true)
-  view.setUint8(64 + 8, 2)
-  view.setUint32(64 + 12, pageId, true)
-  bytes.set(payload, 64 + 32)
-  return new LogRecordView().set(bytes, view, 64, asLsn(lsn))
-}
-
-const seenOf = ({ lsn, pageId, bytes, payloadStart, payloadEnd }: LogRecordView): Seen => ({
-  lsn,
-  pageId: asPageId(pageId),
-  payload: [...bytes.subarray(payloadStart, payloadEnd)],
-})
+import { recordOf, type Seen, seenOf } from './redo-records.ts'
 
 /** Records of `pages` pages in turn, of lengths from nothing to beyond what a queue holds. */
 const recordsOf = (count: number, pages: number): Seen[] =>
