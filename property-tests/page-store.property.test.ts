@@ -115,6 +115,9 @@ const openFiles = (disk: FileSystem): PageFiles => ({
 class Run {
   #disk = newDisk()
   #runtime = new SimulatedRuntime(1)
+  /** By which each page takes longer than a slice of writing, so that everything else comes between two pages. */
+  readonly #clock = { nowMs: () => ++this.#ticks, nextTurn: (callback: () => void) => this.#runtime.nextTurn(callback) }
+  #ticks = 0
   #buffer: BufferManager
   #writing = new Set<Promise<unknown>>()
   #armed: Extract<Step, { do: 'crash' }> | undefined
@@ -130,7 +133,7 @@ class Run {
   #open({ dataFile, doubleWrite }: PageFiles): BufferManager {
     this.#disk.runtime = this.#runtime
     this.#disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
-    return new BufferManager(IDENTITY, FRAMES * PAGE_SIZE, LOG, dataFile, doubleWrite, new FailStop())
+    return new BufferManager(IDENTITY, FRAMES * PAGE_SIZE, LOG, dataFile, doubleWrite, new FailStop(), this.#clock)
   }
 
   async take(step: Step): Promise<void> {

@@ -118,10 +118,26 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     sentence:
       'A batch counts as completed before its pages are synced in place, so its copies are given up while pages may still tear.',
     file: PAGE_FLUSHER,
-    find: `    await this.#orFail(this.#dataFile.sync())
+    find: `    await this.#round
     this.#doubleWrite?.completed(batch.area, sequence)`,
     replace: `    this.#doubleWrite?.completed(batch.area, sequence)
+    await this.#round`,
+    first: 'page-store.property.test.ts',
+  },
+  {
+    name: 'batch-joins-a-sync-under-way',
+    invariant: 'I11',
+    sentence:
+      'A batch whose copies become durable while the data file is being synced counts as written with those before it.',
+    file: PAGE_FLUSHER,
+    find: `    } finally {
+      this.#round = undefined
+    }
     await this.#orFail(this.#dataFile.sync())`,
+    replace: `      await this.#orFail(this.#dataFile.sync())
+    } finally {
+      this.#round = undefined
+    }`,
     first: 'page-store.property.test.ts',
   },
   {

@@ -27,7 +27,7 @@ import { type DataFile, type PageFault, pageError } from './data-file.ts'
 import { DirtyFrames } from './dirty-frames.ts'
 import { AREA_COUNT, DEMAND, type DoubleWrite } from './double-write.ts'
 import { FrameChoice } from './frame-choice.ts'
-import { type LogPort, PageFlusher } from './page-flusher.ts'
+import { type LogPort, PageFlusher, type SliceClock } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
 import { Replacer } from './replacer.ts'
 import { type PageBatch, Staging } from './staging.ts'
@@ -76,6 +76,7 @@ export class BufferManager {
     dataFile: DataFile,
     doubleWrite: DoubleWrite | undefined,
     failStop: FailStop,
+    runtime: SliceClock,
   ) {
     const { pageSize } = identity
     this.pageSize = pageSize
@@ -86,7 +87,7 @@ export class BufferManager {
     this.#dataFile = dataFile
     this.#doubleWrite = doubleWrite
     this.#failStop = failStop
-    this.#flusher = new PageFlusher(pageSize, log, dataFile, doubleWrite, failStop)
+    this.#flusher = new PageFlusher(pageSize, log, dataFile, doubleWrite, failStop, runtime)
     this.#staging = new Staging(identity)
     this.#table = new PageTable(this.frameCount)
     this.#replacer = new Replacer(this.frameCount)

@@ -6,7 +6,14 @@
  *   3. the pages in their places, synced; only then is the double-write area free again (I33)
  *
  * Several batches may be under way at once, each in an area of its own; they share syncs, and so each step is done
- * in the same order of batches. The same steps exist twice, waiting for the syncs without and with stopping the event loop.
+ * in the same order of batches. Writing in place takes the longest, so it is done in slices, each in a turn of the
+ * event loop of its own; batches whose copies became durable together would hold everybody up otherwise:
+ *
+ * ```
+ *   copies of A and B durable   | A | A, B | B | sync of the data file for both ...      | turn | turn | turn
+ * ```
+ *
+ * The same steps exist twice, waiting for the syncs without and with stopping the event loop.
  *
  * INVARIANTS
  * - I1  no page is written before the log is durable up to its pageLsn, asserted in `#writeInPlace`
@@ -15,9 +22,10 @@
  */
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
-import type { Lsn } from '../common/ids.ts'
+import type { Lsn, PageId } from '../common/ids.ts'
 import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
+import type { Runtime } from '../io/runtime.ts'
 import { pageIdOf, pageLsnOf } from '../page/page.ts'
 import type { DataFile } from './data-file.ts'
 import type { DoubleWrite } from './double-write.ts'
@@ -31,12 +39,23 @@ export interface LogPort {
   waitDurable(lsn: Lsn): Promise<void>
 }
 
+/** Writing in place gives way to everybody after so long. */
+const SLICE_MS = 1
+
+/** By which the flusher gives way. */
+export type SliceClock = Pick<Runtime, 'nextTurn' | 'nowMs'>
+
 export class PageFlusher {
   readonly #pageSize: number
   readonly #log: LogPort
   readonly #dataFile: DataFile
   readonly #doubleWrite: DoubleWrite | undefined
   readonly #failStop: FailStop
+  readonly #runtime: SliceClock
+  /** Batches whose copies are durable, in the order in which they go in place. */
+  readonly #ready: PageBatch[] = []
+  /** The writing in place of all that are ready, and the sync for all; until the sync has begun more may join. */
+  #round: Promise<void> | undefined
   tracer: Tracer = SILENT
 
   constructor(
@@ -45,12 +64,14 @@ export class PageFlusher {
     dataFile: DataFile,
     doubleWrite: DoubleWrite | undefined,
     failStop: FailStop,
+    runtime: SliceClock,
   ) {
     this.#pageSize = pageSize
     this.#log = log
     this.#dataFile = dataFile
     this.#doubleWrite = doubleWrite
     this.#failStop = failStop
+    this.#runtime = runtime
   }
 
   /**
@@ -61,8 +82,9 @@ export class PageFlusher {
     await this.#log.waitDurable(batch.maxPageLsn)
     const sequence = this.#writeDoubly(batch)
     if (this.#doubleWrite !== undefined) await this.#orFail(this.#doubleWrite.sync())
-    this.#writeInPlace(batch)
-    await this.#orFail(this.#dataFile.sync())
+    this.#ready.push(batch)
+    this.#round ??= this.#writeReady()
+    await this.#round
     this.#doubleWrite?.completed(batch.area, sequence)
   }
 
@@ -71,9 +93,30 @@ export class PageFlusher {
     this.#log.flushTo(batch.maxPageLsn)
     const sequence = this.#writeDoubly(batch)
     if (this.#doubleWrite !== undefined) this.#orFailNow(() => this.#doubleWrite?.syncBlocking())
-    this.#writeInPlace(batch)
+    for (let i = 0; i < batch.pageIds.length; i++) this.#writeInPlace(batch, i)
     this.#orFailNow(() => this.#dataFile.syncBlocking())
     this.#doubleWrite?.completed(batch.area, sequence)
+  }
+
+  /** Writes what is ready in place, in slices, and then syncs. Rejects with `DB_FAILED`. */
+  async #writeReady(): Promise<void> {
+    // The others whose copies became durable by the same sync come in this turn too.
+    await undefined
+    try {
+      let startedMs = this.#runtime.nowMs()
+      for (let batch = this.#ready.shift(); batch !== undefined; batch = this.#ready.shift()) {
+        for (let i = 0; i < batch.pageIds.length; i++) {
+          if (this.#runtime.nowMs() - startedMs >= SLICE_MS) {
+            await new Promise<void>((resolve) => this.#runtime.nextTurn(resolve))
+            startedMs = this.#runtime.nowMs()
+          }
+          this.#writeInPlace(batch, i)
+        }
+      }
+    } finally {
+      this.#round = undefined
+    }
+    await this.#orFail(this.#dataFile.sync())
   }
 
   #writeDoubly(batch: PageBatch): number {
@@ -87,17 +130,15 @@ export class PageFlusher {
     }
   }
 
-  /** The one place that writes pages where they belong. */
-  #writeInPlace(batch: PageBatch): void {
+  /** The one place that writes a page where it belongs. */
+  #writeInPlace(batch: PageBatch, i: number): void {
     this.#failStop.check()
     assert(this.#log.flushedLsn > batch.maxPageLsn, 'the log is durable up to pageLSN before the page is written (I1)')
-    this.#orFailNow(() => {
-      for (const [i, pageId] of batch.pageIds.entries()) {
-        assert(pageIdOf(batch.view, i * this.#pageSize) === pageId, 'a page is written to its own place')
-        this.#dataFile.write(pageId, batch.staging, i * this.#pageSize)
-        this.tracer.listener?.({ kind: 'page-written', pageId, pageLsn: pageLsnOf(batch.view, i * this.#pageSize) })
-      }
-    })
+    const pageId = batch.pageIds[i] as PageId
+    const page = i * this.#pageSize
+    assert(pageIdOf(batch.view, page) === pageId, 'a page is written to its own place')
+    this.#orFailNow(() => this.#dataFile.write(pageId, batch.staging, page))
+    this.tracer.listener?.({ kind: 'page-written', pageId, pageLsn: pageLsnOf(batch.view, page) })
   }
 
   async #orFail(work: Promise<void>): Promise<void> {

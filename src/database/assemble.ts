@@ -105,7 +105,7 @@ export function assemble(parts: Parts): Managers {
   const failStop = new FailStop()
   const log = new LogManager(parts.segments, identity, runtime, failStop, parts.endLsn)
   const { dataFile, doubleWrite, master: masterFile } = openAll(parts)
-  const buffer = new BufferManager(identity, settings.poolBytes, log, dataFile, doubleWrite, failStop)
+  const buffer = new BufferManager(identity, settings.poolBytes, log, dataFile, doubleWrite, failStop, runtime)
   const resources = new ResourceManagers<TransactionEntry>()
   const table = new TransactionTable()
   const writer = new PageWriter(log, buffer, resources, table)

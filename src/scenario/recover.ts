@@ -85,11 +85,12 @@ function openEngine(store: Store, passes: Passes, watch: Trace): Engine {
   const analysis = passes.analyse(reader, store.startLsn, undefined, both(steps.take, watch))
   checkLogEnd(reader, analysis.endLsn, store.masterEndLsn, identity.segmentBytes)
   const failStop = new FailStop()
-  const log = new LogManager(segments, identity, new SimulatedRuntime(), failStop, analysis.endLsn)
+  const runtime = new SimulatedRuntime()
+  const log = new LogManager(segments, identity, runtime, failStop, analysis.endLsn)
   const dataFile = new DataFile(fileSystem.open(DATA_FILE_NAME, 'write'), identity)
   // Room for every page, so that the data file stays as the crash left it.
   const poolBytes = (store.lastPageId + FRAMES_MIN) * identity.pageSize
-  const buffer = new BufferManager(identity, poolBytes, log, dataFile, undefined, failStop)
+  const buffer = new BufferManager(identity, poolBytes, log, dataFile, undefined, failStop, runtime)
   const managers = new ResourceManagers<TransactionEntry>()
   managers.register(new SlotsResourceManager(buffer))
   const table = new TransactionTable()

@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { BufferManager, FRAMES_MIN } from '../../src/buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../../src/buffer/data-file.ts'
 import { areaPages, DoubleWrite, doubleWriteBytes } from '../../src/buffer/double-write.ts'
+import type { SliceClock } from '../../src/buffer/page-flusher.ts'
 import { asLsn, asPageId, type Lsn } from '../../src/common/ids.ts'
 import { FailStop } from '../../src/io/fail-stop.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
+import type { Call } from '../../src/io/simulated-trace.ts'
 import { makeIdentity } from '../../src/log/identity.ts'
 import { formatPage, PageType, setPageLsn } from '../../src/page/page.ts'
 
@@ -31,7 +33,7 @@ class Bench {
     },
   }
 
-  constructor(disk = new SimulatedFileSystem(), frames = FRAMES_MIN) {
+  constructor(disk = new SimulatedFileSystem(), frames = FRAMES_MIN, clock: SliceClock = new SimulatedRuntime(1)) {
     this.disk = disk
     const isNew = disk.list().length === 0
     if (isNew) {
@@ -50,6 +52,7 @@ class Bench {
       this.dataFile,
       this.doubleWrite,
       this.failStop,
+      clock,
     )
   }
 
@@ -81,7 +84,7 @@ class Bench {
   }
 
   get dirty(): [number, number][] {
-    return this.buffer.dirtyPages()
+    return [...this.buffer.dirtyPages()]
   }
 }
 
@@ -102,12 +105,7 @@ describe('the pool', () => {
     for (let pageId = 2; pageId < 2 + 5; pageId++) bench.change(pageId, 100 + pageId, 1)
     for (let pageId = 20; pageId < 23; pageId++) bench.buffer.unfix(bench.buffer.fixNew(asPageId(pageId)))
     expect(bench.buffer.statistics).toMatchObject({ demandBatches: 0, evictions: 3 })
-    expect(
-      bench.buffer
-        .dirtyPages()
-        .map(([pageId]) => pageId)
-        .sort(),
-    ).toEqual([2, 3, 4, 5, 6])
+    expect(bench.dirty.map(([pageId]) => pageId).sort()).toEqual([2, 3, 4, 5, 6])
   })
 
   test('the reserve is low when what would go next is dirty, and write-back mends that', async () => {
@@ -236,6 +234,39 @@ describe('dirty pages (I10, I11)', () => {
     }
     expect(ended).toEqual([1, 2, 1])
     expect(bench.dirty.map(([pageId]) => pageId)).toEqual([5, 6, 7, 8, 9, 10, 11, 12])
+  })
+
+  test('go in place in slices, each in a turn of its own, and those that can go together share a sync', async () => {
+    const turns: (() => void)[] = []
+    const written: number[] = []
+    // Two pages take a millisecond.
+    const clock = { nowMs: () => written.length / 2, nextTurn: (callback: () => void) => turns.push(callback) }
+    const bench = new Bench(undefined, 32, clock)
+    bench.buffer.tracer = { listener: (event) => event.kind === 'page-written' && written.push(event.pageId) }
+    const runtime = new SimulatedRuntime(1)
+    bench.disk.runtime = runtime
+    bench.disk.inject('sync', { effect: 'slow', delayMs: 4 }, { times: Number.POSITIVE_INFINITY })
+    for (let pageId = 1; pageId <= 8; pageId++) bench.make(pageId, 100 * pageId)
+    const calls: Call[] = []
+    bench.disk.trace = calls
+    const pass = async (): Promise<void> => {
+      await new Promise((resolve) => setImmediate(resolve))
+      runtime.advance(4)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const batches = [101, 401, 801].map((horizon) => bench.buffer.startWriteBack(asLsn(horizon), 32))
+    await pass()
+    expect([written, turns.length], 'the copies of the others are synced after those of the first').toEqual([[1], 0])
+    for (const end of [3, 5, 7]) {
+      await pass()
+      expect([written.at(-1), turns.length, bench.dirty.length]).toEqual([end, 1, 7])
+      turns.shift()?.()
+    }
+    await pass()
+    await pass()
+    expect([written, turns.length]).toEqual([[1, 2, 3, 4, 5, 6, 7, 8], 0])
+    expect(await Promise.all(batches)).toEqual([1, 3, 4])
+    expect(calls.filter(({ operation, file }) => operation === 'sync' && file === 'data')).toHaveLength(2)
   })
 
   test('of a batch that met a full disk are dirty as before, and go out later', async () => {

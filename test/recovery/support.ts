@@ -7,6 +7,7 @@ import { DATA_FILE_NAME, DataFile } from '../../src/buffer/data-file.ts'
 import { asLsn, asPageId, asTxnId, type Lsn, type PageId } from '../../src/common/ids.ts'
 import { FailStop } from '../../src/io/fail-stop.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import type { LogRecordView } from '../../src/log/log-record.ts'
 import { type Compensation, type ResourceManager, ResourceManagers } from '../../src/log/resource-manager.ts'
 import { formatPage, PageType, pageIdOf } from '../../src/page/page.ts'
@@ -38,7 +39,15 @@ export class RecoveryBench implements ResourceManager<TransactionEntry> {
     const isThere = fileSystem.list().includes(DATA_FILE_NAME)
     const dataFile = new DataFile(fileSystem.open(DATA_FILE_NAME, isThere ? 'write' : 'create'), IDENTITY)
     fileSystem.syncDirectory()
-    this.buffer = new BufferManager(IDENTITY, 0, this.bench.log, dataFile, undefined, new FailStop())
+    this.buffer = new BufferManager(
+      IDENTITY,
+      0,
+      this.bench.log,
+      dataFile,
+      undefined,
+      new FailStop(),
+      new SimulatedRuntime(),
+    )
     this.managers.register(this)
     this.writer = new PageWriter(this.bench.log, this.buffer, this.managers, this.table)
     this.rollback = new Rollback(this.writer, this.managers, this.table)
