@@ -100,6 +100,7 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     file: REDO_QUEUES,
     find: '    if (this.#usedOf(queue) + bytes > this.#queueBytes) this',
     replace: '    if (this.#usedOf(queue) + bytes > this.#queueBytes && bytes <= this.#queueBytes) this',
+    first: 'redo-queues.property.test.ts',
   },
   {
     name: 'clr-undone-again',
@@ -191,8 +192,8 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     sentence:
       'A checkpoint notes for each dirty page the end of the log instead of its recLSN, so redo starts too late.',
     file: 'src/buffer/buffer-manager.ts',
-    find: 'pages.push([asPageId(this.#pageIds[frame] as number), asLsn(recLsn)])',
-    replace: 'pages.push([asPageId(this.#pageIds[frame] as number), this.#log.nextLsn])',
+    find: 'pages.add(this.#pageIds[frame] as number, recLsn)',
+    replace: 'pages.add(this.#pageIds[frame] as number, this.#log.nextLsn)',
   },
   {
     name: 'checkpoint-tables-of-two-moments',
@@ -236,7 +237,7 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     invariant: 'I12',
     sentence: 'A segment that redo would need for an old dirty page is recycled.',
     file: CHECKPOINT,
-    find: 'dirtyPages.map(([, recLsn]) => recLsn),',
+    find: 'minRecLsn === NULL_LSN ? [] : [minRecLsn],',
     replace: '[],',
   },
   {

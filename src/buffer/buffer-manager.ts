@@ -25,6 +25,7 @@ import type { Identity } from '../log/identity.ts'
 import { pageLsnOf } from '../page/page.ts'
 import { type DataFile, type PageFault, pageError } from './data-file.ts'
 import { DirtyFrames } from './dirty-frames.ts'
+import { DirtyPageTable } from './dirty-page-table.ts'
 import { AREA_COUNT, DEMAND, type DoubleWrite } from './double-write.ts'
 import { FrameChoice } from './frame-choice.ts'
 import { type LogPort, PageFlusher, type SliceClock } from './page-flusher.ts'
@@ -259,13 +260,13 @@ export class BufferManager {
   }
 
   /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
-  dirtyPages(): [PageId, Lsn][] {
-    const pages: [PageId, Lsn][] = []
+  dirtyPages(): DirtyPageTable {
+    const pages = new DirtyPageTable(this.#dirty.count + this.#quarantine.size)
     for (let frame = 0; frame < this.#usedFrames; frame++) {
       const recLsn = this.#dirty.recLsnOf(frame)
-      if (recLsn !== 0) pages.push([asPageId(this.#pageIds[frame] as number), asLsn(recLsn)])
+      if (recLsn !== 0) pages.add(this.#pageIds[frame] as number, recLsn)
     }
-    for (const quarantined of this.#quarantine) pages.push(quarantined)
+    for (const [pageId, recLsn] of this.#quarantine) pages.add(pageId, recLsn)
     return pages
   }
 

@@ -12,6 +12,7 @@
  * | 24     | 48 t  | id 8, status 8, firstLsn 8, lastLsn 8, undoNextLsn 8, lastPendingLsn 8 |
  * | ...    | 12 p  | pageId 4, recLsn 8                                                 |
  */
+import type { DirtyPageTable } from '../buffer/dirty-page-table.ts'
 import { getU53, setU53 } from '../common/bytes.ts'
 import { asLsn, asPageId, asTxnId, type Lsn, type PageId } from '../common/ids.ts'
 import type { LogRecordView } from '../log/log-record.ts'
@@ -35,45 +36,47 @@ export interface CheckpointPart {
 export function encodeCheckpoint(
   nextTxnId: number,
   transactions: readonly TransactionEntry[],
-  dirtyPages: readonly (readonly [PageId, Lsn])[],
+  dirtyPages: DirtyPageTable,
 ): Uint8Array[] {
   const room = PART_BYTES_MAX - HEADER_BYTES
   const transactionsPerPart = Math.floor(room / TRANSACTION_BYTES)
   const pagesPerPart = Math.floor(room / DIRTY_PAGE_BYTES)
-  const parts: { transactions: readonly TransactionEntry[]; pages: readonly (readonly [PageId, Lsn])[] }[] = []
-  for (let i = 0; i < transactions.length; i += transactionsPerPart) {
-    parts.push({ transactions: transactions.slice(i, i + transactionsPerPart), pages: [] })
-  }
-  for (let i = 0; i < dirtyPages.length; i += pagesPerPart) {
-    parts.push({ transactions: [], pages: dirtyPages.slice(i, i + pagesPerPart) })
-  }
-  if (parts.length === 0) parts.push({ transactions: [], pages: [] })
-  return parts.map((part, index) => encodePart(index, parts.length, nextTxnId, part.transactions, part.pages))
+  const withTransactions = Math.ceil(transactions.length / transactionsPerPart)
+  const count = Math.max(1, withTransactions + Math.ceil(dirtyPages.count / pagesPerPart))
+  return Array.from({ length: count }, (_, index) => {
+    const ofPart = transactions.slice(index * transactionsPerPart, (index + 1) * transactionsPerPart)
+    const from = Math.max(0, index - withTransactions) * pagesPerPart
+    const to = index < withTransactions ? from : Math.min(from + pagesPerPart, dirtyPages.count)
+    return encodePart(index, count, nextTxnId, ofPart, dirtyPages, from, to)
+  })
 }
 
+/** Encodes a part with these transactions and the dirty pages [from, to). */
 function encodePart(
   index: number,
   count: number,
   nextTxnId: number,
   transactions: readonly TransactionEntry[],
-  dirtyPages: readonly (readonly [PageId, Lsn])[],
+  dirtyPages: DirtyPageTable,
+  from: number,
+  to: number,
 ): Uint8Array {
-  const length = HEADER_BYTES + transactions.length * TRANSACTION_BYTES + dirtyPages.length * DIRTY_PAGE_BYTES
+  const length = HEADER_BYTES + transactions.length * TRANSACTION_BYTES + (to - from) * DIRTY_PAGE_BYTES
   const view = new DataView(new ArrayBuffer(length))
   view.setUint32(0, index, true)
   view.setUint32(4, count, true)
   setU53(view, 8, nextTxnId)
   view.setUint32(16, transactions.length, true)
-  view.setUint32(20, dirtyPages.length, true)
+  view.setUint32(20, to - from, true)
   let at = HEADER_BYTES
   for (const entry of transactions) {
     const fields = [entry.id, entry.status, entry.firstLsn, entry.lastLsn, entry.undoNextLsn, entry.lastPendingLsn]
     for (const [i, field] of fields.entries()) setU53(view, at + 8 * i, field)
     at += TRANSACTION_BYTES
   }
-  for (const [pageId, recLsn] of dirtyPages) {
-    view.setUint32(at, pageId, true)
-    setU53(view, at + 4, recLsn)
+  for (let i = from; i < to; i++) {
+    view.setUint32(at, dirtyPages.pageIdAt(i), true)
+    setU53(view, at + 4, dirtyPages.recLsnAt(i))
     at += DIRTY_PAGE_BYTES
   }
   return new Uint8Array(view.buffer)

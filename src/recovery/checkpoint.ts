@@ -116,12 +116,13 @@ export class Checkpointer {
 
   async #take(isClean: boolean): Promise<void> {
     const dirtyPages = this.#buffer.dirtyPages()
+    const minRecLsn = this.#buffer.minRecLsn()
     const transactions = [...this.#table]
     const parts = encodeCheckpoint(this.#nextTxnId(), transactions, dirtyPages)
     const lowWaterOf = (checkpointLsn: Lsn): LowWaterMark =>
       lowWaterMark(
         checkpointLsn,
-        dirtyPages.map(([, recLsn]) => recLsn),
+        minRecLsn === NULL_LSN ? [] : [minRecLsn],
         transactions.map((entry) => entry.firstLsn),
       )
     this.#log.reserve(

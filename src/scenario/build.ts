@@ -6,6 +6,8 @@
  * truncated, say) get a place too, so that the order holds: below the end of the log a record that
  * means nothing to recovery, above it an offset behind the end.
  */
+
+import { DirtyPageTable } from '../buffer/dirty-page-table.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, asPageId, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId } from '../common/ids.ts'
 import { MemoryFileSystem } from '../io/memory-file-system.ts'
@@ -171,7 +173,7 @@ class LogWriter {
     const dirtyPages = Object.entries(record.dpt).map(
       ([name, recLsn]) => [this.#names.pages.number(name), this.lsns.engineLsn(recLsn)] as const,
     )
-    const parts = encodeCheckpoint(this.#names.transactions.all.length + 1, transactions, dirtyPages)
+    const parts = encodeCheckpoint(this.#names.transactions.all.length + 1, transactions, DirtyPageTable.of(dirtyPages))
     for (const [i, part] of parts.entries()) {
       const lsn = this.#append(RecordType.END_CHECKPOINT, part)
       if (i === 0) this.lsns.set(record.lsn, lsn)

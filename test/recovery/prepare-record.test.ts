@@ -1,5 +1,7 @@
 /** PREPARE in the log, and what the three passes make of it, record by record. */
+
 import { describe, expect, test } from 'vitest'
+import { DirtyPageTable } from '../../src/buffer/dirty-page-table.ts'
 import { asTxnId, type Lsn, NULL_LSN } from '../../src/common/ids.ts'
 import type { TraceEvent } from '../../src/common/trace.ts'
 import { nodeRuntime } from '../../src/io/node-runtime.ts'
@@ -113,7 +115,7 @@ test('a checkpoint that began before it does not take a transaction back', () =>
   for (const entry of saved.slice(2)) entry.status = TxnStatus.PREPARED
   commit(r, committed)
   r.rollback.begin(aborted)
-  for (const part of encodeCheckpoint(9, saved, [])) {
+  for (const part of encodeCheckpoint(9, saved, DirtyPageTable.of([]))) {
     r.bench.log.reserve(0, part.length + 64)
     const at = r.writer.append(new TransactionEntry(asTxnId(0)), RecordType.END_CHECKPOINT, NULL_LSN, part.length)
     r.bench.log.bytes.set(part, at)

@@ -1,5 +1,6 @@
 /** The three passes and what they stand on, record by record. */
 import { describe, expect, test } from 'vitest'
+import { DirtyPageTable } from '../../src/buffer/dirty-page-table.ts'
 import { asLsn, asPageId, asTxnId, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId } from '../../src/common/ids.ts'
 import type { Trace, TraceEvent } from '../../src/common/trace.ts'
 import { LogRecordView, RecordType } from '../../src/log/log-record.ts'
@@ -42,7 +43,7 @@ describe('the checkpoint record', () => {
       entryOf(i + 1, TxnStatus.RUNNING, i + 10, i + 20, i + 15, i % 3),
     )
     const pages = Array.from({ length: 2000 }, (_, i) => [asPageId(i + 1), asLsn(2 ** 40 + i)] as const)
-    const parts = encodeCheckpoint(777, transactions, pages)
+    const parts = encodeCheckpoint(777, transactions, DirtyPageTable.of(pages))
     expect(parts.length).toBeGreaterThan(8)
     const decoded = parts.map((part) => {
       expect(part.length).toBeLessThanOrEqual(4000)
@@ -54,7 +55,7 @@ describe('the checkpoint record', () => {
       expect(part).toMatchObject({ index: i, count: parts.length, nextTxnId: 777 })
     expect(decoded.flatMap((part) => part.transactions)).toEqual(transactions)
     expect(decoded.flatMap((part) => part.dirtyPages)).toEqual(pages)
-    expect(encodeCheckpoint(1, [], [])).toHaveLength(1)
+    expect(encodeCheckpoint(1, [], DirtyPageTable.of([]))).toHaveLength(1)
   })
 
   test('the low-water mark is the oldest of what a restart can need, and named (I12)', () => {
@@ -118,10 +119,11 @@ describe('analysis', () => {
       entryOf(3, TxnStatus.RUNNING, 300, 400, 400, 250),
       entryOf(4, TxnStatus.ABORTING, 500, 600, 550),
     ]
-    for (const part of encodeCheckpoint(50, saved, [
+    const pages = DirtyPageTable.of([
       [asPageId(10), asLsn(120)],
       [asPageId(20), asLsn(130)],
-    ])) {
+    ])
+    for (const part of encodeCheckpoint(50, saved, pages)) {
       append(bench, RecordType.END_CHECKPOINT, 0, 0, part)
     }
     const { transactions, dirtyPages, nextTxnId } = run(bench, begin)
@@ -352,7 +354,7 @@ describe('the page writer', () => {
     const tx = r.begin()
     const first = r.format(tx, 1)
     const second = r.set(tx, 1, 0, 1)
-    expect(r.buffer.dirtyPages()).toEqual([[1, first]])
+    expect([...r.buffer.dirtyPages()]).toEqual([[1, first]])
     expect(tx).toMatchObject({ firstLsn: first, lastLsn: second, undoNextLsn: second })
     expect(r.table.oldest()).toBe(tx)
     r.bench.log.writeOut()

@@ -50,7 +50,7 @@ function showAtt({ opened, transactions }: Session): string[] {
 }
 
 function showDpt({ opened }: Session): string[] {
-  const rows = opened.managers.buffer.dirtyPages().map(([pageId, recLsn]) => [pageId, recLsn])
+  const rows = [...opened.managers.buffer.dirtyPages()]
   return rows.length === 0
     ? ['the dirty page table is empty: the disk has every page as the buffer pool has it']
     : columns(['page', 'recLSN'], rows)

@@ -185,7 +185,7 @@ export class EngineView {
   }
 
   #poolViews(pool: ReadonlyMap<number, SeenPage>, locks: readonly LockReport[]): PageView[] {
-    const dirty = new Set<number>((this.#engine?.buffer.dirtyPages() ?? []).map(([pageId]) => pageId))
+    const dirty = new Set<number>(Array.from(this.#engine?.buffer.dirtyPages() ?? [], ([pageId]) => pageId))
     const writers = this.#writersOf(locks)
     return [...pool.values()].map((page) => ({
       ...this.#viewOf(page),

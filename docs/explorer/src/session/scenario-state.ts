@@ -160,7 +160,7 @@ export class ScenarioState {
   #poolViews(): PageView[] {
     const buffer = this.#engine?.buffer
     if (buffer === undefined) return []
-    const dirty = new Set(buffer.dirtyPages().map(([pageId]) => pageId))
+    const dirty = new Set(Array.from(buffer.dirtyPages(), ([pageId]) => pageId))
     return [...buffer.residentPages()]
       .sort(([a], [b]) => a - b)
       .map(([pageId, page]) => ({

@@ -44,6 +44,6 @@ export class TwoTables {
   dirtyPages(engine: WithTables | undefined): TracedDirtyPage[] {
     if (this.#redoPages !== undefined) return [...this.#redoPages]
     if (!this.#isPastAnalysis || engine === undefined) return [...this.#ofAnalysis.dirtyPages.values()]
-    return engine.buffer.dirtyPages().map(([pageId, recLsn]) => ({ pageId, recLsn }))
+    return Array.from(engine.buffer.dirtyPages(), ([pageId, recLsn]) => ({ pageId, recLsn }))
   }
 }
