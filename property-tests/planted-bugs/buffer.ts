@@ -55,8 +55,13 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     sentence:
       'A page whose write is under way is missing in the dirty page table, though the disk may still hold the old one.',
     file: DIRTY_FRAMES,
-    find: 'return (this.#writingRecLsn[frame] as number) || (this.#recLsn[frame] as number)',
-    replace: 'return this.#recLsn[frame] as number',
+    find: `      const recLsn = (writing[frame] as number) || (changed[frame] as number)
+      if (recLsn === 0) continue
+      table.add(pageIdOfFrame[frame] as number, recLsn)
+      left--`,
+    replace: `      const recLsn = changed[frame] as number
+      if (recLsn !== 0) table.add(pageIdOfFrame[frame] as number, recLsn)
+      if (recLsn !== 0 || writing[frame] !== 0) left--`,
     first: 'crash.property.test.ts',
   },
   {

@@ -192,8 +192,9 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     sentence:
       'A checkpoint notes for each dirty page the end of the log instead of its recLSN, so redo starts too late.',
     file: 'src/buffer/buffer-manager.ts',
-    find: 'pages.add(this.#pageIds[frame] as number, recLsn)',
-    replace: 'pages.add(this.#pageIds[frame] as number, this.#log.nextLsn)',
+    find: 'this.#dirty.addTo(pages, this.#pageIds)',
+    replace: `this.#dirty.addTo(pages, this.#pageIds)
+    pages.recLsns.fill(this.#log.nextLsn)`,
   },
   {
     name: 'checkpoint-tables-of-two-moments',

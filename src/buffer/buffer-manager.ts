@@ -262,10 +262,7 @@ export class BufferManager {
   /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
   dirtyPages(): DirtyPageTable {
     const pages = new DirtyPageTable(this.#dirty.count + this.#quarantine.size)
-    for (let frame = 0; frame < this.#usedFrames; frame++) {
-      const recLsn = this.#dirty.recLsnOf(frame)
-      if (recLsn !== 0) pages.add(this.#pageIds[frame] as number, recLsn)
-    }
+    this.#dirty.addTo(pages, this.#pageIds)
     for (const [pageId, recLsn] of this.#quarantine) pages.add(pageId, recLsn)
     return pages
   }

@@ -17,6 +17,7 @@
  * - I11 a frame whose page differs from disk has a recLsn, here or set aside
  */
 import { DirtyOrder } from './dirty-order.ts'
+import type { DirtyPageTable } from './dirty-page-table.ts'
 
 export class DirtyFrames {
   readonly #recLsn: Float64Array
@@ -81,9 +82,15 @@ export class DirtyFrames {
     this.#writingCount--
   }
 
-  /** From where on the frame needs redo; 0 when it is clean. */
-  recLsnOf(frame: number): number {
-    return (this.#writingRecLsn[frame] as number) || (this.#recLsn[frame] as number)
+  /** Adds the page of each dirty frame, with the recLsn from where on it needs redo. */
+  addTo(table: DirtyPageTable, pageIdOfFrame: Uint32Array): void {
+    const [writing, changed] = [this.#writingRecLsn, this.#recLsn]
+    for (let frame = 0, left = this.#count; left > 0; frame++) {
+      const recLsn = (writing[frame] as number) || (changed[frame] as number)
+      if (recLsn === 0) continue
+      table.add(pageIdOfFrame[frame] as number, recLsn)
+      left--
+    }
   }
 
   /** The oldest recLsn of all, Infinity when nothing is dirty. */

@@ -10,14 +10,15 @@
 import { asLsn, asPageId, type Lsn, type PageId } from '../common/ids.ts'
 
 export class DirtyPageTable {
-  readonly #pageIds: Uint32Array
-  readonly #recLsns: Float64Array
+  /** The columns; `count` of their places are taken. */
+  readonly pageIds: Uint32Array
+  readonly recLsns: Float64Array
   #count = 0
 
   /** A table that has room for so many pages. */
   constructor(room: number) {
-    this.#pageIds = new Uint32Array(room)
-    this.#recLsns = new Float64Array(room)
+    this.pageIds = new Uint32Array(room)
+    this.recLsns = new Float64Array(room)
   }
 
   static of(pages: readonly (readonly [PageId, Lsn])[]): DirtyPageTable {
@@ -27,24 +28,18 @@ export class DirtyPageTable {
   }
 
   add(pageId: number, recLsn: number): void {
-    this.#pageIds[this.#count] = pageId
-    this.#recLsns[this.#count++] = recLsn
+    this.pageIds[this.#count] = pageId
+    this.recLsns[this.#count++] = recLsn
   }
 
   get count(): number {
     return this.#count
   }
 
-  pageIdAt(index: number): PageId {
-    return asPageId(this.#pageIds[index] as number)
-  }
-
-  recLsnAt(index: number): Lsn {
-    return asLsn(this.#recLsns[index] as number)
-  }
-
   /** The rows as pairs, for those who look on. */
   *[Symbol.iterator](): IterableIterator<[PageId, Lsn]> {
-    for (let i = 0; i < this.#count; i++) yield [this.pageIdAt(i), this.recLsnAt(i)]
+    for (let i = 0; i < this.#count; i++) {
+      yield [asPageId(this.pageIds[i] as number), asLsn(this.recLsns[i] as number)]
+    }
   }
 }

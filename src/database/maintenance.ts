@@ -137,7 +137,11 @@ export class Maintenance {
     )
     const unclean = btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep())
     const wrote = await this.#writeBack()
-    if (this.#isCheckpointDue()) await this.checkpoint()
+    if (this.#isCheckpointDue()) {
+      // It copies and logs the whole dirty page table at once, so the turn has nothing else of ours.
+      await this.#turn()
+      await this.checkpoint()
+    }
     this.#makeSegments()
     return more || unclean || wrote
   }

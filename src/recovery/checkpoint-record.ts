@@ -74,9 +74,10 @@ function encodePart(
     for (const [i, field] of fields.entries()) setU53(view, at + 8 * i, field)
     at += TRANSACTION_BYTES
   }
+  const { pageIds, recLsns } = dirtyPages
   for (let i = from; i < to; i++) {
-    view.setUint32(at, dirtyPages.pageIdAt(i), true)
-    setU53(view, at + 4, dirtyPages.recLsnAt(i))
+    view.setUint32(at, pageIds[i] as number, true)
+    setU53(view, at + 4, recLsns[i] as number)
     at += DIRTY_PAGE_BYTES
   }
   return new Uint8Array(view.buffer)
