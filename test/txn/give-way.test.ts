@@ -57,3 +57,11 @@ test('everybody gives way when a turn has been going on for 2 ms', () => {
   runtime.timeMs = 3.9
   expect(operationsBeforePause(giveWay)).toBe(511)
 })
+
+test('at the beginning of a turn the clock is looked at after each operation, since the first may take long', () => {
+  const runtime = new HandRuntime()
+  const giveWay = new GiveWay(runtime)
+  expect(giveWay.count()).toBeUndefined()
+  runtime.timeMs = 2
+  expect(giveWay.count()).toBeDefined()
+})
