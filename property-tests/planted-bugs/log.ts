@@ -247,4 +247,33 @@ export const LOG_BUGS: readonly PlantedBug[] = [
       throw error`,
     first: 'failing-disk.property.test.ts',
   },
+  {
+    name: 'segment-cut-before-its-mark',
+    invariant: 'I38',
+    sentence:
+      'A close cuts the last segment off before the mark that says so is durable, so a crash leaves a damaged log.',
+    file: SEGMENTS,
+    find: `      this.#writeHeader(number, closedBytes)
+      const file = this.file(number)
+      file.truncate(closedBytes)
+      file.syncBlocking()`,
+    replace: `      const file = this.file(number)
+      file.truncate(closedBytes)
+      file.syncBlocking()
+      this.#writeHeader(number, closedBytes)`,
+    first: 'closed-log.property.test.ts',
+  },
+  {
+    name: 'mark-cleared-before-the-zeros',
+    invariant: 'I38',
+    sentence: 'An open takes the closing mark away before the segment is whole again, so a crash leaves a damaged log.',
+    file: SEGMENTS,
+    find: `    writeZeros(file, from, this.segmentBytes)
+    file.syncBlocking()
+    if (isMarked) this.#writeHeader(number, 0)`,
+    replace: `    if (isMarked) this.#writeHeader(number, 0)
+    writeZeros(file, from, this.segmentBytes)
+    file.syncBlocking()`,
+    first: 'closed-log.property.test.ts',
+  },
 ]
