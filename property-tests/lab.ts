@@ -20,6 +20,7 @@ import { SimulatedFileSystem, type TraceEntry } from '../src/io/simulated-file-s
 import { SimulatedRuntime } from '../src/io/simulated-runtime.ts'
 import type { Identity } from '../src/log/identity.ts'
 import { pageIdOf, pageLsnOf, pageTypeOf } from '../src/page/page.ts'
+import { SlowTurns } from '../test/io/slow-turns.ts'
 import { scanLog } from './log-scan.ts'
 import { type Content, IN_DOUBT, type TableContent } from './model.ts'
 
@@ -27,7 +28,7 @@ export const PAGE_SIZE = 4096
 export const SEGMENT_BYTES = 65_536
 export const LOCK_TIMEOUT_MS = 20
 
-export type Options = Pick<OpenOptions, 'checkpointBytes' | 'doubleWrite' | 'escalateLocksAt'> & {
+export type Options = Pick<OpenOptions, 'checkpointBytes' | 'deferRedo' | 'doubleWrite' | 'escalateLocksAt'> & {
   readonly frames?: number
 }
 
@@ -55,6 +56,7 @@ function optionsFor(options: Options, runtime: SimulatedRuntime, trace: Trace): 
     maxRedoBytes: 131_072,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
     doubleWrite: options.doubleWrite ?? true,
+    deferRedo: options.deferRedo ?? false,
     ...(options.escalateLocksAt === undefined ? {} : { escalateLocksAt: options.escalateLocksAt }),
   }
 }
@@ -69,7 +71,7 @@ export interface Restarted {
 
 /** Opens without background work, so that the disk is left exactly as restart leaves it. */
 export async function restart(disk: FileSystem, options: Options = {}, trace?: Trace): Promise<Restarted> {
-  const runtime = new SimulatedRuntime(1)
+  const runtime = options.deferRedo === true ? new SlowTurns(1) : new SimulatedRuntime(1)
   const openOptions = optionsFor(options, runtime, trace)
   const settings = settingsOf(openOptions)
   const opened = await openFiles({ fileSystem: disk, settings, options: openOptions, runtime })

@@ -115,4 +115,22 @@ export const REGRESSIONS: readonly Script[] = [
     checkpointBytes: 65536,
     steps: [{ do: 'putMany', by: 1, table: 2, from: 128, count: 62, stride: 7, bytes: 0 }],
   },
+  // A page whose redo was put off was given out to be formatted, and forgot since when the disk lacked its changes.
+  {
+    frames: 64,
+    checkpointBytes: 65536,
+    deferRedo: true,
+    steps: [
+      { do: 'put', by: 0, table: 0, from: 0, count: 5, stride: 1, bytes: 8089 },
+      { do: 'put', by: 0, table: 1, from: 0, count: 1, stride: 1, bytes: 0 },
+      { do: 'flush', wait: false },
+      { do: 'crash', after: 2, how: 557141, again: [{ after: 11, how: 'all' }] },
+      { do: 'put', by: 0, table: 0, from: 0, count: 1, stride: 1, bytes: 300 },
+      { do: 'putMany', by: 0, table: 1, from: 0, count: 39, stride: 7, bytes: 613 },
+      { do: 'commit', by: 0, durability: 'full', wait: false },
+      { do: 'delete', by: 0, table: 0, from: 0, count: 1, stride: 1 },
+      { do: 'prepare', by: 0 },
+      { do: 'rollbackTo', by: 0, index: 0 },
+    ],
+  },
 ]

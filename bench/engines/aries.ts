@@ -34,9 +34,16 @@ export function ariesOptionsOf({
   cacheBytes,
   isBeyondCache,
   keepsLog = false,
+  defersRedo = false,
 }: StoreOptions): Aries.OpenOptions {
   const pageSize = isBeyondCache === true ? SMALL_PAGE_BYTES : PAGE_BYTES
-  const options = { createIfMissing: true, durability: level, poolBytes: cacheBytes, pageSize }
+  const options = {
+    createIfMissing: true,
+    durability: level,
+    poolBytes: cacheBytes,
+    pageSize,
+    deferRedo: defersRedo,
+  }
   return keepsLog ? { ...options, checkpointBytes: UNREACHED_BYTES, maxRedoBytes: UNREACHED_BYTES } : options
 }
 

@@ -16,6 +16,8 @@ export interface StoreOptions {
   readonly isBeyondCache?: boolean
   /** The log is kept whole: no checkpoint, no flush of what is in memory. For the measurement of restart. */
   readonly keepsLog?: boolean
+  /** After a crash, who can makes up for it later, and lets others read before. */
+  readonly defersRedo?: boolean
 }
 
 /** A table of rows in an open database. Keys and values are bytes. */

@@ -74,6 +74,7 @@ export type Step =
 export interface Script {
   readonly frames: number
   readonly checkpointBytes: number
+  readonly deferRedo?: boolean
   readonly steps: readonly Step[]
 }
 
@@ -188,14 +189,16 @@ const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
 export const scripts: fc.Arbitrary<Script> = fc.record({
   frames: fc.constantFrom(8, 8, 12, 64),
   checkpointBytes: fc.constantFrom(65_536, 65_536, 1 << 20),
+  deferRedo: fc.boolean(),
   steps: fc.array(fc.oneof(...WEIGHTED_STEPS), { minLength: 4, maxLength: 45, size: 'max' }),
 })
 
 /** The script as text that compiles, a line a step. */
 export function printScript(script: Script): string {
   const steps = script.steps.map((step) => `    ${printValue(step)},`)
-  const head = `  frames: ${script.frames},\n  checkpointBytes: ${script.checkpointBytes},\n`
-  return `{\n${head}  steps: [\n${steps.join('\n')}\n  ],\n}`
+  const { steps: _, ...options } = script
+  const head = Object.entries(options).map(([name, value]) => `  ${name}: ${value},\n`)
+  return `{\n${head.join('')}  steps: [\n${steps.join('\n')}\n  ],\n}`
 }
 
 function printValue(value: unknown): string {

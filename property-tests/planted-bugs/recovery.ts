@@ -4,6 +4,8 @@ import type { PlantedBug } from './planted-bug.ts'
 const ANALYSIS = 'src/recovery/analysis.ts'
 const REDO = 'src/recovery/redo.ts'
 const REDO_QUEUES = 'src/recovery/redo-queues.ts'
+const DEFERRED_REDO = 'src/recovery/deferred-redo.ts'
+const PAGE_RECORDS = 'src/recovery/page-records.ts'
 const UNDO = 'src/recovery/undo.ts'
 const CHECKPOINT = 'src/recovery/checkpoint.ts'
 const PAGE_WRITER = 'src/recovery/page-writer.ts'
@@ -101,6 +103,67 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     find: '    if (this.#usedOf(queue) + bytes > this.#queueBytes) this',
     replace: '    if (this.#usedOf(queue) + bytes > this.#queueBytes && bytes <= this.#queueBytes) this',
     first: 'redo-queues.property.test.ts',
+  },
+  {
+    name: 'deferred-page-not-in-dpt',
+    invariant: 'I11',
+    sentence:
+      'Pages whose redo is put off are not in the dirty page table of the checkpoint that ends restart, so the next restart forgets them.',
+    file: DEFERRED_REDO,
+    find: 'for (const pageId of this.#records.pages()) table.add(',
+    replace: 'for (const pageId of [] as PageId[]) table.add(',
+  },
+  {
+    name: 'log-of-deferred-pages-not-kept',
+    invariant: 'I12',
+    sentence:
+      'The low-water mark looks at the pages in the pool only, so segments go that pages whose redo is put off still need.',
+    file: 'src/buffer/buffer-manager.ts',
+    find: 'if (this.deferred !== undefined) return this.deferred.startLsn',
+    replace: '',
+  },
+  {
+    name: 'older-records-not-noted',
+    invariant: 'I14',
+    sentence:
+      'Redo that is put off knows the records that analysis has read, but not those before the checkpoint that the pages need too.',
+    file: DEFERRED_REDO,
+    find: 'if (redo.needsPage(record)) this.#records.add(record)',
+    replace: '',
+  },
+  {
+    name: 'deferred-records-newest-first',
+    invariant: 'I14',
+    sentence:
+      'The records of a page whose redo is put off are redone in the order in which they were noted, the last first.',
+    file: PAGE_RECORDS,
+    find: 'lsns.sort()',
+    replace: 'lsns.reverse()',
+  },
+  {
+    name: 'last-deferred-record-lost',
+    invariant: 'I14',
+    sentence: 'The last record of a page whose redo is put off is not redone.',
+    file: PAGE_RECORDS,
+    find: 'left > 0; left--',
+    replace: 'left > 1; left--',
+  },
+  {
+    name: 'page-read-before-its-redo',
+    invariant: 'I14',
+    sentence: 'Who fixes a page whose redo is put off gets it as it is on disk.',
+    file: 'src/buffer/buffer-manager.ts',
+    find: 'if (this.deferred?.bringUpToDate(pageId) === true) return this.fixIfSound(pageId)',
+    replace: '',
+  },
+  {
+    name: 'clean-close-before-redo',
+    invariant: 'I38',
+    sentence:
+      'A close does not wait until the pages are up to date whose redo was put off, and says that it was clean.',
+    file: 'src/database/maintenance.ts',
+    find: 'while (this.#quietStep(() => this.#redoSome())) await this.#turn()',
+    replace: 'this.#parts.buffer.deferred = undefined',
   },
   {
     name: 'clr-undone-again',

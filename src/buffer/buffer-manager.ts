@@ -24,6 +24,7 @@ import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { pageLsnOf } from '../page/page.ts'
 import { type DataFile, type PageFault, pageError } from './data-file.ts'
+import type { DeferredPages } from './deferred-pages.ts'
 import { DirtyFrames } from './dirty-frames.ts'
 import { DirtyPageTable } from './dirty-page-table.ts'
 import { AREA_COUNT, DEMAND, type DoubleWrite } from './double-write.ts'
@@ -66,6 +67,8 @@ export class BufferManager {
   readonly #staging: Staging
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
   readonly #quarantine = new Map<PageId, Lsn>()
+  /** Pages that restart has put off, until all are up to date. */
+  deferred: DeferredPages | undefined
   #usedFrames = 0
   #tracer = SILENT
   readonly #pageIdOfFrame = (frame: number): PageId => asPageId(this.#pageIds[frame] as number)
@@ -148,6 +151,7 @@ export class BufferManager {
   }
 
   #fixMissing(pageId: PageId): number | PageFault {
+    if (this.deferred?.bringUpToDate(pageId) === true) return this.fixIfSound(pageId)
     this.statistics.misses++
     if (this.#quarantine.has(pageId)) return 'damaged'
     const frame = this.#takeFrame()
@@ -169,21 +173,24 @@ export class BufferManager {
   /** A page newer than the log says that the end of the log was lost: going on would reuse its LSNs. */
   #checkPageLsn(pageId: PageId, page: number): void {
     const pageLsn = pageLsnOf(this.view, page)
-    if (pageLsn < this.#log.nextLsn) return
+    const endLsn = this.deferred?.endLsnOf(pageId) ?? this.#log.nextLsn
+    if (pageLsn < endLsn) return
     throw new AriesError(
       'PAGE_LSN_BEYOND_LOG',
-      `page ${pageId} has pageLSN ${pageLsn}, but the log ends at ${this.#log.nextLsn}: the end of the log was lost; restore the log, or all files from one backup`,
-      { pageId, lsn: pageLsn, endLsn: this.#log.nextLsn },
+      `page ${pageId} has pageLSN ${pageLsn}, but the log ${endLsn < this.#log.nextLsn ? 'ended' : 'ends'} at ${endLsn}: the end of the log was lost; restore the log, or all files from one backup`,
+      { pageId, lsn: pageLsn, endLsn },
     )
   }
 
   /**
    * Pins a page whose old content does not matter, because the caller is about to format it: nothing
-   * is read. The frame holds zeros and the pageId.
-   * @throws `POOL_EXHAUSTED`, `DISK_FULL`, `DB_FAILED`
+   * is read. The frame holds zeros and the pageId. Only redo that was put off is done first, so that recLsn is that
+   * of the first change that the disk lacks (I10).
+   * @throws `POOL_EXHAUSTED`, `DISK_FULL`, `DB_FAILED`; while redo goes on, as `fixIfSound`
    */
   fixNew(pageId: PageId): number {
     this.grow(pageId + 1)
+    this.deferred?.bringUpToDate(pageId)
     let frame = this.#table.get(pageId)
     if (frame >= 0) {
       this.#pinCount[frame] = (this.#pinCount[frame] as number) + 1
@@ -230,6 +237,11 @@ export class BufferManager {
     return [...this.#quarantine.keys()]
   }
 
+  /** Whether every page has all its changes, in the pool or on disk. */
+  get isWhole(): boolean {
+    return this.#quarantine.size === 0 && this.deferred === undefined
+  }
+
   #takeFrame(): number {
     const free = this.#free.pop()
     if (free !== undefined) return free
@@ -261,14 +273,20 @@ export class BufferManager {
 
   /** The dirty pages and their recLsn: the dirty page table as of now (I11). */
   dirtyPages(): DirtyPageTable {
-    const pages = new DirtyPageTable(this.#dirty.count + this.#quarantine.size)
+    const { deferred } = this
+    const pages = new DirtyPageTable(this.#dirty.count + this.#quarantine.size + (deferred?.count ?? 0))
     this.#dirty.addTo(pages, this.#pageIds)
     for (const [pageId, recLsn] of this.#quarantine) pages.add(pageId, recLsn)
+    deferred?.addTo(pages)
     return pages
   }
 
-  /** The oldest recLsn, or null when nothing is dirty: where redo would have to start. */
+  /**
+   * The oldest recLsn, or null when nothing is dirty: where redo would have to start. While restart's redo goes on,
+   * where that started.
+   */
   minRecLsn(): Lsn {
+    if (this.deferred !== undefined) return this.deferred.startLsn
     const min = Math.min(this.#dirty.oldestRecLsn(), ...this.#quarantine.values())
     return min === Number.POSITIVE_INFINITY ? NULL_LSN : asLsn(min)
   }

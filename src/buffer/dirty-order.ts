@@ -10,6 +10,8 @@
  *             ^ front
  * ```
  */
+import { NULL_LSN } from '../common/ids.ts'
+
 const ENTRIES_AT_FIRST = 64
 
 export class DirtyOrder {
@@ -43,6 +45,8 @@ export class DirtyOrder {
 
   /** Visits the frames with a recLSN below `horizonLsn`, the oldest first, until `visit` returns false. */
   below(horizonLsn: number, visit: (frame: number) => boolean): void {
+    // While restart's redo goes on, nobody asks for any, and it would be sorted again and again.
+    if (horizonLsn === NULL_LSN) return
     this.#sort()
     for (let at = this.#front; at < this.#end && (this.#recLsns[at] as number) < horizonLsn; at++) {
       if (this.#isCurrentAt(at) && !visit(this.#frames[at] as number)) return

@@ -312,10 +312,11 @@ export class Database {
   /** Leaves nothing for the next open to do, unless there is something that cannot be done. */
   async #cleanUp(): Promise<void> {
     const { managers, checkpointer } = this.#opened
+    await this.#maintenance.finishRedo()
     this.#maintenance.finish()
     await managers.buffer.writeAll()
     const isUnwritten = checkpointer.logBytesSince === 0 && this.#isCleanAlready
-    const isClean = isUnwritten || (areAllPrepared(managers.table) && managers.buffer.quarantined.length === 0)
+    const isClean = isUnwritten || (areAllPrepared(managers.table) && managers.buffer.isWhole)
     if (!isUnwritten) await this.#checkpointAtEnd(isClean)
     if (isClean && managers.log.reservedBytes === 0) this.#giveBackRoom()
     else if (!isUnwritten) await this.#keepRoom()

@@ -1,6 +1,6 @@
 /**
- * Background work, one small slice a turn of the event loop: clean-up of ghosts, actions that waited
- * for a commit, write-back of dirty pages, checkpoints, and the regular flush of the weaker durability
+ * Background work, one small slice a turn of the event loop: what restart has left of redo, clean-up of
+ * ghosts, actions that waited for a commit, write-back of dirty pages, checkpoints, and the regular flush of the weaker durability
  * levels. At most one slice is under way at a time. Beside the slices the segments of the log are recycled
  * and made ahead, so that neither waits for the syncs of the other.
  *
@@ -10,7 +10,7 @@
 import type { BTree } from '../btree/btree.ts'
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { AriesError } from '../common/errors.ts'
-import { asLsn } from '../common/ids.ts'
+import { asLsn, NULL_LSN } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { Cancel, Runtime } from '../io/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
@@ -40,6 +40,9 @@ const DIRTY_PART = 0.6
 const FULL_PART = 0.75
 /** Redo may grow to this part of maxRedoBytes before old pages are written back. */
 const REDO_PART = 0.75
+/** Pages that restart has put off are brought up to date for so long in one slice, or so many. */
+const REDO_SLICE_MS = 1
+const REDO_SLICE_PAGES = 8
 
 export class Maintenance {
   readonly #parts: MaintenanceParts
@@ -131,6 +134,7 @@ export class Maintenance {
   async #slice(): Promise<boolean> {
     const { pending, btree } = this.#parts
     this.#boundHeldBackLog()
+    const redid = !this.#isFull && this.#quietStep(() => this.#redoSome())
     const more = this.#quietStep(
       () => pending.step(),
       () => pending.postpone(),
@@ -143,7 +147,17 @@ export class Maintenance {
       await this.checkpoint()
     }
     this.#makeSegments()
-    return more || unclean || wrote
+    return redid || more || unclean || wrote
+  }
+
+  /** Brings some of the pages up to date that restart has put off; whether there may be more. */
+  #redoSome(): boolean {
+    const { buffer, runtime } = this.#parts
+    const endMs = runtime.nowMs() + REDO_SLICE_MS
+    for (let pages = 0; pages < REDO_SLICE_PAGES && buffer.deferred?.step() === true; pages++) {
+      if (runtime.nowMs() >= endMs) break
+    }
+    return buffer.deferred !== undefined
   }
 
   /** What a commit gave up is freed when no snapshot needs it any more; until then the log has to say so. */
@@ -194,7 +208,9 @@ export class Maintenance {
       this.#hasBatchFailed = false
       return false
     }
-    const horizon = asLsn(Math.max(0, log.nextLsn - settings.maxRedoBytes * REDO_PART))
+    // As long as restart's redo goes on, writing pages back does not make the next one any shorter.
+    const isRedoing = buffer.deferred !== undefined
+    const horizon = asLsn(isRedoing ? NULL_LSN : Math.max(0, log.nextLsn - settings.maxRedoBytes * REDO_PART))
     const isCrowded = buffer.dirtyCount > buffer.frameCount * DIRTY_PART || buffer.isReserveLow
     const minRecLsn = buffer.minRecLsn()
     if (!isCrowded && (minRecLsn === 0 || minRecLsn >= horizon)) return false
@@ -248,6 +264,11 @@ export class Maintenance {
     await this.#makingSegments
     for (let end = this.#parts.buffer.nextBatchEnd; end !== undefined; end = this.#parts.buffer.nextBatchEnd) await end
     if (!this.#parts.failStop.failed) this.#parts.log.discardNewSegment()
+  }
+
+  /** After `stop`: brings all pages up to date, for a clean close. */
+  async finishRedo(): Promise<void> {
+    while (this.#quietStep(() => this.#redoSome())) await this.#turn()
   }
 
   /** After `stop`: does all clean-up that is left, for a clean close. */

@@ -30,11 +30,15 @@ import { cleaningUp, closeAll, type FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { traceChannel } from '../io/trace-channel.ts'
 import type { Identity } from '../log/identity.ts'
+import { LogReader } from '../log/log-reader.ts'
+import type { LogRecordView } from '../log/log-record.ts'
 import type { MasterRecord } from '../log/master-record.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment.ts'
 import { Segments } from '../log/segments.ts'
 import { type Analysis, checkLogEnd } from '../recovery/analysis.ts'
 import { Checkpointer, lowWaterMark } from '../recovery/checkpoint.ts'
+import { DeferredRedo } from '../recovery/deferred-redo.ts'
+import { PageRecords } from '../recovery/page-records.ts'
 import { type Passes, passesOf } from '../recovery/passes.ts'
 import type { RecoveryReport } from '../recovery/report.ts'
 import { restart } from '../recovery/restart.ts'
@@ -65,6 +69,9 @@ interface Context extends Given {
   readonly tracer: Tracer
   readonly passes: Passes
 }
+
+/** Most records are shorter, and from the system's cache so much costs hardly more than one byte. */
+const SINGLE_RECORD_BYTES = 2048
 
 /** @throws see `open` in `database.ts` */
 export async function openFiles(given: Given): Promise<Opened> {
@@ -181,12 +188,13 @@ async function restartLocated(context: Context, location: Location, startedMs: n
   const { fileSystem, settings, runtime } = context
   const { identity, master, reader, segments } = location
   checkFixedOptions(settings, identity)
-  const analysis = context.passes.analyse(
-    reader,
-    master.checkpointLsn,
-    analysisProgress(context, master),
-    context.tracer.listener,
-  )
+  const records = settings.deferRedo ? new PageRecords() : undefined
+  const tell = analysisProgress(context, master)
+  const onRecord = (record: LogRecordView): void => {
+    records?.add(record)
+    tell?.(record.lsn)
+  }
+  const analysis = context.passes.analyse(reader, master.checkpointLsn, onRecord, context.tracer.listener)
   checkLogEnd(reader, analysis.endLsn, master.endLsn, identity.segmentBytes)
   const isClean = master.isClean && analysis.endLsn === master.endLsn && location.notices.length === 0
   if (!isClean && !fileSystem.writable)
@@ -218,7 +226,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     if (!isClean) writePagesAgain(managers, analysis)
     const restored = isClean ? [] : (managers.doubleWrite?.restore(managers.dataFile) ?? [])
     reader.reset()
-    const passes = isClean ? undefined : runRestart(context, location, managers, analysis)
+    const passes = isClean ? undefined : runRestart(context, location, managers, analysis, records)
     if (isClean) keepPrepared(managers, analysis)
     resumeInDoubt(managers, fileSystem.writable, context.tracer.listener)
     isRestarting = false
@@ -271,8 +279,11 @@ function runRestart(
   location: Location,
   managers: Managers,
   analysis: Analysis,
+  records: PageRecords | undefined,
 ): ReturnType<typeof restart> {
-  const { log, buffer, resources, table, rollback } = managers
+  const { log, buffer, resources, table, rollback, failStop } = managers
+  const { segments, identity } = location
+  const reader = new LogReader(segments, identity, SINGLE_RECORD_BYTES)
   return restart(
     {
       reader: location.reader,
@@ -283,6 +294,7 @@ function runRestart(
       rollback,
       runtime: context.runtime,
       trace: context.tracer.listener,
+      deferred: records && new DeferredRedo(records, buffer, reader, failStop),
       onProgress: context.options.onProgress,
     },
     analysis,
@@ -341,6 +353,7 @@ const NO_REDO: RecoveryReport['redo'] = {
   records: 0,
   bytes: 0,
   redone: 0,
+  deferredPages: 0,
   skipped: { 'not-redoable': 0, 'not-in-dpt': 0, 'lsn<recLsn': 0, 'pageLsn>=lsn': 0, 'page-damaged': 0 },
   ms: 0,
 }

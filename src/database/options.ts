@@ -38,6 +38,12 @@ export interface OpenOptions {
   readonly escalateLocksAt?: number
   /** False only on a file system that writes pages atomically. Default true. */
   readonly doubleWrite?: boolean
+  /**
+   * After a crash, `open` returns without having redone what the pages lack: it notes what that is, and each page is
+   * brought up to date when it is first wanted, the rest in the background. That takes about a third of the time.
+   * What `open` would have found of damaged pages is then found there. Default false.
+   */
+  readonly deferRedo?: boolean
   /** Called now and then during restart. */
   readonly onProgress?: (progress: RecoveryProgress) => void
   /** Receives every step of restart, then of normal work. It is called in the middle of things, so it must not use the database. */
@@ -104,6 +110,7 @@ export interface Settings {
   readonly snapshotMaxBytes: number
   readonly escalateLocksAt: number
   readonly doubleWrite: boolean
+  readonly deferRedo: boolean
 }
 
 const MIB = 1 << 20
@@ -158,6 +165,7 @@ export function settingsOf(options: OpenOptions): Settings {
     ),
     escalateLocksAt: inRange('escalateLocksAt', options.escalateLocksAt ?? 10_000, 1, Number.POSITIVE_INFINITY),
     doubleWrite: flagOf('doubleWrite', options.doubleWrite ?? true),
+    deferRedo: flagOf('deferRedo', options.deferRedo ?? false),
   }
 }
 

@@ -84,6 +84,8 @@ export interface DatabaseStats {
     /** Undefined when a page that says so is damaged. */
     readonly allocated: number | undefined
     readonly inFile: number
+    /** Pages that restart has left to be brought up to date later: see `deferRedo`. */
+    readonly deferred: number
     readonly damaged: readonly number[]
   }
 }
@@ -162,6 +164,7 @@ export function statsOf(
     pages: {
       allocated: allocatedPages(managers),
       inFile: buffer.pageCount,
+      deferred: buffer.deferred?.count ?? 0,
       damaged: buffer.quarantined,
     },
   }

@@ -39,6 +39,7 @@ export class LogReader {
   readonly #segments: Segments
   readonly #identity: Identity
   readonly #blockBytes: number
+  readonly #readBytes: number
   /** The block, once something is read: of those who can read the log few ever do. */
   #bytes = EMPTY
   #view = EMPTY_VIEW
@@ -49,10 +50,12 @@ export class LogReader {
   /** Of each segment that was found sound where a clean close says that the log ends in it, or 0. */
   readonly #closedLsns = new Map<number, number>()
 
-  constructor(segments: Segments, identity: Identity) {
+  /** Reads `readBytes` of a file at once, or as much as a longer record takes. */
+  constructor(segments: Segments, identity: Identity, readBytes = BLOCK_BYTES) {
     this.#segments = segments
     this.#identity = identity
     this.#blockBytes = Math.min(BLOCK_BYTES, identity.segmentBytes)
+    this.#readBytes = Math.min(readBytes, this.#blockBytes)
   }
 
   /** Right behind what `next` has read. */
@@ -89,9 +92,18 @@ export class LogReader {
     }
   }
 
-  /** The record at `lsn`, copied. @throws `LOG_CORRUPT` when there is none. */
+  /** The record at `lsn`, copied, for a walk backward. @throws `LOG_CORRUPT` when there is none. */
   readAt(lsn: Lsn): LogRecordView {
-    const record = this.#segments.has(this.#segments.numberOf(lsn)) ? this.#validAt(lsn, true) : undefined
+    return this.#recordAt(lsn, true).copy()
+  }
+
+  /** The record at `lsn`, for visits that skip much. It holds until the next call. @throws `LOG_CORRUPT` when there is none. */
+  recordAt(lsn: Lsn): LogRecordView {
+    return this.#recordAt(lsn, false)
+  }
+
+  #recordAt(lsn: Lsn, backward: boolean): LogRecordView {
+    const record = this.#segments.has(this.#segments.numberOf(lsn)) ? this.#validAt(lsn, backward) : undefined
     if (record === undefined) {
       const file = segmentName(this.#segments.numberOf(lsn))
       throw new AriesError('LOG_CORRUPT', `${file} has no valid record at LSN ${lsn}, which recovery needs`, {
@@ -99,7 +111,7 @@ export class LogReader {
         lsn,
       })
     }
-    return record.copy()
+    return record
   }
 
   /** Whether a valid record starts at `lsn`. Does not move. */
@@ -216,7 +228,8 @@ export class LogReader {
         this.#bytes = new Uint8Array(this.#blockBytes)
         this.#view = new DataView(this.#bytes.buffer)
       }
-      const wanted = Math.min(this.#blockBytes, segmentLsn + this.#identity.segmentBytes - start)
+      const enough = backward ? this.#blockBytes : Math.max(this.#readBytes, length)
+      const wanted = Math.min(enough, segmentLsn + this.#identity.segmentBytes - start)
       const count = readFully(this.#segments.file(number), this.#bytes, 0, wanted, start - segmentLsn)
       this.#blockLsn = start
       this.#blockEnd = start + count

@@ -42,7 +42,12 @@ export interface Analysis {
  * Scans from `startLsn`, a BEGIN_CHECKPOINT or the start of the log.
  * @throws `LOG_CORRUPT`, `LOG_FOREIGN`, `FORMAT_UNSUPPORTED`, `IO_ERROR`
  */
-export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) => void, trace?: Trace): Analysis {
+export function analyse(
+  reader: LogReader,
+  startLsn: Lsn,
+  onRecord?: (record: LogRecordView) => void,
+  trace?: Trace,
+): Analysis {
   const tables = new Tables()
   let records = 0
   let checkpointEndLsn = startLsn
@@ -56,7 +61,7 @@ export function analyse(reader: LogReader, startLsn: Lsn, onRecord?: (lsn: Lsn) 
     records++
     if (trace === undefined) tables.take(record)
     else trace(tables.takeTraced(record))
-    onRecord?.(record.lsn)
+    onRecord?.(record)
   }
   const { transactions, dirtyPages, nextTxnId } = tables
   const endLsn = reader.position

@@ -11,15 +11,14 @@
  */
 
 import type { BufferManager } from '../buffer/buffer-manager.ts'
-import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, NO_PAGE, NULL_LSN, type PageId } from '../common/ids.ts'
 import type { SkipReason, Trace, TraceEvent } from '../common/trace.ts'
 import type { LogReader } from '../log/log-reader.ts'
-import { type LogRecordView, RecordType } from '../log/log-record.ts'
+import type { LogRecordView } from '../log/log-record.ts'
 import { ResourceId, type ResourceManagers } from '../log/resource-manager.ts'
-import { segmentName } from '../log/segment.ts'
 import { pageLsnOf, setPageLsn } from '../page/page.ts'
 import { RedoQueues } from './redo-queues.ts'
+import { visitRecords } from './redo-scan.ts'
 import type { TransactionEntry } from './transaction-table.ts'
 
 /** Memory for records that wait, at most. */
@@ -71,23 +70,19 @@ export class Redo {
   run(reader: LogReader, endLsn: Lsn, onRecord?: (lsn: Lsn) => void): RedoResult {
     const { startLsn } = this
     this.#trace?.({ kind: 'redo-start', lsn: startLsn })
-    let records = 0
-    if (startLsn !== NULL_LSN) {
-      const queues = new RedoQueues(this.#queueBytes(), (record) => this.#take(record))
-      reader.seek(startLsn)
-      while (reader.position < endLsn) {
-        const record = reader.next()
-        // The last thing before the end may be the padding of a segment.
-        if (record === undefined && reader.position === endLsn) break
-        if (record === undefined) throw damagedBefore(reader, endLsn)
-        if (record.type === RecordType.FLUSH_MARKER) continue
-        records++
-        queues.add(record)
-        onRecord?.(record.lsn)
-      }
-      queues.emptyAll()
-    }
-    return { startLsn, records, redone: this.#redone, skipped: this.#skipped }
+    if (startLsn === NULL_LSN) return this.result(0)
+    const queues = new RedoQueues(this.#queueBytes(), (record) => this.take(record))
+    const records = visitRecords(reader, startLsn, endLsn, (record) => {
+      queues.add(record)
+      onRecord?.(record.lsn)
+    })
+    queues.emptyAll()
+    return this.result(records)
+  }
+
+  /** What has been done so far, with so many records read. */
+  result(records: number): RedoResult {
+    return { startLsn: this.startLsn, records, redone: this.#redone, skipped: { ...this.#skipped } }
   }
 
   /** A part of what the pool has: where it is small, memory is. */
@@ -95,7 +90,8 @@ export class Redo {
     return this.#trace === undefined ? Math.min(QUEUE_BYTES_MAX, this.#buffer.bytes.length / 2) : 0
   }
 
-  #take(record: LogRecordView): void {
+  /** Redoes the record, unless there is a reason not to. Records of one page come in the order of the log. */
+  take(record: LogRecordView): void {
     const reason = this.#skipReason(record) ?? this.#redo(record)
     if (reason === undefined) {
       this.#redone++
@@ -104,6 +100,11 @@ export class Redo {
       this.#skipped[reason]++
       if (this.#trace !== undefined) this.#trace(this.#traceOfSkip(record, reason))
     }
+  }
+
+  /** Whether that depends on what the page of the record is like. */
+  needsPage(record: LogRecordView): boolean {
+    return this.#skipReason(record) === undefined
   }
 
   #traceOfSkip(record: LogRecordView, reason: SkipReason): TraceEvent {
@@ -153,16 +154,6 @@ export class Redo {
     this.#buffer.quarantine(record.pageId, this.#dirtyPages.get(record.pageId) as Lsn)
     return -1
   }
-}
-
-function damagedBefore(reader: LogReader, endLsn: Lsn): AriesError {
-  const { position: lsn, segmentBytes } = reader
-  const file = segmentName(Math.floor(lsn / segmentBytes))
-  return new AriesError(
-    'LOG_CORRUPT',
-    `${file} is missing or has no valid record at LSN ${lsn}, which redo needs; restore the log files from a backup`,
-    { file, lsn, endLsn, offset: lsn % segmentBytes },
-  )
 }
 
 function oldestOf(dirtyPages: Map<PageId, Lsn>): Lsn {

@@ -41,6 +41,8 @@ export interface RecoveryReport {
     readonly records: number
     readonly bytes: number
     readonly redone: number
+    /** Pages that were left to be brought up to date later: see `deferRedo`. Their records are not counted below. */
+    readonly deferredPages: number
     /** Records not redone, by reason; see `SkipReason` for their numbers. */
     readonly skipped: Readonly<Record<SkipReason, number>>
     readonly ms: number

@@ -10,6 +10,9 @@
  * left in the table, and the transaction manager carries the actions out. Undo passes over what is
  * prepared: it stays in the table too, and whoever opens the database takes its locks again (I36).
  *
+ * When redo is deferred (deferred-redo.ts), its pass only notes what each page lacks, and undo, like everybody
+ * after it, finds each page up to date because it wants it.
+ *
  * INVARIANTS: I15, I16 (a crash at any point of it, any number of times, ends in the same state).
  */
 
@@ -21,6 +24,7 @@ import type { LogManager } from '../log/log-manager.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import type { ResourceManagers } from '../log/resource-manager.ts'
 import type { Analysis } from './analysis.ts'
+import type { DeferredRedo } from './deferred-redo.ts'
 import { ENGINE_PASSES, type Passes } from './passes.ts'
 import type { RecoveryProgress, RecoveryReport } from './report.ts'
 import { type TransactionEntry, type TransactionTable, TxnStatus, tracedTransaction } from './transaction-table.ts'
@@ -35,6 +39,8 @@ export interface RestartContext {
   readonly rollback: Rollback
   readonly runtime: Runtime
   readonly trace: Trace
+  /** Is to put redo off; undefined when nothing does. */
+  readonly deferred?: DeferredRedo | undefined
   readonly onProgress: ((progress: RecoveryProgress) => void) | undefined
 }
 
@@ -61,7 +67,11 @@ export function restart(
   let startedMs = runtime.nowMs()
   const redo = new passes.Redo(buffer, context.managers, analysis.dirtyPages, context.trace)
   const tell = progress(context, 'redo', analysis.endLsn - redo.startLsn)
-  const result = redo.run(context.reader, analysis.endLsn, (lsn) => tell(lsn - redo.startLsn))
+  const onRecord = (lsn: Lsn): void => tell(lsn - redo.startLsn)
+  const result =
+    context.deferred === undefined
+      ? { ...redo.run(context.reader, analysis.endLsn, onRecord), deferredPages: 0 }
+      : context.deferred.run(redo, analysis, context.reader, onRecord)
   // Asked now, so that the order of what redo has made dirty is found here, and not while users wait.
   buffer.minRecLsn()
   const redoMs = runtime.nowMs() - startedMs

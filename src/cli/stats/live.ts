@@ -81,7 +81,8 @@ export function printLiveStats(directory: string, { pid, openMs, stats }: LiveSt
   )
   if (background.lastError !== undefined) line('', coloured('red', `the last error: ${background.lastError}`))
   const allocated = pages.allocated === undefined ? 'an unknown number' : grouped(pages.allocated)
-  line('pages', `${allocated} allocated of ${grouped(pages.inFile)}`)
+  const deferred = pages.deferred > 0 ? `; ${grouped(pages.deferred)} left to redo` : ''
+  line('pages', `${allocated} allocated of ${grouped(pages.inFile)}${deferred}`)
   if (pages.damaged.length > 0) line('', coloured('red', `damaged: ${pages.damaged.join(', ')}`))
 }
 

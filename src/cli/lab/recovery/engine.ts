@@ -20,6 +20,7 @@ export { pendingLsnOf } from '../../../recovery/analysis.ts'
 export { type CheckpointPart, decodeCheckpointPart } from '../../../recovery/checkpoint-record.ts'
 export type { PageWriter } from '../../../recovery/page-writer.ts'
 export { RedoQueues } from '../../../recovery/redo-queues.ts'
+export { visitRecords } from '../../../recovery/redo-scan.ts'
 export {
   isFurther,
   TransactionEntry,
