@@ -11,7 +11,7 @@ import { runsOf, TIMEOUT_MS } from './runs.ts'
 
 const DRAWN = Array.from({ length: runsOf(4) }, (_, seed) => drawnWorkload(seed))
 
-describe('every crash point of a small workload', () => {
+describe.each([false, true])('every crash point of a small workload, redo deferred: %s', (deferRedo) => {
   for (const workload of [...WORKLOADS, ...DRAWN]) {
     test(
       workload.name,
@@ -19,9 +19,10 @@ describe('every crash point of a small workload', () => {
         const explorer = new Explorer({
           seed: 1,
           depth: 2,
-          statesPerPoint: runsOf(8),
+          statesPerPoint: runsOf(deferRedo ? 2 : 8),
           statesPerRestartPoint: 1,
           deeperEvery: 60,
+          deferRedo,
         })
         const violation = await explorer.explore(workload)
         expect(violation === undefined ? '' : describeViolation(violation)).toBe('')

@@ -35,7 +35,8 @@ function send(report: Report): void {
 }
 
 async function explore(workload: Workload, number: number): Promise<void> {
-  const options = { seed: seed + number, depth, statesPerPoint, statesPerRestartPoint: 3, deeperEvery: 150 }
+  const deferRedo = (seed + number) % 2 === 1
+  const options = { seed: seed + number, depth, statesPerPoint, statesPerRestartPoint: 3, deeperEvery: 150, deferRedo }
   let reportedMs = performance.now()
   let states = 0
   const goesOn = async (): Promise<boolean> => {

@@ -50,6 +50,8 @@ export interface ExplorationOptions {
   readonly statesPerRestartPoint: number
   /** Of so many states the restart of one is crashed. */
   readonly deeperEvery: number
+  /** Whether restarts put redo off. Default false. */
+  readonly deferRedo?: boolean
   /** Called between states; the rest is left when it resolves to false. */
   readonly goesOn?: () => Promise<boolean>
 }
@@ -67,12 +69,13 @@ export class Explorer {
   readonly #random: Random
   /** Digests of the disks that were judged, with how many commits each had to hold. */
   readonly #judged = new Map<number, number>()
-  #judge = new Judge(new Model())
+  #judge: Judge
   #workload: Workload | undefined
   #violation: Violation | undefined
 
   constructor(options: ExplorationOptions) {
     this.#options = options
+    this.#judge = this.#newJudge(new Model())
     this.#random = randomFrom(options.seed)
   }
 
@@ -97,12 +100,16 @@ export class Explorer {
     return this.#violation
   }
 
+  #newJudge(model: Model): Judge {
+    return new Judge(model, { deferRedo: this.#options.deferRedo ?? false })
+  }
+
   /** Runs the workload to its end; returns a moment for each of its crash points. */
   async #run(workload: Workload): Promise<Moment[]> {
     const { before, run, onEmptyDisk = false, reopens = false } = workload
     this.#workload = workload
     const model = new Model()
-    this.#judge = new Judge(model)
+    this.#judge = this.#newJudge(model)
     this.#judged.clear()
     const disk = onEmptyDisk ? new SimulatedFileSystem() : await newDisk()
     const recorder = new MomentRecorder(disk, { earlier: [], onlyKilled: true }, () => ({

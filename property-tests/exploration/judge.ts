@@ -20,6 +20,7 @@ import { MASTER_FILE_NAME } from '../../src/log/master-record.ts'
 import { segmentNumberOf } from '../../src/log/segment.ts'
 import { sealPage } from '../../src/page/page.ts'
 import {
+  type Options,
   PAGE_SIZE,
   pageTableProblems,
   problemsOfRestartingAgain,
@@ -44,6 +45,7 @@ export interface Bounds {
 
 export class Judge {
   readonly #model: Model
+  readonly #options: Options
   readonly #logs = new Map<number, LogScan>()
   /** Disks on which a restart changes nothing. */
   readonly #settled = new Set<number>()
@@ -51,9 +53,10 @@ export class Judge {
   readonly #legal = new Map<number, readonly number[]>()
   #met = 0
 
-  /** `model` knows all commits of the workload. */
-  constructor(model: Model) {
+  /** `model` knows all commits of the workload; databases are opened with `options`. */
+  constructor(model: Model, options: Options) {
     this.#model = model
+    this.#options = options
   }
 
   /** Restarts what is on `disk`, through `fileSystem`; `restarted` is called when that is done. Returns what is wrong. */
@@ -63,7 +66,7 @@ export class Judge {
     bounds: Bounds,
     restarted: () => void,
   ): Promise<string[]> {
-    const database = await restart(fileSystem)
+    const database = await restart(fileSystem, this.#options)
     restarted()
     const log = this.#logOn(disk)
     const durableDisk = disk.crash({ mode: 'none' })
@@ -103,7 +106,7 @@ export class Judge {
   async #problemsOfRestartingAgain(durableDisk: SimulatedFileSystem): Promise<string[]> {
     const digest = durableDisk.digest()
     if (this.#settled.has(digest)) return []
-    const problems = await problemsOfRestartingAgain(durableDisk, {})
+    const problems = await problemsOfRestartingAgain(durableDisk, this.#options)
     if (problems.length === 0) this.#settled.add(digest)
     return problems
   }

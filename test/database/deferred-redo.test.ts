@@ -113,8 +113,17 @@ describe('with deferRedo', () => {
     const disk = await killed()
     const db = await openDeferred(disk, { poolBytes: 8 * PAGE_SIZE })
     await expectChanged(db)
+    const image = disk.crash({ mode: 'kill' })
     await db.close()
     await expectChanged(await openClosed(disk))
+    // Most pages have been written by now. The report is of what open has done, so it stays as it is.
+    const again = await openDeferred(image)
+    const { skipped } = again.recovery.redo
+    const before = { ...skipped }
+    await expectChanged(again)
+    expect(deferredOf(again)).toBe(0)
+    expect(skipped).toEqual(before)
+    await again.close()
   })
 
   test('a crash meanwhile, and again: what was committed before and since is there', async () => {
@@ -227,6 +236,23 @@ describe('damage that redo put off would have found', () => {
     for (const [i, name] of names.entries()) writeFile(disk, name, logs[i] as Uint8Array)
     expect(names).toContain(segmentName(0))
     const again = await openDeferred(disk)
+    await expectChanged(again)
+    await again.close()
+  })
+
+  test('a page that cannot be read: it waits for the next open, which restarts', async () => {
+    const disk = await killed()
+    const pageId = pageOfRow(disk, 100)
+    const range = { offset: pageId * PAGE_SIZE, length: PAGE_SIZE }
+    disk.failNext('read', { errno: 'EIO', file: /^data$/, range, times: Number.POSITIVE_INFINITY })
+    const db = await openDeferred(disk)
+    for (let i = 0; i < 2; i++) await expectFailure(() => textTable(db).get(keyOf(100)), 'IO_ERROR', 'EIO')
+    expect(await textTable(db).get(keyOf(ROWS - 1))).toBe(textOf(1, LENGTH))
+    await textTable(db, 'other').put('k', 'v')
+    await db.close()
+    const again = await openOn(disk.crash({ mode: 'none' }))
+    expect(again.recovery.wasNeeded).toBe(true)
+    expect(await textTable(again, 'other').get('k')).toBe('v')
     await expectChanged(again)
     await again.close()
   })
