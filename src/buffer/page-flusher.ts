@@ -25,7 +25,7 @@ import { AriesError } from '../common/errors.ts'
 import type { Lsn, PageId } from '../common/ids.ts'
 import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
-import type { Runtime } from '../io/runtime.ts'
+import { laterTurn, type Runtime } from '../io/runtime.ts'
 import { pageIdOf, pageLsnOf } from '../page/page.ts'
 import type { DataFile } from './data-file.ts'
 import type { DoubleWrite } from './double-write.ts'
@@ -107,7 +107,7 @@ export class PageFlusher {
       for (let batch = this.#ready.shift(); batch !== undefined; batch = this.#ready.shift()) {
         for (let i = 0; i < batch.pageIds.length; i++) {
           if (this.#runtime.nowMs() - startedMs >= SLICE_MS) {
-            await new Promise<void>((resolve) => this.#runtime.nextTurn(resolve))
+            await laterTurn(this.#runtime)
             startedMs = this.#runtime.nowMs()
           }
           this.#writeInPlace(batch, i)

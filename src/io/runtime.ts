@@ -19,3 +19,7 @@ export interface Runtime {
   /** A number in [0, 1). */
   random(): number
 }
+
+/** Resolves in a later turn: whatever else is ready goes on before. */
+export const laterTurn = (runtime: Pick<Runtime, 'nextTurn'>): Promise<void> =>
+  new Promise((resolve) => runtime.nextTurn(resolve))

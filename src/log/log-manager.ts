@@ -30,7 +30,7 @@ import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } f
 import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { type File, writeFully } from '../io/file-system.ts'
-import type { Runtime } from '../io/runtime.ts'
+import { laterTurn, type Runtime } from '../io/runtime.ts'
 import { FlushStatistics } from './flush-statistics.ts'
 import { GroupFlush } from './group-flush.ts'
 import type { Identity } from './identity.ts'
@@ -383,12 +383,8 @@ export class LogManager {
    */
   async removeUnneeded(lowWaterLsn: Lsn): Promise<void> {
     this.#failStop.check()
-    while (this.#segments.recycleOne(lowWaterLsn, this.nextLsn, 0)) await this.#turn()
+    while (this.#segments.recycleOne(lowWaterLsn, this.nextLsn, 0)) await laterTurn(this.#runtime)
     if (this.reservedBytes === 0) this.#segments.removeSpares(this.nextLsn)
-  }
-
-  #turn(): Promise<void> {
-    return new Promise((resolve) => this.#runtime.nextTurn(resolve))
   }
 
   /**
@@ -397,7 +393,7 @@ export class LogManager {
    */
   async wipeBehindEnd(): Promise<void> {
     this.#failStop.check()
-    for (const _ of this.#segments.wipeSteps(this.nextLsn)) await this.#turn()
+    for (const _ of this.#segments.wipeSteps(this.nextLsn)) await laterTurn(this.#runtime)
   }
 
   /**

@@ -28,7 +28,7 @@ import { setU53 } from '../common/bytes.ts'
 import { asTxnId, type Lsn, NULL_LSN } from '../common/ids.ts'
 import { LinkedList } from '../common/linked-list.ts'
 import type { FailStop } from '../io/fail-stop.ts'
-import type { Runtime } from '../io/runtime.ts'
+import { laterTurn, type Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
 import { RECORD_HEADER_BYTES, RecordType } from '../log/log-record.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
@@ -305,7 +305,7 @@ export class TransactionManager {
       this.#failStop.check()
       this.#rollback.undoNext(entry)
       this.#versions.undone(transaction, entry.undoNextLsn)
-      if (++records % UNDO_SLICE_RECORDS === 0) await new Promise<void>((resolve) => this.#runtime.nextTurn(resolve))
+      if (++records % UNDO_SLICE_RECORDS === 0) await laterTurn(this.#runtime)
     }
   }
 
