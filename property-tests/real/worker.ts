@@ -63,7 +63,7 @@ async function work(database: Database): Promise<void> {
 async function openAndTell(): Promise<Database | undefined> {
   tell({ event: 'opening' })
   try {
-    const database = await open(job.directory, DATABASE_OPTIONS)
+    const database = await open(job.directory, { ...DATABASE_OPTIONS, deferRedo: job.life % 2 === 1 })
     const problems = database.check()
     tell({ event: 'opened', restart: restartOf(database.recovery), problems, listing: await listingOf(database) })
     return database

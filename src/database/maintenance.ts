@@ -1,8 +1,8 @@
 /**
  * Background work, one small slice a turn of the event loop: what restart has left of redo, clean-up of
- * ghosts, actions that waited for a commit, write-back of dirty pages, checkpoints, and the regular flush of the weaker durability
- * levels. At most one slice is under way at a time. Beside the slices the segments of the log are recycled
- * and made ahead, so that neither waits for the syncs of the other.
+ * ghosts, actions that waited for a commit, write-back of dirty pages, checkpoints, and the regular flush
+ * of the weaker durability levels. At most one slice is under way at a time. Beside the slices the segments
+ * of the log are recycled and made ahead, so that neither waits for the syncs of the other.
  *
  * An error that may pass (a full disk) is kept for the statistics and the work is tried again later; a
  * failed write or sync has stopped the engine already.
@@ -12,7 +12,7 @@ import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, NULL_LSN } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
-import type { Cancel, Runtime } from '../io/runtime.ts'
+import { type Cancel, laterTurn, type Runtime } from '../io/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { Checkpointer } from '../recovery/checkpoint.ts'
 import type { PendingQueue } from '../txn/pending-actions.ts'
@@ -127,7 +127,7 @@ export class Maintenance {
   }
 
   #turn(): Promise<void> {
-    return new Promise((resolve) => this.#parts.runtime.nextTurn(resolve))
+    return laterTurn(this.#parts.runtime)
   }
 
   /** Does one slice; whether there is more to do at once. */

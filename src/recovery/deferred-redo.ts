@@ -35,6 +35,7 @@ export interface DeferredResult extends RedoResult {
   readonly deferredPages: number
 }
 
+/** INVARIANTS: I10, I11, I12, I14 (nobody sees a page before its redo). */
 export class DeferredRedo implements DeferredPages {
   readonly #records: PageRecords
   readonly #buffer: BufferManager
@@ -101,6 +102,9 @@ export class DeferredRedo implements DeferredPages {
     this.#current = pageId
     try {
       for (const lsn of this.#records.of(pageId)) this.#redo.take(this.#recordAt(lsn))
+    } catch (error) {
+      // Once the page is in the pool, only a programmer's error can come in between, and leaves it half done.
+      throw AriesError.is(error) ? error : this.#failStop.fail(error)
     } finally {
       this.#current = undefined
     }

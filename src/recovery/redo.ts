@@ -69,7 +69,6 @@ export class Redo {
    */
   run(reader: LogReader, endLsn: Lsn, onRecord?: (lsn: Lsn) => void): RedoResult {
     const { startLsn } = this
-    this.#trace?.({ kind: 'redo-start', lsn: startLsn })
     if (startLsn === NULL_LSN) return this.result(0)
     const queues = new RedoQueues(this.#queueBytes(), (record) => this.take(record))
     const records = visitRecords(reader, startLsn, endLsn, (record) => {

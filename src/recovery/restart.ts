@@ -68,6 +68,7 @@ export function restart(
   const redo = new passes.Redo(buffer, context.managers, analysis.dirtyPages, context.trace)
   const tell = progress(context, 'redo', analysis.endLsn - redo.startLsn)
   const onRecord = (lsn: Lsn): void => tell(lsn - redo.startLsn)
+  context.trace?.({ kind: 'redo-start', lsn: redo.startLsn })
   const result =
     context.deferred === undefined
       ? { ...redo.run(context.reader, analysis.endLsn, onRecord), deferredPages: 0 }
