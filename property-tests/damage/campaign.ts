@@ -3,7 +3,7 @@ import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
 import { AriesError } from '../../src/common/errors.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { type Group, losable, nameOf } from './cases.ts'
-import { type Allowance, judge, type Outcome, type Verdict } from './judge.ts'
+import { type Allowance, judge, type Outcome, openSimulated, type Verdict } from './judge.ts'
 import { diskOf, type Specimen } from './specimen.ts'
 
 /** How often each outcome came up for a group, and how often each reason. */
@@ -44,9 +44,9 @@ export function damagedDisk(group: Group, index: number): { disk: SimulatedFileS
 }
 
 /** Judges a case; `again` closes the database then, opens it once more, and judges that. */
-export async function judgeCase(group: Group, index: number, again: boolean): Promise<Verdict> {
+export async function judgeCase(group: Group, index: number, again: boolean, deferRedo = false): Promise<Verdict> {
   const { disk, allowance } = damagedDisk(group, index)
-  const { verdict, db } = await judge(disk, group.specimen, allowance)
+  const { verdict, db } = await judge(disk, group.specimen, allowance, openSimulated(deferRedo))
   if (!again || db === undefined || verdict.outcome === 'violation') return verdict
   try {
     await db.close()
@@ -58,15 +58,16 @@ export async function judgeCase(group: Group, index: number, again: boolean): Pr
   return { outcome: 'violation', why: `opened once more: ${second.verdict.why}` }
 }
 
-/** Judges the cases of these numbers, some of them twice. */
+/** Judges the cases of these numbers, some of them twice, where restarts defer redo or not. */
 export async function tallyOf(
   group: Group,
   indexes: Iterable<number>,
   onCase: (violation: Violation | undefined) => void,
+  deferRedo = false,
 ): Promise<Tally> {
   const tally: Tally = { outcomes: {}, reasons: {} }
   for (const index of indexes) {
-    const { outcome, why } = await judgeCase(group, index, index % AGAIN_EVERY === 0)
+    const { outcome, why } = await judgeCase(group, index, index % AGAIN_EVERY === 0, deferRedo)
     add(tally.outcomes, outcome, 1)
     if (why !== '') add(tally.reasons, `${outcome}: ${why}`, 1)
     onCase(outcome === 'violation' ? { name: nameOf(group, index), why } : undefined)

@@ -47,14 +47,18 @@ export interface Allowance {
 
 export type Opener = (disk: FileSystem) => Promise<Database>
 
-const openSimulated: Opener = async (disk) => (await openLab(disk)).db
+/** Opens with redo deferred or not. */
+export const openSimulated =
+  (deferRedo: boolean): Opener =>
+  async (disk) =>
+    (await openLab(disk, { deferRedo })).db
 
 /** Opens what is on `disk` and judges it. The database, if it opened, stays open. */
 export async function judge(
   disk: FileSystem,
   specimen: Specimen,
   allowance: Allowance,
-  open: Opener = openSimulated,
+  open: Opener = openSimulated(false),
 ): Promise<{ readonly verdict: Verdict; readonly db: Database | undefined }> {
   let db: Database | undefined
   try {
