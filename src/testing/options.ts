@@ -92,6 +92,8 @@ export interface CrashTestOptions<Acknowledged = unknown, World = undefined> {
   readonly checkpointBytes?: number
   /** The level of commits that do not ask for another. Default `full`. */
   readonly durability?: Durability
+  /** As in `open`: say what your program says. Default false. */
+  readonly deferRedo?: boolean
   /** How many crash points are tried at most; syncs and what follows them come first. Default 100. */
   readonly maxCrashPoints?: number
   /** How many states of the disk are tried at most for each crash point. Default 8. */
@@ -131,7 +133,7 @@ export function crashTestSettingsOf<A, W>(options: CrashTestOptions<A, W>): Cras
   for (const name of ['setup', 'restart', 'world', 'onProgress'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)
   }
-  const { pageSize = PAGE_SIZE, segmentBytes = SEGMENT_BYTES, durability = 'full' } = options
+  const { pageSize = PAGE_SIZE, segmentBytes = SEGMENT_BYTES, durability = 'full', deferRedo = false } = options
   return {
     seed: wholeNumber('seed', options.seed ?? 1, 0),
     maxCrashPoints: wholeNumber('maxCrashPoints', options.maxCrashPoints ?? 100, 1),
@@ -142,6 +144,7 @@ export function crashTestSettingsOf<A, W>(options: CrashTestOptions<A, W>): Cras
       pageSize,
       segmentBytes,
       durability,
+      deferRedo,
       poolBytes: options.poolBytes ?? POOL_PAGES * pageSize,
       checkpointBytes: options.checkpointBytes ?? CHECKPOINT_BYTES,
     },

@@ -53,6 +53,19 @@ describe('a crash test that passes', () => {
     expect(figures.states).toBeLessThanOrEqual(8)
   })
 
+  test('opens as the program does', async () => {
+    const deferred: number[] = []
+    const invariant: typeof sound.invariant = async (context) => {
+      deferred.push(context.db.recovery.redo.deferredPages)
+      await sound.invariant(context)
+    }
+    await crashTest({ ...sound, ...FEW, invariant, deferRedo: true })
+    expect(Math.max(...deferred)).toBeGreaterThan(0)
+    deferred.length = 0
+    await crashTest({ ...sound, ...FEW, invariant })
+    expect(Math.max(...deferred)).toBe(0)
+  })
+
   test('is the same every time', async () => {
     const seen = async (): Promise<string[]> => {
       const crashes: string[] = []
