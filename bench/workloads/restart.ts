@@ -4,6 +4,7 @@
  */
 import { KeySlab, keyFor, valueFor } from '../data.ts'
 import { present } from '../engines/engine.ts'
+import { OURS } from '../engines/index.ts'
 import { CACHE_BYTES, type Context, type Figures, type Measurement } from '../measurement.ts'
 
 const LOG_BYTES = 200e6
@@ -60,7 +61,7 @@ export const restart: readonly Measurement[] = [
     level: 'lazy',
     cacheBytes: CACHE_BYTES,
     figures: [{ id: 'i-whole', title: 'the same with all pages brought up to date first', unit: 'ms', better: 'less' }],
-    suits: ({ id }) => id === 'aries-db',
+    suits: (engine) => engine.id === OURS,
     untilKilled: fillLog,
     run: async (context) => ({ 'i-whole': await reopenMs(context, false) }),
   },
