@@ -16,6 +16,8 @@
  * Until its turn comes a page stays in the dirty page table with the recLsn that analysis gave it. A crash
  * meanwhile is a crash in the middle of redo: the next restart finds it there (I16). Its records are kept, since
  * the low-water mark cannot pass `startLsn` before all pages are up to date (I12).
+ *
+ * INVARIANTS: I10, I11, I12, I14 (nobody sees a page before its redo), I16.
  */
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import type { DeferredPages } from '../buffer/deferred-pages.ts'
@@ -35,7 +37,6 @@ export interface DeferredResult extends RedoResult {
   readonly deferredPages: number
 }
 
-/** INVARIANTS: I10, I11, I12, I14 (nobody sees a page before its redo). */
 export class DeferredRedo implements DeferredPages {
   readonly #records: PageRecords
   readonly #buffer: BufferManager
