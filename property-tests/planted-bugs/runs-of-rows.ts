@@ -61,8 +61,8 @@ export const RUN_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'Rows that are put together are changed without keeping what a snapshot has to see in their place.',
     file: STORE,
-    find: 'row < rows.count && this.versions.isKept; row++',
-    replace: 'row < 1 && this.versions.isKept; row++',
+    find: 'row < end && this.versions.isKept; row++',
+    replace: 'row <= first && this.versions.isKept; row++',
     first: 'snapshots.property.test.ts',
   },
   {

@@ -172,26 +172,26 @@ export class BTree {
   }
 
   /**
-   * Sets the values of all keys of a batch, which is sorted. New rows that belong to one leaf are logged as
-   * one record; what takes more than an insert goes the way of `put`, row by row.
+   * Sets the values of the keys of the rows [first, end) of a batch, which is sorted. New rows that belong to one leaf are
+   * logged as one record; what takes more than an insert goes the way of `put`, row by row.
    * On an error, roll `entry` back to where it was before the call. @throws as `put`
    */
-  putRows(entry: TransactionEntry, tree: Tree, rows: RowBatch): void {
-    for (let row = 0; row < rows.count; ) {
-      const done = this.#putRun(entry, tree, rows, row)
+  putRows(entry: TransactionEntry, tree: Tree, rows: RowBatch, first = 0, end = rows.count): void {
+    for (let row = first; row < end; ) {
+      const done = this.#putRun(entry, tree, rows, row, end)
       if (done === 0) this.put(entry, tree, rows.key(row), rows.value(row))
       row += Math.max(done, 1)
     }
   }
 
-  /** Inserts rows from `first` on as far as they belong to its leaf, or updates the first; how many, 0 for a long value. */
-  #putRun(entry: TransactionEntry, tree: Tree, rows: RowBatch, first: number): number {
+  /** Inserts rows of [first, end) as far as they belong to the first one's leaf, or updates the first; how many, 0 for a long value. */
+  #putRun(entry: TransactionEntry, tree: Tree, rows: RowBatch, first: number, end: number): number {
     const { buffer, records } = this.context
     const run = this.#run
     for (let isFirstStep = true; ; isFirstStep = false) {
       const page = fixLeaf(buffer, tree, rows.bytes, rows.keyStarts[first] as number, rows.valueStarts[first] as number)
       try {
-        const noRun = run.choose(buffer, page, rows, first)
+        const noRun = run.choose(buffer, page, rows, first, end)
         if (noRun === 'too-long') return 0
         if (noRun === 'exists') {
           const existed = this.#update(entry, tree, page, run.existingSlot, 0, rows.key(first), rows.value(first))

@@ -87,17 +87,17 @@ export class InsertRun {
   }
 
   /**
-   * Takes rows from `first` on, which belongs to the leaf at `page`, for as long as they are new, belong to
+   * Takes rows of [first, end), of which the first belongs to the leaf at `page`, for as long as they are new, belong to
    * this leaf and have room in it. Returns why not even the first, if so.
    */
-  choose(memory: NodeMemory, page: number, rows: RowBatch, first: number): NoRun | undefined {
+  choose(memory: NodeMemory, page: number, rows: RowBatch, first: number, end: number): NoRun | undefined {
     const { bytes, keyStarts, valueStarts, ends } = rows
     const prefixLength = prefixLengthOf(memory.view, page)
     let room = roomOf(memory.view, page)
     let from = 0
     let count = 0
     this.#cellBytes = 0
-    for (let row = first; row < rows.count; row++) {
+    for (let row = first; row < end; row++) {
       const start = keyStarts[row] as number
       const valueStart = valueStarts[row] as number
       const length = (ends[row] as number) - start

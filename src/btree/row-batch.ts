@@ -15,10 +15,13 @@
  */
 import { compareRanges, copyBytes } from '../common/bytes.ts'
 
-/** At most so many rows, or bytes, are put in one go; the event loop waits for that long. */
+/** At most so many rows, or bytes, are sorted together. */
 export const ROWS_MAX = 512
-const ROWS_MIN = 32
 const BYTES_MAX = 1 << 18
+/** The first batches and slices are short, because code that has not run yet takes 30 us a row. */
+const ROWS_AT_FIRST = 32
+/** What is put in one go takes about so long, whatever the machine: the event loop waits for it. */
+const SLICE_MS = 0.5
 const BYTES_AT_FIRST = 1 << 14
 const HEAD_BYTES = 5
 
@@ -30,7 +33,8 @@ export class RowBatch {
   readonly ends = new Int32Array(ROWS_MAX)
   readonly #sorted = new Float64Array(ROWS_MAX)
   #used = 0
-  #rowsMax = ROWS_MIN
+  #rowsMax = ROWS_AT_FIRST
+  #sliceRows = ROWS_AT_FIRST
 
   /** Whether what it holds is to be put before another row is added. */
   get isFull(): boolean {
@@ -57,13 +61,20 @@ export class RowBatch {
     this.bytes = grown
   }
 
-  /** Has the next batches be twice as long, or half as long if this one was put slowly. */
-  adapt(wasSlow: boolean): void {
-    this.#rowsMax = wasSlow ? Math.max(ROWS_MIN, this.#rowsMax / 2) : Math.min(ROWS_MAX, this.#rowsMax * 2)
+  /** How many rows are to be put in one go. */
+  get sliceRows(): number {
+    return this.#sliceRows
   }
 
-  /** Forgets all rows, and memory that one long value took. */
+  /** Goes by how long a slice took: the next one is to take `SLICE_MS`. */
+  tookSlice(rows: number, tookMs: number): void {
+    const inTime = Math.floor((rows * SLICE_MS) / tookMs)
+    this.#sliceRows = Math.max(ROWS_AT_FIRST, Math.min(inTime, 2 * this.#sliceRows, ROWS_MAX))
+  }
+
+  /** Forgets all rows, and memory that one long value took. After a full batch the next may be twice as long. */
   clear(): void {
+    if (this.isFull) this.#rowsMax = Math.min(2 * this.#rowsMax, ROWS_MAX)
     this.count = 0
     this.#used = 0
     if (this.bytes.length > 2 * BYTES_MAX) this.bytes = new Uint8Array(BYTES_AT_FIRST)

@@ -1,18 +1,18 @@
 /**
- * Storing many rows in one operation. They are taken in batches: a batch is copied, sorted and locked, and then
- * put into the tree in one go. Between two batches others may come to run.
+ * Storing many rows in one operation. They are taken in batches: a batch is copied and sorted, and then locked and
+ * put into the tree slice by slice. Between two slices others may come to run.
  *
  * ```
- *   entries --> | batch: encode, copy | sort | lock all rows | put rows, leaf by leaf | --> give way, next batch
- *                                             ^ a wait for a lock: afterwards all rows are locked anew
+ *   entries --> | batch: encode, copy | sort | slice: lock its rows, put them leaf by leaf | give way | slice ... |
+ *                                                   ^ a wait for a lock: afterwards they are all locked anew
  * ```
  *
- * What another transaction may do between two batches, or during a wait, does no harm: the keys are locked
+ * What another transaction may do between two slices, or during a wait, does no harm: the keys are locked
  * before they are written, and the leaves are searched for anew. Gaps alone need care. That nobody keeps the gap
- * a new key comes into holds at the moment of looking, and until the key is there; so the rows of a batch are
+ * a new key comes into holds at the moment of looking, and until the key is there; so the rows of a slice are
  * put without a pause after they have been locked without a wait.
  *
- * A failure, in whichever batch, rolls back to where the operation began; so it is all or nothing.
+ * A failure, in whichever slice, rolls back to where the operation began; so it is all or nothing.
  */
 import type { RowBatch } from '../btree/row-batch.ts'
 import type { PageId } from '../common/ids.ts'
@@ -21,12 +21,6 @@ import type { Store } from './store.ts'
 import { encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import type { TransactionLocks } from './transaction-locks.ts'
 import type { VersionView } from './version-view.ts'
-
-/**
- * A batch that took longer was too long: the event loop waited for it. So the first ones are short, because code that
- * has not run yet takes 30 us a row, and so are those of a slow machine.
- */
-const SLOW_MS = 3
 
 /**
  * Puts all of `entries` for a transaction, none of whose other operations runs meanwhile. `view`: how it reads,
@@ -78,32 +72,31 @@ class Putter {
     this.#name = name
   }
 
-  /** Puts the rows of a batch and empties it. A pause, if one is due, comes after that. */
+  /** Puts the rows of a batch, slice by slice, and empties it. A pause, if one is due, comes after a slice. */
   async put(rows: RowBatch): Promise<void> {
     rows.sort()
-    const { count } = rows
-    let startedMs: number
-    for (;;) {
-      startedMs = this.#store.nowMs()
+    for (let first = 0; first < rows.count; ) {
+      const end = Math.min(first + rows.sliceRows, rows.count)
+      const startedMs = this.#store.nowMs()
       const tree = this.#locks.treeForPut(this.#name)
-      const wait = typeof tree === 'number' ? this.#lock(tree, rows) : tree
+      const wait = typeof tree === 'number' ? this.#lock(tree, rows, first, end) : tree
       if (wait !== undefined) {
         await wait
         continue
       }
-      this.#store.putRows(this.#active, tree as PageId, rows)
-      break
+      this.#store.putRows(this.#active, tree as PageId, rows, first, end)
+      rows.tookSlice(end - first, this.#store.nowMs() - startedMs)
+      const pause = this.#store.giveWay(end - first)
+      if (pause !== undefined) await pause
+      first = end
     }
-    rows.adapt(this.#store.nowMs() - startedMs > SLOW_MS)
     rows.clear()
-    const pause = this.#store.giveWay(count)
-    if (pause !== undefined) await pause
   }
 
-  /** Locks all rows; or returns what is to be waited for first. */
-  #lock(tree: PageId, rows: RowBatch): Promise<void> | undefined {
+  /** Locks the rows [first, end); or returns what is to be waited for first. */
+  #lock(tree: PageId, rows: RowBatch, first: number, end: number): Promise<void> | undefined {
     this.#view?.checkTableUnchanged(this.#name)
-    for (let row = 0; row < rows.count; row++) {
+    for (let row = first; row < end; row++) {
       const key = rows.key(row)
       const wait = this.#locks.lockForPut(tree, key, this.#view === undefined)
       if (wait !== undefined) return wait

@@ -213,13 +213,13 @@ export class Store {
     return this.room() ?? this.transactions.giveWay(operations)
   }
 
-  /** Puts the rows of a sorted batch. When it throws, its caller rolls back to before it. @throws as `BTree.put` */
-  putRows(transaction: ActiveTransaction, tree: Tree, rows: RowBatch): void {
+  /** Puts the rows [first, end) of a sorted batch. When it throws, its caller rolls back to before it. @throws as `BTree.put` */
+  putRows(transaction: ActiveTransaction, tree: Tree, rows: RowBatch, first: number, end: number): void {
     this.#checkMayWrite(transaction)
-    for (let row = 0; row < rows.count && this.versions.isKept; row++) {
+    for (let row = first; row < end && this.versions.isKept; row++) {
       this.#keepVersion(transaction, tree, rows.key(row))
     }
-    this.btree.putRows(transaction.entry, tree, rows)
+    this.btree.putRows(transaction.entry, tree, rows, first, end)
   }
 
   delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {

@@ -63,15 +63,27 @@ test('it is full after so many bytes, and empty again once it is cleared', () =>
   expect(batch.bytes.length, 'memory that one long value took').toBeLessThan(1_000_000)
 })
 
-test('the first batch is small, and others are as long as can be put quickly', () => {
+test('the first batches are small', () => {
   const batch = new RowBatch()
-  const lengthOfNext = (wasSlow: boolean): number => {
+  const lengthOfNext = (): number => {
     while (!batch.isFull) batch.add(Uint8Array.of(batch.count >>> 8, batch.count), Uint8Array.of(0))
     const { count } = batch
-    batch.adapt(wasSlow)
     batch.clear()
     return count
   }
-  expect([false, false, true, true, true].map(lengthOfNext)).toEqual([32, 64, 128, 64, 32])
-  expect([false, false, false, false, false, false].map(lengthOfNext)).toEqual([32, 64, 128, 256, ROWS_MAX, ROWS_MAX])
+  expect(Array.from({ length: 6 }, lengthOfNext)).toEqual([32, 64, 128, 256, ROWS_MAX, ROWS_MAX])
+})
+
+test('slices begin small too, and are then as long as what takes half a millisecond, going by the last one', () => {
+  const batch = new RowBatch()
+  const nextAt = (usEach: number, rows = batch.sliceRows): number => {
+    batch.tookSlice(rows, (rows * usEach) / 1000)
+    return batch.sliceRows
+  }
+  expect(batch.sliceRows).toBe(32)
+  expect([nextAt(2), nextAt(2), nextAt(2), nextAt(2)], 'at most twice as long').toEqual([64, 128, 250, 250])
+  expect(nextAt(100), 'never shorter than the first').toBe(32)
+  expect([nextAt(5), nextAt(5), nextAt(5)]).toEqual([64, 100, 100])
+  expect(nextAt(5, 10), 'what is left of a batch is measured as well').toBe(100)
+  expect([nextAt(0), nextAt(0), nextAt(0)], 'a clock that stands still').toEqual([200, 400, ROWS_MAX])
 })

@@ -26,6 +26,24 @@ const rows = (from: number, to: number, text = textOf): Row[] =>
 
 const empty = (): Promise<Database> => openOn(new SimulatedFileSystem())
 
+/** A clock that goes on whenever it is looked at, as if everything took long, and a count of the turns that are asked for. */
+class SlowMachine extends SimulatedRuntime {
+  turns = 0
+  /** Is told when a turn is asked for. */
+  onTurn: () => void = () => undefined
+
+  override nowMs(): number {
+    this.advance(3)
+    return super.nowMs()
+  }
+
+  override nextTurn(callback: () => void): void {
+    this.turns++
+    this.onTurn()
+    super.nextTurn(callback)
+  }
+}
+
 describe('what it stores', () => {
   test('is what puts in the same order would have stored', async () => {
     const db = await openOn(await diskWith(100))
@@ -196,6 +214,26 @@ describe('locks', () => {
     await db.close()
   })
 
+  test('keep new rows out of a gap that somebody has read while others came to run', async () => {
+    const runtime = new SlowMachine(1)
+    const db = await openOn(await diskWith(10), { runtime, lockTimeoutMs: 1_000_000 })
+    // Batches become as long as they may be, slices do not.
+    await textTable(db, 'other').putMany(rows(0, 2 * ROWS_MAX))
+    const reader = db.begin()
+    let reading: Promise<number> | undefined
+    runtime.onTurn = () => {
+      reading ??= reader.count(textTable(db), { gte: keyOf(150) })
+    }
+    const many = textTable(db).putMany(rows(10, 200))
+    expect(await waits(many)).toBe(true)
+    expect(await reading).toBe(0)
+    expect(await reader.count(textTable(db), { gte: keyOf(150) })).toBe(0)
+    await reader.commit()
+    await many
+    await expectRows(db, 200)
+    await db.close()
+  })
+
   test('are taken again after a restart, when the transaction was prepared', async () => {
     const disk = new SimulatedFileSystem()
     const first = await openOn(disk)
@@ -241,6 +279,23 @@ test('the rows of a generator are not asked for again after a deadlock', async (
   await other.abort()
   expect(given).toBe(3)
   await expectRows(db, 4)
+  await db.close()
+})
+
+test('others come to run in the midst of a batch too, when a few rows take long', async () => {
+  const runtime = new SlowMachine(1)
+  const db = await openOn(new SimulatedFileSystem(), { runtime, durability: 'none' })
+  const turnsSeen: number[] = []
+  function* many(): Generator<Row> {
+    for (let i = 0; i < 3000; i++) {
+      turnsSeen.push(runtime.turns)
+      yield [keyOf(i), textOf(i)]
+    }
+  }
+  await textTable(db).putMany(many())
+  // The rows of a batch are asked for before the first of them is put; the last whole batch begins at row 2016.
+  expect((turnsSeen[2016 + ROWS_MAX] as number) - (turnsSeen[2016] as number)).toBeGreaterThanOrEqual(ROWS_MAX / 32)
+  await expectRows(db, 3000)
   await db.close()
 })
 
