@@ -48,6 +48,7 @@ interface Options {
   readonly every: number
   readonly real: number
   readonly specimen: readonly SpecimenName[]
+  readonly deferRedo: boolean
   readonly case?: string
   readonly directory?: string
   readonly worker?: boolean
@@ -78,6 +79,7 @@ const options = new Command('crash:damage')
   .option('--every <n>', 'of groups of more than 1,000 cases only every n-th', wholeNumber, 1)
   .option('--real <n>', 'cases of each group done once more on the real disk', wholeNumber, 5)
   .option('--specimen <names>', `of ${SPECIMEN_NAMES.join(', ')}: which`, specimenNames, SPECIMEN_NAMES)
+  .option('--defer-redo', 'open the way that puts off redo (`deferRedo`)', false)
   .option('--case <name>', 'only this case, such as killed:data:bits:4711')
   .option('--directory <path>', 'keep the files of failing cases there')
   .option('--worker', 'work for another process')
@@ -100,9 +102,10 @@ function work(): void {
     const group = groups[number] as Group
     const violations: Violation[] = []
     const chosen = [...sample(group.count, everyOf(group), options.seed)].slice(from, to)
-    const tally = await tallyOf(group, chosen, (violation) => {
+    const note = (violation: Violation | undefined): void => {
       if (violation !== undefined) violations.push(violation)
-    })
+    }
+    const tally = await tallyOf(group, chosen, note, options.deferRedo)
     const reply: Reply = { group: number, cases: chosen.length, tally, violations }
     process.send?.(reply)
   })
@@ -122,6 +125,7 @@ async function runWorkers(onReply: (reply: Reply) => void): Promise<void> {
   const queue = orders()
   const childOptions = { execArgv: process.execArgv, stdio: 'inherit' } as const
   const childArguments = ['--worker', '--seed', options.seed, '--every', options.every, '--specimen', options.specimen]
+  if (options.deferRedo) childArguments.push('--defer-redo')
   const children: ChildProcess[] = []
   const interrupted = (): void => {
     for (const child of children) child.kill()
@@ -160,12 +164,13 @@ function keep(violation: Violation, number: number): void {
   const { group, index } = caseNamed(groups, violation.name)
   const { disk } = damagedDisk(group, index)
   for (const name of disk.list()) writeFileSync(join(directory, name), disk.contentOf(name))
-  writeFileSync(join(directory, 'case.txt'), `--seed ${options.seed} --case ${violation.name}\n${violation.why}\n`)
+  const repeat = `--seed ${options.seed} --case ${violation.name}${options.deferRedo ? ' --defer-redo' : ''}`
+  writeFileSync(join(directory, 'case.txt'), `${repeat}\n${violation.why}\n`)
 }
 
 async function runCase(name: string): Promise<boolean> {
   const { group, index } = caseNamed(groups, name)
-  const verdict = await judgeCase(group, index, true)
+  const verdict = await judgeCase(group, index, true, options.deferRedo)
   printLine(`${name}: ${verdict.outcome} ${verdict.why}`)
   if (verdict.outcome === 'violation') keep({ name, why: verdict.why }, 1)
   return verdict.outcome !== 'violation'
@@ -178,7 +183,7 @@ async function runRealDisk(): Promise<Violation[]> {
   for (const group of groups) {
     const every = Math.max(1, Math.ceil(group.count / Math.max(1, options.real)))
     for (const index of options.real === 0 ? [] : sample(group.count, every, options.seed)) {
-      const violation = await judgeOnRealDisk(group, index)
+      const violation = await judgeOnRealDisk(group, index, options.deferRedo)
       if (violation !== undefined) violations.push(violation)
       cases++
     }
