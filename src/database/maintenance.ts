@@ -10,7 +10,7 @@
 import type { BTree } from '../btree/btree.ts'
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { AriesError } from '../common/errors.ts'
-import { asLsn, NULL_LSN } from '../common/ids.ts'
+import { asLsn, type Lsn, NULL_LSN } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { type Cancel, laterTurn, type Runtime } from '../io/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
@@ -74,9 +74,23 @@ export class Maintenance {
     if (this.#poked || this.#stopped) return
     this.#poked = true
     this.#parts.runtime.nextTurn(() => {
-      if (this.#running === undefined && !this.#stopped) this.#start()
-      else this.#poked = false
+      if (this.#running !== undefined || this.#stopped) {
+        this.#poked = false
+      } else if (this.#hasWork) {
+        this.#start()
+      } else {
+        this.#poked = false
+        this.#wake()
+      }
     })
+  }
+
+  /** Whether a slice would find anything to do. It costs less to ask than to begin one, which nearly every commit would. */
+  get #hasWork(): boolean {
+    const { buffer, pending, btree, log, checkpointer } = this.#parts
+    const hasCleanUp = buffer.deferred !== undefined || pending.size > 0 || btree.uncleanLeafCount > 0
+    if (hasCleanUp || this.#isWriteBackDue || this.#isCheckpointDue) return true
+    return log.isSegmentStepDue(checkpointer.lowWater.lsn)
   }
 
   #start(): void {
@@ -141,7 +155,7 @@ export class Maintenance {
     )
     const unclean = btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep())
     const wrote = await this.#writeBack()
-    if (this.#isCheckpointDue()) {
+    if (this.#isCheckpointDue) {
       // It copies and logs the whole dirty page table at once, so the turn has nothing else of ours.
       await this.#turn()
       await this.checkpoint()
@@ -203,18 +217,13 @@ export class Maintenance {
    * end of one. After one that failed there is nothing to do until the next poke.
    */
   async #writeBack(): Promise<boolean> {
-    const { buffer, log, settings } = this.#parts
+    const { buffer } = this.#parts
     if (this.#hasBatchFailed) {
       this.#hasBatchFailed = false
       return false
     }
-    // As long as restart's redo goes on, writing pages back does not make the next one any shorter.
-    const isRedoing = buffer.deferred !== undefined
-    const horizon = asLsn(isRedoing ? NULL_LSN : Math.max(0, log.nextLsn - settings.maxRedoBytes * REDO_PART))
-    const isCrowded = buffer.dirtyCount > buffer.frameCount * DIRTY_PART || buffer.isReserveLow
-    const minRecLsn = buffer.minRecLsn()
-    if (!isCrowded && (minRecLsn === 0 || minRecLsn >= horizon)) return false
-    const batch = buffer.startWriteBack(horizon, Math.floor(buffer.frameCount * DIRTY_PART))
+    if (!this.#isWriteBackDue) return false
+    const batch = buffer.startWriteBack(this.#writeBackHorizon, Math.floor(buffer.frameCount * DIRTY_PART))
     if (batch === undefined) {
       const end = buffer.nextBatchEnd
       await end
@@ -227,7 +236,22 @@ export class Maintenance {
     return true
   }
 
-  #isCheckpointDue(): boolean {
+  /** Pages with an older recLSN are to be written, so that the next restart's redo stays short. */
+  get #writeBackHorizon(): Lsn {
+    const { buffer, log, settings } = this.#parts
+    // As long as restart's redo goes on, writing pages back does not make the next one any shorter.
+    if (buffer.deferred !== undefined) return NULL_LSN
+    return asLsn(Math.max(0, log.nextLsn - settings.maxRedoBytes * REDO_PART))
+  }
+
+  get #isWriteBackDue(): boolean {
+    const { buffer } = this.#parts
+    if (buffer.dirtyCount > buffer.frameCount * DIRTY_PART || buffer.isReserveLow) return true
+    const minRecLsn = buffer.minRecLsn()
+    return minRecLsn !== NULL_LSN && minRecLsn < this.#writeBackHorizon
+  }
+
+  get #isCheckpointDue(): boolean {
     const { checkpointer, settings, runtime } = this.#parts
     if (checkpointer.logBytesSince >= settings.checkpointBytes) return true
     const isLate = runtime.nowMs() - this.#lastCheckpointMs >= settings.checkpointIntervalMs

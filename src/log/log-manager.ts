@@ -359,6 +359,11 @@ export class LogManager {
     return this.#segments.firstLsn + this.#segments.segmentBytes <= lowWaterLsn
   }
 
+  /** Whether `segmentStep` would find anything to do. */
+  isSegmentStepDue(lowWaterLsn: Lsn): boolean {
+    return this.canRecycle(lowWaterLsn) || this.#room.isStepDue(this.nextLsn)
+  }
+
   /**
    * A step of the background's work on segments, without waiting for a sync on the spot: recycles those below
    * `lowWaterLsn` (I12), and makes the next one before anybody needs it, so that `reserve` finds it there.

@@ -64,6 +64,11 @@ export class LogRoom {
     assert(this.#reservedBytes >= 0, 'no more log room is released than was reserved (I19)')
   }
 
+  /** Whether a segment is to be made, or is being made. */
+  isStepDue(nextLsn: Lsn): boolean {
+    return this.#segments.isMaking || this.#isShort(nextLsn)
+  }
+
   /** See `LogManager.segmentStep`. */
   async step(lowWaterLsn: Lsn, nextLsn: Lsn): Promise<boolean> {
     const segments = this.#segments
