@@ -88,6 +88,8 @@ export function useExplorer(): Explorer {
   const [revealed, setRevealed] = useState<readonly number[]>([])
   const [opened, setOpened] = useState(0)
   const runs = useRef(0)
+  /** The address that was last read or written. Another one is of somebody who wants to go there, and whose `hashchange` is yet to come. */
+  const address = useRef('')
 
   /** Runs `content` and shows the step that `placeIn` names; a later call wins over one still under way. */
   const show = useCallback(async (content: Content, placeIn: (session: Session) => Pick<View, 'step' | 'cameFrom'>) => {
@@ -125,6 +127,7 @@ export function useExplorer(): Explorer {
 
   useEffect(() => {
     const read = () => {
+      address.current = location.hash
       const place = location.hash.length > 1 ? decodeHash(location.hash) : FIRST_PLACE
       openPlace(place ?? FIRST_PLACE)
       setIsUnreadable(place === undefined)
@@ -149,7 +152,12 @@ export function useExplorer(): Explorer {
   )
   useEffect(() => {
     if (hash === '') return
-    const timer = setTimeout(() => history.replaceState(null, '', hash), ADDRESS_DELAY_MS)
+    const write = () => {
+      if (location.hash !== address.current) return
+      history.replaceState(null, '', hash)
+      address.current = location.hash
+    }
+    const timer = setTimeout(write, ADDRESS_DELAY_MS)
     return () => clearTimeout(timer)
   }, [hash])
 

@@ -182,3 +182,25 @@ test('the theme follows the system until the reader chooses', async () => {
   expect(await ground()).toBe(dark)
   await reader.close()
 })
+
+test('an address that is asked for right after a step is gone to, and not written over with that of the step', async () => {
+  const reader = await explorer.open('#scenario=D11')
+  await reader.page.evaluate(async () => {
+    // The address of the step is written when its timer is due: here between somebody's asking and the event of that.
+    const { setTimeout } = window
+    let writeAddress: (() => void) | undefined
+    const holdBack = (callback: () => void, delayMs?: number): number => {
+      if (delayMs !== 150) return setTimeout(callback, delayMs)
+      writeAddress = callback
+      return 0
+    }
+    window.setTimeout = holdBack as typeof setTimeout
+    document.querySelector<HTMLElement>('[aria-label="Next step"]')?.click()
+    while (writeAddress === undefined) await new Promise((resolve) => setTimeout(resolve))
+    window.setTimeout = setTimeout
+    location.hash = '#scenario=D13'
+    writeAddress()
+  })
+  await reader.page.locator('main[data-shown="D13"]').waitFor()
+  await reader.close()
+})
