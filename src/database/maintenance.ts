@@ -74,14 +74,10 @@ export class Maintenance {
     if (this.#poked || this.#stopped) return
     this.#poked = true
     this.#parts.runtime.nextTurn(() => {
-      if (this.#running !== undefined || this.#stopped) {
-        this.#poked = false
-      } else if (this.#hasWork) {
-        this.#start()
-      } else {
-        this.#poked = false
-        this.#wake()
-      }
+      const isResting = this.#running === undefined && !this.#stopped
+      if (isResting && this.#hasWork) return this.#start()
+      this.#poked = false
+      if (isResting) this.#wake()
     })
   }
 
