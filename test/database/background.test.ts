@@ -1,37 +1,50 @@
 /** When the background begins to work, and that nobody waits for what it will not do. */
 import { expect, test } from 'vitest'
 import { asLsn, NULL_LSN } from '../../src/common/ids.ts'
+import type { Database } from '../../src/database/database.ts'
 import { Maintenance, type MaintenanceParts } from '../../src/database/maintenance.ts'
+import type { OpenOptions } from '../../src/database/options.ts'
 import { FailStop } from '../../src/io/fail-stop.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { expectRows, openOn, PAGE_SIZE, settle, waits, writeRows } from './support.ts'
 
-/** No checkpoint comes, and no flush. */
-const QUIET = { checkpointBytes: 1 << 30, runtime: new SimulatedRuntime(1), poolBytes: 1000 * PAGE_SIZE }
+type PoolStats = ReturnType<Database['stats']>['buffer']
+
+interface Fill {
+  readonly options: OpenOptions
+  readonly few: number
+  readonly many: number
+  /** Bytes of a value. */
+  readonly length: number
+}
+
+/** Puts few rows and then many, without a checkpoint; what is known of the pool after each. */
+async function poolWhenFilled({ options, few, many, length }: Fill): Promise<[PoolStats, PoolStats]> {
+  const db = await openOn(new SimulatedFileSystem(), { checkpointBytes: 1 << 30, ...options })
+  const filledTo = async (from: number, to: number): Promise<PoolStats> => {
+    await writeRows(db, from, to, length)
+    await settle()
+    return db.stats().buffer
+  }
+  const pool: [PoolStats, PoolStats] = [await filledTo(0, few), await filledTo(few, many)]
+  await expectRows(db, many, length)
+  await db.close()
+  return pool
+}
 
 test('pages are written back when redo would become too long', async () => {
-  const db = await openOn(new SimulatedFileSystem(), { ...QUIET, maxRedoBytes: 1 << 18 })
-  await writeRows(db, 0, 100, 500)
-  await settle()
-  expect(db.stats().buffer.pagesWritten, 'those of the empty database').toBeLessThan(5)
-  await writeRows(db, 100, 1200, 500)
-  await settle()
-  expect(db.stats().buffer.pagesWritten).toBeGreaterThan(50)
-  await expectRows(db, 1200, 500)
-  await db.close()
+  const options = { poolBytes: 1000 * PAGE_SIZE, maxRedoBytes: 1 << 18 }
+  const [before, after] = await poolWhenFilled({ options, few: 100, many: 1200, length: 500 })
+  expect(before.pagesWritten, 'those of the empty database').toBeLessThan(5)
+  expect(after.pagesWritten).toBeGreaterThan(50)
 })
 
 test('pages are written back when most of the pool is dirty', async () => {
-  const db = await openOn(new SimulatedFileSystem(), { ...QUIET, poolBytes: 100 * PAGE_SIZE, maxRedoBytes: 1 << 30 })
-  await writeRows(db, 0, 50, 1000)
-  await settle()
-  expect(db.stats().buffer.pagesWritten, 'those of the empty database').toBeLessThan(5)
-  await writeRows(db, 50, 400, 1000)
-  await settle()
-  expect(db.stats().buffer.dirtyPages).toBeLessThanOrEqual(60)
-  await expectRows(db, 400, 1000)
-  await db.close()
+  const options = { poolBytes: 100 * PAGE_SIZE, maxRedoBytes: 1 << 30 }
+  const [before, after] = await poolWhenFilled({ options, few: 50, many: 400, length: 1000 })
+  expect(before.pagesWritten, 'those of the empty database').toBeLessThan(5)
+  expect(after.dirtyPages).toBeLessThanOrEqual(60)
 })
 
 test('who waits for room goes on, when there is room before the background has looked', async () => {
