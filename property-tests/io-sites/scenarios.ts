@@ -213,6 +213,13 @@ export async function makeScenarios(): Promise<Scenario[]> {
     { name: 'many segments', disk: await manySegments(), content: nothing, run: patient },
     { name: 'no master', disk: without(closed, ...bare), content, run: brief },
     { name: 'no double-write', disk: diskOf(closed.files), content, options: { doubleWrite: false }, run: brief },
+    {
+      name: 'no double-write any more',
+      disk: diskOf(torn.files),
+      content,
+      options: { doubleWrite: false },
+      run: brief,
+    },
     { name: 'read-only', disk: readOnlyDisk(closed), content, run: readOnly },
     {
       name: 'no handles',

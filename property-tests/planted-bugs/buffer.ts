@@ -213,9 +213,9 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     name: 'double-write-never-restored',
     invariant: 'I25',
     sentence: 'Copies are written, but restart does not look for torn pages.',
-    file: 'src/database/open.ts',
-    find: '(managers.doubleWrite?.restore(managers.dataFile) ?? [])',
-    replace: '[]',
+    file: 'src/database/torn-pages.ts',
+    find: 'return doubleWrite?.restore(dataFile) ?? []',
+    replace: 'return []',
     first: 'exhaustive.test.ts',
   },
   {

@@ -13,7 +13,7 @@
  *
  * and, only when the last shutdown was not clean:
  *
- *   3. torn pages come back from the double-write file
+ *   3. torn pages come back from the double-write file (`torn-pages.ts`)
  *   4. restart: redo, undo
  *   5. a checkpoint
  *
@@ -21,7 +21,6 @@
  * clean means that nobody else is left.
  */
 import { CATALOG_TREE } from '../btree/catalog.ts'
-import { DOUBLE_WRITE_FILE_NAME } from '../buffer/double-write.ts'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, type PageId } from '../common/ids.ts'
@@ -49,6 +48,7 @@ import { createFiles, finishCreation, makeDurable, stateOf, writeEndsAgain } fro
 import { areAllPrepared, resumeInDoubt } from './in-doubt.ts'
 import { type Location, locate } from './locate.ts'
 import { type OpenOptions, PAGE_SIZE_DEFAULT, SEGMENT_BYTES_DEFAULT, type Settings } from './options.ts'
+import { giveUpDoubleWrite, restoreTornPages } from './torn-pages.ts'
 
 /** A database as it stands after opening. */
 export interface Opened {
@@ -209,7 +209,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     makeDurable(fileSystem)
     segments.wipeFrom(analysis.endLsn)
   }
-  if (!settings.doubleWrite) removeDoubleWrite(fileSystem)
+  const restoredOnce = settings.doubleWrite ? [] : giveUpDoubleWrite(fileSystem, identity, analysis, isClean)
   let isRestarting = true
   const managers = assemble({
     ...context,
@@ -223,8 +223,8 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     isRestarting: () => isRestarting,
   })
   return closingOnError(managers, async () => {
-    if (!isClean) writePagesAgain(managers, analysis)
-    const restored = isClean ? [] : (managers.doubleWrite?.restore(managers.dataFile) ?? [])
+    const { dataFile, doubleWrite } = managers
+    const restored = isClean ? [] : [...restoredOnce, ...restoreTornPages(dataFile, doubleWrite, analysis)]
     reader.reset()
     const passes = isClean ? undefined : runRestart(context, location, managers, analysis, records)
     if (isClean) keepPrepared(managers, analysis)
@@ -257,21 +257,6 @@ function analysisProgress(context: Context, master: MasterRecord): ((lsn: Lsn) =
     const done = lsn - master.checkpointLsn
     if (records++ % 4096 === 0) onProgress({ phase: 'analysis', done, total: done })
   }
-}
-
-/**
- * The pages that were under way when the engine stopped. The double-write file has them, and must not be
- * used again before they are in their places; without it they are among the dirty ones.
- */
-function writePagesAgain({ dataFile, doubleWrite }: Managers, { dirtyPages }: Analysis): void {
-  dataFile.writeAgain(doubleWrite?.unfinishedPages.filter((pageId) => dirtyPages.has(pageId)) ?? dirtyPages.keys())
-}
-
-/** Without double-writing, what is in the file must not be restored from by a later open. */
-function removeDoubleWrite(fileSystem: FileSystem): void {
-  if (!fileSystem.writable || !fileSystem.list().includes(DOUBLE_WRITE_FILE_NAME)) return
-  fileSystem.remove(DOUBLE_WRITE_FILE_NAME)
-  fileSystem.syncDirectory()
 }
 
 function runRestart(

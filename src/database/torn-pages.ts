@@ -1,0 +1,69 @@
+/**
+ * What an unclean shutdown has done to pages: some were under way to their places, and are torn there or whole in the
+ * system's cache only. Before anything looks at a page, whole ones of them are written again and torn ones come back
+ * from the double-write file (I25).
+ */
+import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
+import { DOUBLE_WRITE_FILE_NAME, DoubleWrite } from '../buffer/double-write.ts'
+import type { PageId } from '../common/ids.ts'
+import { cleaningUp, closeAll, closeFile, type File, type FileSystem, ioError } from '../io/file-system.ts'
+import type { Identity } from '../log/identity.ts'
+import type { Analysis } from '../recovery/analysis.ts'
+import { openFile } from './files.ts'
+
+/**
+ * Makes whole what can be, durably; which pages came back. Those that were under way when the engine stopped are in the
+ * double-write file, which must not be used again before they are in their places; without it they are among the
+ * dirty ones.
+ * @throws `DISK_FULL`, `IO_ERROR`
+ */
+export function restoreTornPages(
+  dataFile: DataFile,
+  doubleWrite: DoubleWrite | undefined,
+  { dirtyPages }: Analysis,
+): PageId[] {
+  dataFile.writeAgain(doubleWrite?.unfinishedPages.filter((pageId) => dirtyPages.has(pageId)) ?? dirtyPages.keys())
+  return doubleWrite?.restore(dataFile) ?? []
+}
+
+/**
+ * For an open without double-writing: removes the file, so that no later open restores from it. The shutdown before may
+ * have been one with it, and an unclean one: then it is still needed this once. Returns which pages came back.
+ * @throws `DISK_FULL`, `IO_ERROR`
+ */
+export function giveUpDoubleWrite(
+  fileSystem: FileSystem,
+  identity: Identity,
+  analysis: Analysis,
+  isClean: boolean,
+): PageId[] {
+  if (!fileSystem.writable || !fileSystem.list().includes(DOUBLE_WRITE_FILE_NAME)) return []
+  const restored = isClean ? [] : restoreOnce(fileSystem, identity, analysis)
+  try {
+    fileSystem.remove(DOUBLE_WRITE_FILE_NAME)
+    fileSystem.syncDirectory()
+  } catch (error) {
+    throw ioError(error, 'removing', DOUBLE_WRITE_FILE_NAME)
+  }
+  return restored
+}
+
+function restoreOnce(fileSystem: FileSystem, identity: Identity, analysis: Analysis): PageId[] {
+  const files: File[] = []
+  let restored: PageId[]
+  try {
+    const data = openFile(fileSystem, DATA_FILE_NAME, 'write')
+    files.push(data)
+    const doubled = openFile(fileSystem, DOUBLE_WRITE_FILE_NAME, 'read')
+    files.push(doubled)
+    restored = restoreTornPages(new DataFile(data, identity), new DoubleWrite(doubled, identity), analysis)
+  } catch (error) {
+    throw cleaningUp(error, () => closeEach(files))
+  }
+  closeEach(files)
+  return restored
+}
+
+function closeEach(files: readonly File[]): void {
+  closeAll(files.map((file) => () => closeFile(file)))
+}
