@@ -33,9 +33,10 @@
  * | 36     | 4    | CRC-32 of bytes [0, 36), seeded with the database id                         |
  * | 40     | 4n   | page ids                                                                     |
  *
- * A batch whose sequence is not above the highest completedSequence of either header is never
+ * A batch whose sequence is not above the highest completedSequence of all headers is never
  * restored from: its pages may have been written again since. A torn header means that the batch had
- * not been synced here, so nothing of it had been written in place.
+ * not been synced here, so nothing of it had been written in place. The first 40 bytes are in one sector, so what they
+ * say holds whether the page ids behind them are torn or not: that earlier batches are completed must not be forgotten.
  */
 import { assert } from '../common/assert.ts'
 import { getU53, setU53 } from '../common/bytes.ts'
@@ -179,8 +180,10 @@ export class DoubleWrite {
     if (view.getUint32(36, true) !== checksum(header, 0, 36, databaseSeed)) return undefined
     const count = view.getUint32(12, true)
     if (count > areaPages(pageSize)) return undefined
-    if (view.getUint32(32, true) !== checksum(header, PAGE_IDS, PAGE_IDS + 4 * count, databaseSeed)) return undefined
-    const pageIds = Array.from({ length: count }, (_, i) => asPageId(view.getUint32(PAGE_IDS + 4 * i, true)))
+    const isTorn = view.getUint32(32, true) !== checksum(header, PAGE_IDS, PAGE_IDS + 4 * count, databaseSeed)
+    const pageIds = Array.from({ length: isTorn ? 0 : count }, (_, i) =>
+      asPageId(view.getUint32(PAGE_IDS + 4 * i, true)),
+    )
     return { area, sequence: getU53(view, 16), completedSequence: getU53(view, 24), pageIds }
   }
 
