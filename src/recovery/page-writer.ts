@@ -123,9 +123,11 @@ export class PageWriter {
    * payload belongs; call `finish` next.
    */
   append(entry: TransactionEntry, type: number, undoNextLsn: Lsn, payloadBytes: number): number {
+    assert(this.#entry === undefined, 'one record at a time')
+    const at = this.log.start(type, ResourceId.NONE, 0, 0, NO_PAGE, entry.id, entry.lastLsn, undoNextLsn, payloadBytes)
     this.#entry = entry
     this.#page = -1
-    return this.log.start(type, ResourceId.NONE, 0, 0, NO_PAGE, entry.id, entry.lastLsn, undoNextLsn, payloadBytes)
+    return at
   }
 
   /** Seals the started record, applies it and stamps its page. Returns its LSN. */
@@ -157,10 +159,13 @@ export class PageWriter {
     payloadBytes: number,
   ): number {
     assert(this.#entry === undefined, 'one record at a time')
+    const { id, lastLsn } = entry
+    const pageId = pageIdOf(this.buffer.view, page)
+    // It may have to write the log's buffer out, and that may fail: then no record has been started.
+    const at = this.log.start(type, resource, operation, flags, pageId, id, lastLsn, undoNextLsn, payloadBytes)
     this.#entry = entry
     this.#page = page
-    const pageId = pageIdOf(this.buffer.view, page)
-    return this.log.start(type, resource, operation, flags, pageId, entry.id, entry.lastLsn, undoNextLsn, payloadBytes)
+    return at
   }
 
   #advance(entry: TransactionEntry, type: number, lsn: Lsn, undoNextLsn: Lsn, length: number): void {
