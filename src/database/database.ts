@@ -118,7 +118,7 @@ export class Database {
       return { transaction, active }
     } catch (error) {
       // What is uncommitted could not be read, so there is no view; it has neither locks nor changes.
-      void this.#store.abort(active)
+      this.#store.abort(active).catch(() => undefined)
       throw error
     }
   }
@@ -281,32 +281,40 @@ export class Database {
 
   async #close(): Promise<void> {
     const { managers } = this.#opened
+    const cause = new AriesError('DB_CLOSED', 'the database was closed')
     try {
-      await this.#endTransactions()
+      await this.#endTransactions(cause)
       await this.#maintenance.stop()
       if (!managers.failStop.failed && this.#fileSystem.writable) await this.#cleanUp()
     } finally {
       try {
         closeFiles(managers)
       } finally {
+        // Whoever still has a handle must not write to the files of who opens them next.
+        managers.failStop.close(cause)
         this.#unlock()
       }
     }
   }
 
-  async #endTransactions(): Promise<void> {
+  async #endTransactions(cause: AriesError): Promise<void> {
     const { managers } = this.#opened
-    const cause = new AriesError('DB_CLOSED', 'the database was closed')
+    const { transactions } = managers
     this.#retries.close()
     managers.locks.close(cause)
     while (managers.versions.endOldest(cause));
-    await managers.transactions.settled()
-    for (const active of [...managers.transactions.active]) {
-      if (active.state === 'prepared') active.cause = cause
-      // What cannot be rolled back now is rolled back by the next restart.
-      if (active.state === 'active') await rollBackBecause(cause, this.#store, active).catch(() => undefined)
-      active.ended()
-    }
+    // While open ones are rolled back, holders of others may begin to commit, to prepare or to abort them.
+    do {
+      await transactions.settled()
+      for (const active of [...transactions.active]) {
+        // What cannot be rolled back now is rolled back by the next restart.
+        if (active.state === 'active') await rollBackBecause(cause, this.#store, active).catch(() => undefined)
+        active.ended()
+      }
+      for (const active of transactions.active) {
+        if (active.state === 'prepared' || active.state === 'stuck') active.cause = cause
+      }
+    } while (transactions.isEnding)
   }
 
   /** Leaves nothing for the next open to do, unless there is something that cannot be done. */

@@ -24,7 +24,7 @@ import { type TransactionEntry, TxnStatus } from '../recovery/transaction-table.
 import { changesOf } from '../recovery/undo.ts'
 import type { ActiveTransaction, PreparedAs } from '../txn/active-transaction.ts'
 import { readPending } from '../txn/pending-actions.ts'
-import { checkMayEnd } from '../txn/refusals.ts'
+import { checkMayAbort, checkMayEnd } from '../txn/refusals.ts'
 import type { Durability } from '../txn/transaction-manager.ts'
 import type { Managers } from './assemble.ts'
 import { durabilityOf } from './options.ts'
@@ -68,7 +68,7 @@ export class InDoubtTransaction {
    * @throws as `commit`; `PAGE_CORRUPT`, `DISK_FULL`, `IO_ERROR`: then it stays locked, and `abort` may be called again
    */
   async abort(): Promise<void> {
-    if (this.#active.state !== 'stuck') checkMayEnd(this.#active)
+    checkMayAbort(this.#active)
     await this.#store.abort(this.#active)
   }
 }

@@ -10,7 +10,7 @@ import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
-import { checkActive, checkMayEnd } from '../txn/refusals.ts'
+import { checkActive, checkMayAbort, checkMayEnd } from '../txn/refusals.ts'
 import type { Durability } from '../txn/transaction-manager.ts'
 import { type Entries, entriesOf } from './entries.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
@@ -386,7 +386,7 @@ export class Transaction {
    * @throws `TX_CLOSED`, `PAGE_CORRUPT`, `DISK_FULL`, `IO_ERROR`, `DB_FAILED`: then what could not be undone stays locked, and `abort` may be called again
    */
   async abort(): Promise<void> {
-    if (this.#active.state !== 'stuck') checkMayEnd(this.#active)
+    checkMayAbort(this.#active)
     await this.#store.abort(this.#active)
   }
 

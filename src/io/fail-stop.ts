@@ -10,6 +10,7 @@ import { AriesError } from '../common/errors.ts'
 export class FailStop {
   #cause: unknown
   #failed = false
+  #closed: AriesError | undefined
 
   get failed(): boolean {
     return this.#failed
@@ -24,12 +25,19 @@ export class FailStop {
     return this.error()
   }
 
-  /** @throws `DB_FAILED` when the engine has stopped. */
+  /** The files are closed: whatever comes now fails with `error`, as after a failure. */
+  close(error: AriesError): void {
+    this.#failed = true
+    this.#closed = error
+  }
+
+  /** @throws `DB_FAILED` when the engine has stopped, or why it was closed. */
   check(): void {
     if (this.#failed) throw this.error()
   }
 
   error(): AriesError {
+    if (this.#closed !== undefined) return this.#closed
     const reason = this.#cause instanceof Error ? this.#cause.message : String(this.#cause)
     return new AriesError(
       'DB_FAILED',

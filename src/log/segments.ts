@@ -71,6 +71,7 @@ export class Segments {
   /** The last segment that could not be made. */
   #failedNumber = -1
   #scratch: Uint8Array | undefined
+  #isClosed = false
 
   /** Finds the segments in the directory. */
   constructor(fileSystem: FileSystem, identity: Identity) {
@@ -112,6 +113,7 @@ export class Segments {
   file(number: number): File {
     let file = this.#open.get(number)
     if (file === undefined) {
+      assert(!this.#isClosed, 'nobody opens a closed log again: its files may be those of another by now')
       const name = segmentName(number)
       try {
         file = this.#fileSystem.open(name, this.#fileSystem.writable ? 'write' : 'read')
@@ -392,6 +394,7 @@ export class Segments {
 
   /** @throws `IO_ERROR`; all files are closed all the same */
   close(): void {
+    this.#isClosed = true
     closeAll([() => this.#new?.close(), ...[...this.#open.keys()].map((number) => () => this.#close(number))])
   }
 }

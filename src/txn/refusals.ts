@@ -46,6 +46,11 @@ export function checkMayEnd(transaction: ActiveTransaction): void {
   checkActive(transaction)
 }
 
+/** @throws as `checkMayEnd`, but what is stuck may be aborted again, unless its database was closed. */
+export function checkMayAbort(transaction: ActiveTransaction): void {
+  if (transaction.state !== 'stuck' || transaction.cause?.code === 'DB_CLOSED') checkMayEnd(transaction)
+}
+
 /** The error for using a transaction after its end. */
 export function closedError(why: string): AriesError {
   return new AriesError('TX_CLOSED', `the transaction has ended: ${why}; begin a new one`)

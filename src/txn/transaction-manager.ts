@@ -237,7 +237,12 @@ export class TransactionManager {
     if (this.#underWay === 0) for (const settled of this.#onSettled.splice(0)) settled()
   }
 
-  /** Resolves when no commit and no rollback is under way any more, whether they succeeded or not. */
+  /** Whether a commit, a prepare or a rollback is under way. */
+  get isEnding(): boolean {
+    return this.#underWay > 0
+  }
+
+  /** Resolves when no commit, no prepare and no rollback is under way any more, whether they succeeded or not. */
   settled(): Promise<void> {
     if (this.#underWay === 0) return DONE
     return new Promise((resolve) => this.#onSettled.push(resolve))
