@@ -166,6 +166,12 @@ function withoutHandles(disk: SimulatedFileSystem): void {
   disk.failNext('open', { file: /^master$/, skip: 2, errno: 'EMFILE', times: Number.POSITIVE_INFINITY })
 }
 
+function withMarker(specimen: Specimen): SimulatedFileSystem {
+  const disk = diskOf(specimen.files)
+  disk.placeFile(CREATING_FILE_NAME, new Uint8Array(0))
+  return disk
+}
+
 function without(specimen: Specimen, ...names: string[]): SimulatedFileSystem {
   const disk = diskOf(specimen.files)
   for (const name of names) disk.damage(name, { kind: 'missing' })
@@ -207,6 +213,7 @@ export async function makeScenarios(): Promise<Scenario[]> {
     { name: 'make', disk: new SimulatedFileSystem(), content: nothing, run: brief },
     { name: 'close at once', disk: new SimulatedFileSystem(), content: nothing, run: hasty },
     { name: 'make again', disk: halfMade(), content: nothing, run: brief },
+    { name: 'made but for the marker', disk: withMarker(closed), content, run: brief },
     { name: 'work', disk: withHalfMadeSegment(closed), content, run: work },
     { name: 'restart', disk: diskOf(torn.files), content, run: brief },
     { name: 'untidy log', disk: untidy(closed), content, run: brief },

@@ -87,8 +87,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I17',
     sentence: 'Close goes on while commits are in flight, and nobody ever hears of them.',
     file: DATABASE,
-    find: 'await managers.transactions.settled()',
-    replace: '',
+    find: '      await transactions.settled()',
+    replace: '      if (transactions.isEnding) break',
     first: 'isolation.property.test.ts',
   },
   {

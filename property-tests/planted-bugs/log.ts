@@ -270,8 +270,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     file: SEGMENTS,
     find: `    writeZeros(file, from, this.segmentBytes)
     file.syncBlocking()
-    if (isMarked) this.#writeHeader(number, 0)`,
-    replace: `    if (isMarked) this.#writeHeader(number, 0)
+    this.#writeHeader(number, 0)`,
+    replace: `    this.#writeHeader(number, 0)
     writeZeros(file, from, this.segmentBytes)
     file.syncBlocking()`,
     first: 'closed-log.property.test.ts',

@@ -11,8 +11,9 @@
  * | `lock`              | pid of the process that has it open, for messages |
  *
  * A database is made behind the marker file `creating`, which goes last. A crash before that leaves
- * the marker, and the next open begins anew: nothing had been acknowledged. So a missing file without
- * the marker is always damage.
+ * the marker, and the next open begins anew: nothing had been acknowledged. Beside a valid master record, which is
+ * written when all else is durable, the marker does not count any more: its removal may have been given up after a
+ * failed sync. So a missing file without the marker is always damage.
  *
  * Meta page (page 0), after the page header:
  *
@@ -38,7 +39,7 @@ import {
 } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from '../log/identity.ts'
-import { MASTER_FILE_BYTES, MASTER_FILE_NAME } from '../log/master-record.ts'
+import { MASTER_FILE_BYTES, MASTER_FILE_NAME, readMaster } from '../log/master-record.ts'
 import { NEW_SEGMENT_NAME, segmentNumberOf } from '../log/segment.ts'
 import { formatPage, isPageValid, PageType, sealPage } from '../page/page.ts'
 
@@ -75,7 +76,7 @@ function isOurs(name: string): boolean {
 export function stateOf(fileSystem: FileSystem): 'empty' | 'creating' | 'there' {
   const names = fileSystem.list()
   if (names.includes(CREATING_FILE_NAME)) {
-    if (isEmptyFile(fileSystem, CREATING_FILE_NAME)) return 'creating'
+    if (isEmptyFile(fileSystem, CREATING_FILE_NAME)) return isMade(fileSystem) ? 'there' : 'creating'
     throw notOurs(fileSystem, CREATING_FILE_NAME)
   }
   const hasParts =
@@ -83,6 +84,20 @@ export function stateOf(fileSystem: FileSystem): 'empty' | 'creating' | 'there' 
     names.includes(MASTER_FILE_NAME) ||
     names.some((name) => segmentNumberOf(name) !== undefined)
   return hasParts ? 'there' : 'empty'
+}
+
+/**
+ * Whether the marker alone is left: the master record is written when all else is durable. Of a removal whose
+ * sync has failed the system may show what the disk does not have, so the marker may come back later (F11).
+ */
+function isMade(fileSystem: FileSystem): boolean {
+  if (!fileSystem.list().includes(MASTER_FILE_NAME)) return false
+  const file = openFile(fileSystem, MASTER_FILE_NAME, 'read')
+  try {
+    return readMaster(file).records.length > 0
+  } finally {
+    file.close()
+  }
 }
 
 function isEmptyFile(fileSystem: FileSystem, name: string): boolean {

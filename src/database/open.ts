@@ -44,7 +44,7 @@ import { restart } from '../recovery/restart.ts'
 import { TxnStatus } from '../recovery/transaction-table.ts'
 import { type PendingQueue, readPending } from '../txn/pending-actions.ts'
 import { assemble, type Managers } from './assemble.ts'
-import { createFiles, finishCreation, makeDurable, stateOf, writeEndsAgain } from './files.ts'
+import { CREATING_FILE_NAME, createFiles, finishCreation, makeDurable, stateOf, writeEndsAgain } from './files.ts'
 import { areAllPrepared, resumeInDoubt } from './in-doubt.ts'
 import { type Location, locate } from './locate.ts'
 import { type OpenOptions, PAGE_SIZE_DEFAULT, SEGMENT_BYTES_DEFAULT, type Settings } from './options.ts'
@@ -207,6 +207,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
       segments.writeAgain(Math.max(master.endLsn, analysis.provenLsn), analysis.endLsn)
     }
     makeDurable(fileSystem)
+    if (fileSystem.list().includes(CREATING_FILE_NAME)) finishCreation(fileSystem)
     segments.wipeFrom(analysis.endLsn)
   }
   const restoredOnce = settings.doubleWrite ? [] : giveUpDoubleWrite(fileSystem, identity, analysis, isClean)

@@ -77,11 +77,13 @@ export function readMaster(file: File): MasterContent {
   const records: { master: MasterRecord; identity: Identity }[] = []
   let damagedSlots = 0
   let strangers = 0
+  let emptySlots = 0
   for (let slot = 0; slot < 2; slot++) {
     const bytes = new Uint8Array(SLOT_BYTES)
     const count = readFully(file, bytes, 0, SLOT_BYTES, slot * SLOT_DISTANCE)
     if (bytes.every((byte) => byte === 0)) {
       if (count < SLOT_BYTES) damagedSlots++
+      else emptySlots++
       continue
     }
     const found = decode(bytes, file.name)
@@ -90,6 +92,8 @@ export function readMaster(file: File): MasterContent {
     else records.push(found)
   }
   records.sort((a, b) => b.master.sequence - a.master.sequence)
+  // Both slots have been written once there is a second record: what is empty then was lost.
+  if ((records[0]?.master.sequence ?? 0) > 1) damagedSlots += emptySlots
   const isOurs = records.length + damagedSlots > 0
   return { records, damagedSlots: damagedSlots + strangers, isOurs }
 }

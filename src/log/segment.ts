@@ -11,7 +11,7 @@
  * | 16     | 16   | database id                                                 |
  * | 32     | 8    | segment number                                              |
  * | 40     | 4    | page size                                                   |
- * | 44     | 4    | closedBytes: where a clean close has cut the file off, or 0 |
+ * | 44     | 4    | closedBytes: where a clean close has cut the file off, or what lies behind is to be wiped; or 0 |
  * | 48     | 4    | CRC-32 of bytes [0, 48), or 0                               |
  * | 52     | 8    | zero                                                        |
  * | 60     | 4    | CRC-32 of bytes [0, 60), with zeros from 44 to 52           |

@@ -304,14 +304,20 @@ export class Segments {
     return compareBytes(header, encodeSegmentHeader(this.#identity, number)) === 0
   }
 
-  /** Of one with a mark all is written: if it has its length, a crash has met this very step, and there may be holes. */
+  /**
+   * Of one with a mark all is written: if it has its length, a crash or a failed sync has met this very step, and what
+   * reads as zeros may not be on the disk (F9). So one that has to be wiped is marked first.
+   */
   *#wipeRest(number: number, from: number): Generator<void> {
     const file = this.file(number)
     const isMarked = !this.#hasPlainHeader(number)
-    if (!isMarked && file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
+    if (!isMarked) {
+      if (file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
+      this.#writeHeader(number, from)
+    }
     writeZeros(file, from, this.segmentBytes)
     file.syncBlocking()
-    if (isMarked) this.#writeHeader(number, 0)
+    this.#writeHeader(number, 0)
   }
 
   #writeHeader(number: number, closedBytes: number): void {

@@ -81,7 +81,8 @@ export function restart(
   startedMs = runtime.nowMs()
   const undoStartLsn = log.nextLsn
   const tellUndo = progress(context, 'undo', losers.length)
-  const clrs = rollback.undoLosers(losers, () => tellUndo(losers.length - table.size))
+  const tableSize = table.size
+  const clrs = rollback.undoLosers(losers, () => tellUndo(tableSize - table.size))
   return {
     redo: {
       ...result,
