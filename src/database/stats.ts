@@ -1,4 +1,4 @@
-/** What `db.stats()` tells. All of it is read from counters; nothing is scanned but the dirty page table. */
+/** What `db.stats()` tells. All of it is read from counters; those of the allocated pages are in the space-map pages. */
 import { AriesError, type ErrorCode } from '../common/errors.ts'
 import { FLUSH_BUCKETS_MS } from '../log/flush-statistics.ts'
 import type { Checkpointer, LowWaterHolder } from '../recovery/checkpoint.ts'
@@ -81,7 +81,7 @@ export interface DatabaseStats {
     readonly lastError: string | undefined
   }
   readonly pages: {
-    /** Undefined when a page that says so is damaged. */
+    /** Undefined when a page that says so is damaged or cannot be read now. */
     readonly allocated: number | undefined
     readonly inFile: number
     /** Pages that restart has left to be brought up to date later: see `deferRedo`. */
@@ -186,7 +186,8 @@ function allocatedPages(managers: Managers): number | undefined {
   try {
     return managers.space.allocatedPageCount()
   } catch (error) {
-    if (AriesError.is(error) && error.code === 'PAGE_CORRUPT') return undefined
+    // Figures are asked for when something is wrong, and are told all the same.
+    if (AriesError.is(error)) return undefined
     throw error
   }
 }

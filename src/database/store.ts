@@ -21,6 +21,8 @@ import type { Managers } from './assemble.ts'
 
 const encoder = new TextEncoder()
 const TABLE_NAME_BYTES_MAX = 255
+/** So many names are remembered as keys of the catalog. */
+const CATALOG_KEYS_MAX = 1024
 const NO_KEY = new Uint8Array(0)
 
 /** Checks a table name. @throws `INVALID_ARGUMENT` */
@@ -129,6 +131,8 @@ export class Store {
     if (key === undefined) {
       checkTableName(name)
       key = encoder.encode(name)
+      // Names come and go, as of tables made for a while: a few hundred bytes each would add up.
+      if (this.#catalogKeys.size >= CATALOG_KEYS_MAX) this.#catalogKeys.clear()
       this.#catalogKeys.set(name, key)
     }
     return key

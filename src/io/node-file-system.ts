@@ -31,7 +31,7 @@ import { dirname, join, resolve } from 'node:path'
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { type Figures, FiguresTeller } from './figures.ts'
-import { type File, type FileSystem, ioError, type OpenMode } from './file-system.ts'
+import { cleaningUp, type File, type FileSystem, ioError, type OpenMode } from './file-system.ts'
 import { assertFlat, compareNames } from './names.ts'
 import { lockDirectory } from './process-lock.ts'
 import { SyncPace } from './sync-pace.ts'
@@ -86,6 +86,9 @@ export class NodeFileSystem implements FileSystem {
       createDirectory(location)
     } else if (!found.isDirectory()) {
       throw new AriesError('INVALID_ARGUMENT', `${location} is a file; a database is a directory`, { file: location })
+    } else if (options.createIfMissing && readdirSync(location).length === 0) {
+      // Whoever made it may have died, or failed, before it was durable.
+      createDirectory(location)
     }
     return new NodeFileSystem(location, isWritable(location), lockKind)
   }
@@ -96,8 +99,15 @@ export class NodeFileSystem implements FileSystem {
 
   open(name: string, mode: OpenMode): File {
     const descriptor = openSync(this.#path(name), FLAGS[mode])
-    const blockingDescriptor = mode === 'read' ? descriptor : openSync(this.#path(name), FLAGS.write)
-    return new NodeFile(name, descriptor, blockingDescriptor, this.#pace)
+    try {
+      const blockingDescriptor = mode === 'read' ? descriptor : openSync(this.#path(name), FLAGS.write)
+      return new NodeFile(name, descriptor, blockingDescriptor, this.#pace)
+    } catch (error) {
+      throw cleaningUp(error, () => {
+        closeSync(descriptor)
+        if (mode === 'create') unlinkSync(this.#path(name))
+      })
+    }
   }
 
   rename(from: string, to: string): void {
@@ -210,8 +220,11 @@ class NodeFile implements File {
   close(): void {
     this.#assertOpen()
     this.#open = false
-    if (this.#blockingDescriptor !== this.#descriptor) closeSync(this.#blockingDescriptor)
-    if (this.#syncsInFlight === 0) closeSync(this.#descriptor)
+    try {
+      if (this.#blockingDescriptor !== this.#descriptor) closeSync(this.#blockingDescriptor)
+    } finally {
+      if (this.#syncsInFlight === 0) closeSync(this.#descriptor)
+    }
   }
 
   #assertOpen(): void {
@@ -227,11 +240,10 @@ function lookUp(location: string): Stats | undefined {
   }
 }
 
-/** Makes the directory and its missing parents, each durable in the one above it. */
+/** Makes the directory and its missing parents, each durable in the one above it; one that is there is made durable. */
 function createDirectory(location: string): void {
   try {
-    const first = mkdirSync(location, { recursive: true })
-    if (first === undefined) return
+    const first = mkdirSync(location, { recursive: true }) ?? location
     for (let made = location; ; made = dirname(made)) {
       syncDirectoryAt(dirname(made))
       if (made === first || made === dirname(made)) return
