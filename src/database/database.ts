@@ -240,7 +240,7 @@ export class Database {
     await this.#opened.managers.log.flush()
   }
 
-  /** Counters and gauges. @throws `DB_CLOSED` */
+  /** Counters and gauges. @throws `DB_CLOSED`, `DB_FAILED` */
   stats(): DatabaseStats {
     this.#checkOpen()
     return statsOf(this.#opened.managers, this.#opened.checkpointer, this.#maintenance, this.#runtime.nowMs())
@@ -260,7 +260,7 @@ export class Database {
    * Checks the structure of all tables and of the free space, and reads every page in use. Returns what
    * is wrong, one line each, such as `page 12: ...`; an empty list means sound. Runs in one step: nothing
    * else happens meanwhile, but `onProgress` is called for each page.
-   * @throws `DB_CLOSED`, `IO_ERROR`
+   * @throws `DB_CLOSED`, `DB_FAILED`, `IO_ERROR`
    */
   check(onProgress?: (progress: CheckProgress) => void): string[] {
     this.#checkOpen()

@@ -32,7 +32,7 @@ export interface OpenOptions {
   readonly snapshotMaxBytes?: number
   /**
    * After so many locks on keys of one table a transaction tries to lock the table as a whole instead, which
-   * bounds its memory (400 bytes a lock) and makes others wait; while others use the table it goes on with
+   * bounds its memory (380 bytes a lock) and makes others wait; while others use the table it goes on with
    * keys, up to 16 times as many. Default 10,000; Infinity: never.
    */
   readonly escalateLocksAt?: number

@@ -4,7 +4,7 @@
  *     locks on keys   0 ............ escalateAt ............ 16 x escalateAt
  *                     taken one by one | the table is tried now and then | the table is waited for
  *
- * Each lock on a key costs about 400 bytes, so a transaction that takes very many asks for the table
+ * Each lock on a key costs about 380 bytes, so a transaction that takes very many asks for the table
  * instead: S in place of locks that read, X in place of all. Reads and writes are counted apart, so a scan
  * that changes a row here and there leaves other readers alone. While others use the table it is not to be
  * had, and locks on keys go on; but not for ever, so that memory is bounded whatever others do.

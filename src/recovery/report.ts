@@ -5,7 +5,7 @@ import type { SkipReason } from '../common/trace.ts'
 /** The phases of restart, in order. */
 export type RecoveryPhase = 'analysis' | 'redo' | 'undo'
 
-/** Called now and then while restart works. `done` and `total` are log bytes, or records in undo. */
+/** Called now and then while restart works. `done` and `total` are log bytes, or transactions in undo. */
 export interface RecoveryProgress {
   readonly phase: RecoveryPhase
   readonly done: number
@@ -16,7 +16,7 @@ export interface RecoveryProgress {
  * The report of one restart. LSNs are byte offsets in the log; times are milliseconds.
  */
 export interface RecoveryReport {
-  /** False after a clean shutdown: then nothing had to be done, and nothing was written. */
+  /** False after a clean shutdown: then there was nothing to redo and nothing to undo. */
   readonly wasNeeded: boolean
   /** Things worth telling an operator: a damaged master slot, a torn tail, restored pages. */
   readonly notices: readonly string[]

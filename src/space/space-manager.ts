@@ -57,7 +57,7 @@ export class SpaceManager implements ResourceManager<TransactionEntry> {
 
   /**
    * Hands out the lowest free page. The caller formats it: its content is whatever was there.
-   * @throws `DISK_FULL`, `IO_ERROR`, `POOL_EXHAUSTED`; nothing is allocated then.
+   * @throws `DISK_FULL`, `IO_ERROR`, `POOL_EXHAUSTED`, `PAGE_CORRUPT` (a map page); nothing is allocated then.
    */
   allocate(entry: TransactionEntry): PageId {
     let index = Math.floor(this.#lowestFree / this.#bitsPerMap)
