@@ -32,7 +32,14 @@ function lockCost(): { ns: number; bytes: number } {
   const locks = new LockManager(nodeRuntime, { tableSpace: 2, escalateAt: Number.POSITIVE_INFINITY })
   const keys = Array.from({ length: LOCKS }, (_, i) => keyFor(i))
   const makeOwner = () =>
-    new LockOwner({ txnId: asTxnId(1), startedMs: 0, logBytes: 0, attempt: 1, isRollingBack: false })
+    new LockOwner({
+      txnId: asTxnId(1),
+      startedMs: 0,
+      logBytes: 0,
+      attempt: 1,
+      isRollingBack: false,
+      preparedAs: undefined,
+    })
   const lock = (owner: LockOwner, from: number, to: number): void => {
     for (let i = from; i < to; i++) locks.acquire(owner, TREE, keys[i] as Uint8Array, 0, 16, LockMode.X, 0)
   }

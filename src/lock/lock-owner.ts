@@ -31,6 +31,8 @@ export interface LockingTransaction {
   readonly attempt: number
   /** A transaction rolling back is never a victim (I20): it could only be rolled back again. */
   readonly isRollingBack: boolean
+  /** Set when it is prepared: it may keep its locks for ever, and its name tells who can end it. */
+  readonly preparedAs: { readonly name: string } | undefined
 }
 
 /**

@@ -201,12 +201,22 @@ export function timeoutError(wait: LockWait, timeoutMs: number, names: SpaceName
   const { txnId } = owner.transaction
   const { kind, table, space, keyText } = names.describe(head)
   const mode = modeName(wait.mode)
-  const holders = holdersOf(head, 0).map((holder) => holder.txnId)
-  const others = holders.filter((holder) => holder !== txnId)
+  const others: TxnId[] = []
+  const story: string[] = []
+  for (let grant = head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
+    const { transaction } = grant.owner
+    if (transaction.txnId === txnId) continue
+    // The list has the latest first.
+    others.unshift(transaction.txnId)
+    story.unshift(holderInWords(transaction))
+  }
   return new AriesError(
     'TX_LOCK_TIMEOUT',
     `transaction ${txnId} waited ${timeoutMs} ms for ${mode} on ${names.inWords(head)}, held by ` +
-      `${others.join(', ')}; run the transaction again, or raise lockTimeoutMs`,
+      `${story.join(', ')}; run the transaction again, or raise lockTimeoutMs`,
     { txnId, mode, kind, table, space, key: keyText, holders: others, timeoutMs },
   )
 }
+
+const holderInWords = ({ txnId, preparedAs }: LockOwner['transaction']): string =>
+  preparedAs === undefined ? String(txnId) : `${txnId} (prepared as ${JSON.stringify(preparedAs.name)})`

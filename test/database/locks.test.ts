@@ -106,6 +106,19 @@ test('a deadlock names transactions, tables and keys', async () => {
   await db.close()
 })
 
+test('a timeout names who is prepared', async () => {
+  const runtime = new SimulatedRuntime(1)
+  const db = await openOn(new SimulatedFileSystem(), { runtime, lockTimeoutMs: 50 })
+  const table = textTable(db, 'towns')
+  const holder = db.begin()
+  await holder.put(table, 'Bern', '1')
+  await holder.prepare('transfer 17')
+  const late = failureOf(() => db.begin().get(table, 'Bern'))
+  await settle(2)
+  runtime.advance(50)
+  expect((await late).message).toContain(`held by ${holder.id} (prepared as "transfer 17");`)
+})
+
 test('a timeout names what was waited for, and who has it', async () => {
   const runtime = new SimulatedRuntime(1)
   const db = await openOn(new SimulatedFileSystem(), { runtime, lockTimeoutMs: 50 })

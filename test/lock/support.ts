@@ -56,6 +56,7 @@ export function makeOwner(txnId: number, facts: OwnerFacts = {}): LockOwner {
     logBytes: facts.logBytes ?? 0,
     attempt: facts.attempt ?? 1,
     isRollingBack: facts.isRollingBack ?? false,
+    preparedAs: undefined,
   })
 }
 
