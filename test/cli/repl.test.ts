@@ -42,6 +42,17 @@ describe('transactions', () => {
     expect(await run('scan')).toBe('(nothing)')
   })
 
+  test('words with spaces are put in quotes; a value is as it was typed', async () => {
+    const { run } = await openShell()
+    await run('put "a b" c')
+    await run(`put 'say "a"' "b"`)
+    await run(`put "open it's  so`)
+    expect(await run('scan')).toBe(`"open  it's  so\na b  c\nsay "a"  "b"`)
+    expect(await run('get "a b"')).toBe('c')
+    expect(await run('del "a b"')).toBe('done')
+    expect(await run(`scan 'say "a"'`)).toBe(`say "a"  "b"`)
+  })
+
   test('begin, savepoint, rollback, commit, abort', async () => {
     const { run, session } = await openShell()
     await run('begin')
@@ -138,6 +149,15 @@ describe('crash and recover', () => {
     expect(await run('commit transfer')).toBe('"transfer", which was in doubt: committed')
     expect(await run('get apple')).toBe('red')
   })
+})
+
+test.each(['transfer 17', '"transfer 17"', "'transfer 17'"])('one in doubt is ended as %s', async (typed) => {
+  const { run } = await openShell()
+  await run('begin')
+  await run('put apple red')
+  expect(await run(`prepare ${typed}`)).toBe('T1 is prepared as "transfer 17"')
+  expect(await run(`commit ${typed}`)).toBe('"transfer 17", which was in doubt: committed')
+  expect(await run('get apple')).toBe('red')
 })
 
 describe('looking inside', () => {

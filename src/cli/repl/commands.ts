@@ -7,12 +7,7 @@ import { counted } from '../output.ts'
 import { reportLines } from '../show/recovery-report.ts'
 import { errorText, type Session } from './session.ts'
 import { SHOWN } from './show.ts'
-
-/** What was typed behind the command: its words, and the text as it is. */
-export interface Words {
-  readonly words: readonly string[]
-  readonly text: string
-}
+import { nameOf, type Words, wordsOf } from './words.ts'
 
 export interface ReplCommand {
   readonly usage: string
@@ -45,8 +40,8 @@ async function endInDoubt(session: Session, name: string, end: 'commit' | 'abort
 }
 
 /** Commit and abort: of the current transaction, of one by name, or of one in doubt. */
-async function endTransaction(session: Session, { words }: Words, end: 'commit' | 'abort'): Promise<string[]> {
-  const [name] = words
+async function endTransaction(session: Session, words: Words, end: 'commit' | 'abort'): Promise<string[]> {
+  const name = nameOf(words)
   if (name !== undefined && !session.transactions.has(name)) {
     const lines = await endInDoubt(session, name, end)
     if (lines !== undefined) return lines
@@ -105,11 +100,10 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
   },
   put: {
     usage: 'put KEY VALUE...',
-    help: 'store the rest of the line under a key',
-    run: async (session, { words, text }) => {
+    help: 'store the rest of the line, as it is, under a key; a key with spaces is put in quotes',
+    run: async (session, { words, rest: value }) => {
       const key = words[0]
       if (key === undefined || words.length < 2) throw new UsageError('usage: put KEY VALUE...')
-      const value = text.slice(text.indexOf(key) + key.length).trim()
       const { current, table } = session
       const work = current === undefined ? table.put(key, value) : current.transaction.put(table, key, value)
       return told(session, `put ${key}`, work, () => 'done')
@@ -172,7 +166,8 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
     usage: 'prepare NAME',
     help: 'prepare the transaction: it stays in doubt, over crashes too, until "commit NAME" or "abort NAME"',
     run: async (session, words) => {
-      const name = wordOf(words, 0, 'prepare NAME')
+      const name = nameOf(words)
+      if (name === undefined) throw new UsageError('usage: prepare NAME')
       const named = session.mustHaveCurrent
       await named.transaction.prepare(name)
       session.forget(named)
@@ -289,12 +284,12 @@ async function collect(rows: AsyncIterable<[string, string]>): Promise<string[]>
 /** Runs a line and returns what it prints. @throws `UsageError` for what is no command */
 export async function runLine(session: Session, line: string): Promise<string[]> {
   const text = line.trim()
-  const [name, ...words] = text.split(/\s+/)
+  const [name] = text.split(/\s/)
   const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name as string] : undefined
   if (command === undefined) throw new UsageError(`there is no command ${name}; "help" lists them`)
   const { current } = session
   try {
-    return await command.run(session, { words, text: text.slice((name as string).length).trim() })
+    return await command.run(session, wordsOf(text.slice((name as string).length)))
   } catch (error) {
     // A deadlock, for one, has rolled it back.
     if (current !== undefined && !current.transaction.isActive) session.forget(current)
