@@ -13,6 +13,7 @@ import { addExplain } from './commands/explain.ts'
 import { addExport } from './commands/export.ts'
 import { addGet } from './commands/get.ts'
 import { addImport } from './commands/import.ts'
+import { addInDoubt } from './commands/in-doubt.ts'
 import { addInfo } from './commands/info.ts'
 import { addLab } from './commands/lab.ts'
 import { addLog } from './commands/log.ts'
@@ -50,6 +51,7 @@ ${EXIT_CODE_HELP}`,
   addPage(program)
   addExplain(program)
   addRecover(program)
+  addInDoubt(program)
   addScenario(program)
   addRepl(program)
   addCrash(program)

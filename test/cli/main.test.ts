@@ -21,6 +21,7 @@ const VERBS = [
   'export',
   'get',
   'import',
+  'in-doubt',
   'info',
   'log',
   'page',

@@ -6,6 +6,7 @@ import { openToWrite } from '../open.ts'
 import { counted, printJson, printLine } from '../output.ts'
 import { addRowOptions, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
 import { existingTable } from '../rows/tables.ts'
+import { writeRows } from '../rows/write.ts'
 
 export function addDel(program: Command): void {
   addRowOptions(program.command('del'))
@@ -35,14 +36,11 @@ Exits with 0 when all keys were there, with 1 when one was not; the others are r
           await using database = await openToWrite(directory)
           using snapshot = database.snapshot()
           const table = existingTable(database, snapshot, tableName)
-          const deleted = await database.transaction(
-            async (tx) => {
-              let count = 0
-              for (const bytes of wanted) if (await tx.delete(table, bytes)) count++
-              return count
-            },
-            { signal },
-          )
+          const deleted = await writeRows(database, signal, async (tx) => {
+            let count = 0
+            for (const bytes of wanted) if (await tx.delete(table, bytes)) count++
+            return count
+          })
           if (options.json) printJson({ deleted, missing: wanted.length - deleted })
           else printLine(`${counted(deleted, 'row')} deleted, ${counted(wanted.length - deleted, 'key')} not there`)
           if (deleted < wanted.length) process.exitCode = ExitCode.PROBLEMS

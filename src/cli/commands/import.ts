@@ -12,6 +12,7 @@ import { counted, printJson, printLine } from '../output.ts'
 import { ProgressBar } from '../progress.ts'
 import { addRowOptions, type RowEncoding, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
 import { type RawTable, rawTable } from '../rows/tables.ts'
+import { writeRows } from '../rows/write.ts'
 
 interface Options extends RowOptions {
   readonly table?: string
@@ -145,12 +146,9 @@ class Importer {
   }
 
   async #commit(rows: readonly Row[]): Promise<void> {
-    await this.#database.transaction(
-      async (tx) => {
-        for (const [table, entries] of entriesByTable(rows)) await tx.putMany(table, entries)
-      },
-      { signal: this.#signal },
-    )
+    await writeRows(this.#database, this.#signal, async (tx) => {
+      for (const [table, entries] of entriesByTable(rows)) await tx.putMany(table, entries)
+    })
     this.#committed += rows.length
   }
 

@@ -6,6 +6,7 @@ import { openToWrite } from '../open.ts'
 import { counted, printJson, printLine } from '../output.ts'
 import { addRowOptions, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
 import { rawTable } from '../rows/tables.ts'
+import { writeRows } from '../rows/write.ts'
 
 export function addPut(program: Command): void {
   addRowOptions(program.command('put'))
@@ -38,12 +39,9 @@ Exits with 0, or with 3 when nothing was put.`,
         await interruptible(async (signal) => {
           await using database = await openToWrite(directory, { createIfMissing: options.create === true })
           const table = rawTable(database, tableName)
-          await database.transaction(
-            async (tx) => {
-              for (const [key, value] of rows) await tx.put(table, key, value)
-            },
-            { signal },
-          )
+          await writeRows(database, signal, async (tx) => {
+            for (const [key, value] of rows) await tx.put(table, key, value)
+          })
           if (options.json) printJson({ put: rows.length })
           else printLine(`${counted(rows.length, 'row')} put`)
         })
