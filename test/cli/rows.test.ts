@@ -172,10 +172,10 @@ describe('export and import', () => {
       return stderr
     }
     expect(await importing('{"key":"a","value":"A"}', '', '{"key":"b"}')).toBe(
-      'aries: line 3: it has no "value"; 1 row imported before that, and stay\n',
+      'aries: line 3: it has no "value"; 1 row imported before that, and stays\n',
     )
     expect(await out('scan', directory, 'new')).toBe('a\tA\n')
-    expect(await importing('{"key":')).toMatch(/^aries: line 1: it is not JSON: .*; 0 rows imported/)
+    expect(await importing('{"key":')).toMatch(/^aries: line 1: it is not JSON: .*; nothing was imported\n$/)
     expect(await importing('[1]')).toContain('it has no "key"')
     expect(await importing('null')).toContain('it is not {"key":...,"value":...}')
     expect(await importing('{"key":1,"value":"A"}')).toContain('1 is no string; use --keys json')

@@ -154,9 +154,14 @@ class Importer {
 
   /** The error, with how far it came. */
   #explained(error: unknown): unknown {
-    const stays = `${counted(this.#committed, 'row')} imported before that, and stay`
+    const stays = staysText(this.#committed)
     if (this.#signal.aborted) return new CliError(`interrupted; ${stays}`)
     if (error instanceof CliError || AriesError.is(error)) return new CliError(`${error.message}; ${stays}`)
     return error
   }
+}
+
+function staysText(committed: number): string {
+  if (committed === 0) return 'nothing was imported'
+  return `${counted(committed, 'row')} imported before that, and ${committed === 1 ? 'stays' : 'stay'}`
 }
