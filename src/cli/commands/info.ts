@@ -18,7 +18,7 @@ export function addInfo(program: Command): void {
       'after',
       `
 A database that was not closed cleanly is recovered in memory and shown as the next open would find it; its files stay as
-they are.
+they are. Rows are counted without the changes of what is in doubt.
 
 Examples:
   $ aries info ./data

@@ -27,6 +27,7 @@ export function addStats(program: Command): void {
       `
 A process that has the database open is asked for db.stats(), which costs it nothing but the answer. Where there is none,
 all comes from the files: a database that was not closed cleanly is recovered in memory, and its files stay as they are.
+Rows are counted as they lie in the pages, with the changes of what is in doubt; "aries info" counts committed ones.
 
 Examples:
   $ aries stats ./data

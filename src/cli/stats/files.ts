@@ -108,7 +108,11 @@ export function printFileStats({
   const allocated = pages.allocated === undefined ? 'an unknown number' : grouped(pages.allocated)
   printLine(`  pages           ${allocated} allocated of ${grouped(pages.inFile)}, ${pageSize} bytes each`)
   if (pages.damaged.length > 0) printLine(`  damaged pages   ${pages.damaged.join(', ')}`)
-  if (inDoubt > 0) printLine(`  in doubt        ${counted(inDoubt, 'transaction')}`)
+  if (inDoubt > 0) {
+    printLine(
+      `  in doubt        ${counted(inDoubt, 'transaction')}; rows and ghosts are counted with what ${inDoubt === 1 ? 'it has' : 'they have'} changed`,
+    )
+  }
   const head = ['table', 'tree', 'rows', 'ghosts', 'height', 'leaves', 'inner', 'overflow', 'fill', 'damaged']
   const table = new Table({
     head,
