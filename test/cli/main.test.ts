@@ -1,10 +1,10 @@
 /** Help, usage errors and exit codes. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { runCli } from './run-cli.ts'
+import { runCli, runCliInto } from './run-cli.ts'
 
 let scratch = ''
 beforeEach(() => {
@@ -100,6 +100,16 @@ describe('what cannot be carried out ends with 3', () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(/^aries: there is no database in .*missing/)
     expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('output that cannot be written', () => {
+    const file = join(scratch, 'output')
+    writeFileSync(file, '')
+    const fd = openSync(file, 'r')
+    const { code, stderr } = runCliInto(fd, 'lab', 'list')
+    closeSync(fd)
+    expect(stderr).toMatch(/^aries: the output could not be written: E[A-Z]+: .*\n$/)
+    expect(code).toBe(3)
   })
 
   test('check of a directory without a database', async () => {

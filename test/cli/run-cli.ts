@@ -1,5 +1,5 @@
 /** Runs the program from its source: in this process, or as a user would, in one of its own. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
@@ -46,6 +46,15 @@ export function startCli(
     stdio: [stdin, 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   }) as Running
+}
+
+/** Runs it in a process of its own, with an open file as stdout. */
+export function runCliInto(stdout: number, ...args: string[]): Pick<Outcome, 'code' | 'stderr'> {
+  const { status, stderr } = spawnSync(process.execPath, ['--import', LOADER, PROGRAM, ...args], {
+    stdio: ['ignore', stdout, 'pipe'],
+    encoding: 'utf8',
+  })
+  return { code: status, stderr }
 }
 
 /** Waits for its end. */
