@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { buffer, json, open } from '../../src/index.ts'
 import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, linesOf, makeDatabase, scratchPath, TEXT } from './databases.ts'
-import { outcomeOf, runCli, startCli } from './run-cli.ts'
+import { type Outcome, outcomeOf, runCli, startCli } from './run-cli.ts'
 
 const FRUIT = [
   ['apple', 'red'],
@@ -160,6 +160,45 @@ describe('export and import', () => {
     expect(await out('import', copy, file, '--create', '--batch', '4', ...hex)).toBe('6 rows imported\n')
     expect(await out('export', copy, ...hex)).toBe(readFileSync(file, 'utf8'))
     expect((await runCli('export', directory, '--output', file)).code).toBe(3)
+  })
+
+  test('a row that is no text is named, and the file is not left half written', async () => {
+    const directory = await make()
+    const file = scratchPath('data.jsonl')
+    await out('put', directory, 'fruit', '63', 'ff', '--keys', 'hex', '--values', 'hex')
+    const exporting = (...args: string[]): Promise<Outcome> => runCli('export', directory, '--output', file, ...args)
+    expect(await exporting()).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: `aries: table "fruit", the value of key 'c': 0xff is not UTF-8 text; use --values hex\n`,
+    })
+    expect(existsSync(file)).toBe(false)
+    await out('put', directory, 'fruit', 'ff', '00', '--keys', 'hex', '--values', 'hex')
+    expect((await exporting('--values', 'hex')).stderr).toBe(
+      'aries: table "fruit", a key: 0xff is not UTF-8 text; use --keys hex\n',
+    )
+    expect((await exporting('--keys', 'hex', '--values', 'hex')).code).toBe(0)
+    expect(linesOf(readFileSync(file, 'utf8'))).toHaveLength(6)
+  })
+
+  test('Ctrl-C removes the file that is being written', async () => {
+    const directory = await makeDatabase('closed', (database) => {
+      const table = database.table('rows', TEXT)
+      return database.transaction(async (tx) => {
+        for (let i = 0; i < 1_000; i++) await tx.put(table, `${i}`, 'x')
+      })
+    })
+    const file = scratchPath('data.jsonl')
+    // The signal arrives when the file is there and its rows are not all written.
+    const opened = vi.spyOn(JSON, 'stringify').mockImplementationOnce(() => {
+      expect(existsSync(file)).toBe(true)
+      process.emit('SIGINT')
+      return '{}'
+    })
+    const { code, stderr } = await runCli('export', directory, '--output', file)
+    opened.mockRestore()
+    expect({ code, stderr }).toEqual({ code: 130, stderr: 'aries: interrupted\n' })
+    expect(existsSync(file)).toBe(false)
   })
 
   test('a wrong line is named, and what was committed before it stays', async () => {

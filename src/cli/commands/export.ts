@@ -1,5 +1,5 @@
 /** `aries export`: all rows as JSON Lines. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Snapshot } from '../../index.ts'
 import { ExitCode } from '../errors.ts'
@@ -7,7 +7,7 @@ import { interruptible } from '../interrupt.ts'
 import { isDamage, openToInspect } from '../open.ts'
 import { counted, warn } from '../output.ts'
 import { ProgressBar } from '../progress.ts'
-import { addRowOptions, type RowEncoding, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
+import { addRowOptions, decodeRow, type RowEncoding, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
 import { existingTable, type RawTable } from '../rows/tables.ts'
 import { nextTurn } from '../turns.ts'
 
@@ -28,13 +28,14 @@ export function addExport(program: Command): void {
       `
 A line is {"table":...,"key":...,"value":...}. With --keys hex and --values hex every database can be written.
 All rows are of one moment. A table with a damaged page is written up to the damage.
+When a row does not fit the encoding, or on Ctrl-C, the file of --output is removed.
 
 Examples:
   $ aries export ./data > data.jsonl
   $ aries export ./data fruit --values json --output fruit.jsonl
   $ aries export ./old --keys hex --values hex | aries import ./new --create --keys hex --values hex
 
-Exits with 0, or with 1 when a table is damaged.`,
+Exits with 0, with 1 when a table is damaged, or with 3 when a row does not fit the encoding.`,
     )
     .action(async (directory: string, names: readonly string[], options: Options) => {
       await interruptible(async (signal) => {
@@ -44,6 +45,7 @@ Exits with 0, or with 1 when a table is damaged.`,
         const tables = wanted.map((name) => existingTable(database, snapshot, name))
         using output = new LineOutput(options.output)
         const count = await exportTables(tables, snapshot, rowEncodingOf(options), output, signal)
+        output.finish()
         if (options.output !== undefined) warn(`${counted(count, 'row')} written to ${options.output}`)
       })
     })
@@ -60,9 +62,9 @@ async function exportTables(
   let count = 0
   for (const [index, table] of tables.entries()) {
     try {
-      for (const [key, value] of snapshot.range(table)) {
-        const row = { table: table.name, key: encoding.key.toJson(key), value: encoding.value.toJson(value) }
-        output.write(JSON.stringify(row))
+      for (const row of snapshot.range(table)) {
+        const [key, value] = decodeRow(table.name, row, encoding.key.toJson, encoding.value.toJson)
+        output.write(JSON.stringify({ table: table.name, key, value }))
         if (++count % ROWS_A_TURN !== 0) continue
         bar.update(`table ${table.name}`, index, tables.length, ` | ${counted(count, 'row')}`)
         await nextTurn()
@@ -77,13 +79,16 @@ async function exportTables(
   return count
 }
 
-/** Lines to stdout or to a new file, in large pieces. */
+/** Lines to stdout or to a new file, in large pieces. A file that is not finished is removed. */
 class LineOutput implements Disposable {
+  readonly #path: string | undefined
   readonly #file: number | undefined
   #lines: string[] = []
   #length = 0
+  #isFinished = false
 
   constructor(path: string | undefined) {
+    this.#path = path
     this.#file = path === undefined ? undefined : openSync(path, 'wx')
   }
 
@@ -102,8 +107,14 @@ class LineOutput implements Disposable {
     else for (let bytes = Buffer.from(text); bytes.length > 0; ) bytes = bytes.subarray(writeSync(this.#file, bytes))
   }
 
-  [Symbol.dispose](): void {
+  /** Writes what is left. */
+  finish(): void {
     this.#flush()
+    this.#isFinished = true
+  }
+
+  [Symbol.dispose](): void {
     if (this.#file !== undefined) closeSync(this.#file)
+    if (this.#path !== undefined && !this.#isFinished) rmSync(this.#path, { force: true })
   }
 }

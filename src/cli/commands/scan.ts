@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { wholeNumber } from '../arguments.ts'
 import { openToInspect } from '../open.ts'
 import { printLine } from '../output.ts'
-import { addRowOptions, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
+import { addRowOptions, decodeRow, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
 import { existingTable, type RangeFlags, rangeOf } from '../rows/tables.ts'
 import { nextTurn } from '../turns.ts'
 
@@ -43,12 +43,13 @@ Exits with 0, or with 1 when there is no such table.`,
       await using database = await openToInspect(directory)
       using snapshot = database.snapshot()
       let count = 0
-      for (const [key, value] of snapshot.range(existingTable(database, snapshot, tableName), range)) {
-        printLine(
-          options.json
-            ? JSON.stringify({ key: encoding.key.toJson(key), value: encoding.value.toJson(value) })
-            : `${encoding.key.toText(key)}\t${encoding.value.toText(value)}`,
-        )
+      for (const row of snapshot.range(existingTable(database, snapshot, tableName), range)) {
+        if (options.json) {
+          const [key, value] = decodeRow(tableName, row, encoding.key.toJson, encoding.value.toJson)
+          printLine(JSON.stringify({ key, value }))
+        } else {
+          printLine(decodeRow(tableName, row, encoding.key.toText, encoding.value.toText).join('\t'))
+        }
         if (++count % ROWS_A_TURN === 0) await nextTurn()
       }
     })

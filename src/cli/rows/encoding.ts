@@ -58,6 +58,24 @@ function encodingOf(name: EncodingName, option: string): Encoding {
   }
 }
 
+/** A row's key and value, decoded. @throws `CliError` that also says which row it is */
+export function decodeRow<T>(
+  tableName: string,
+  [key, value]: readonly [Uint8Array, Uint8Array],
+  decodeKey: (bytes: Uint8Array) => T,
+  decodeValue: (bytes: Uint8Array) => T,
+): [T, T] {
+  let part = 'a key'
+  try {
+    const decodedKey = decodeKey(key)
+    part = `the value of key ${printableKey(key)}`
+    return [decodedKey, decodeValue(value)]
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error
+    throw new CliError(`table ${JSON.stringify(tableName)}, ${part}: ${error.message}`, error.exitCode)
+  }
+}
+
 const usage = (message: string): CliError => new CliError(message, ExitCode.USAGE)
 
 function utf8Encoding(option: string): Encoding {
