@@ -16,6 +16,16 @@ export function printLine(text = ''): void {
   process.stdout.write(`${text}\n`)
 }
 
+const CONTROL_NAMES: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r' }
+
+/** `text` with its control characters as \t, \n, \r and \x1b: they move no cursor, and part no rows and columns. */
+export function withoutControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => {
+    const hex = character.charCodeAt(0).toString(16).padStart(2, '0')
+    return CONTROL_NAMES[character] ?? `\\x${hex}`
+  })
+}
+
 /** A line for people on stderr, where it is in no program's way. */
 export function warn(text: string): void {
   process.stderr.write(`aries: ${text}\n`)

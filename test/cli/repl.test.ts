@@ -53,6 +53,13 @@ describe('transactions', () => {
     expect(await run(`scan 'say "a"'`)).toBe(`say "a"  "b"`)
   })
 
+  test('control characters reach no terminal', async () => {
+    const { run } = await openShell()
+    await run('put a \u001b[2J')
+    expect(await run('get a')).toBe('\\x1b[2J')
+    expect(await run('scan')).toBe('a  \\x1b[2J')
+  })
+
   test('begin, savepoint, rollback, commit, abort', async () => {
     const { run, session } = await openShell()
     await run('begin')

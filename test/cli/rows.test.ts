@@ -126,6 +126,31 @@ describe('encodings', () => {
   })
 })
 
+describe('control characters', () => {
+  const KEY = 'a\tb\n'
+  const VALUE = '\u001b[2J\u007f\u009bC:\\r'
+
+  test('part no rows and columns of a scan', async () => {
+    const directory = await make()
+    await out('put', directory, 'odd', KEY, VALUE, 'b', 'B')
+    expect(await out('scan', directory, 'odd')).toBe('a\\tb\\n\t\\x1b[2J\\x7f\\x9bC:\\r\nb\tB\n')
+    expect(linesOf(await out('scan', directory, 'odd', '--json'))[0]).toEqual({ key: KEY, value: VALUE })
+  })
+
+  test('get gives them to a pipe, but not to a terminal', async () => {
+    const directory = await make()
+    await out('put', directory, 'odd', KEY, VALUE)
+    expect(await out('get', directory, 'odd', KEY)).toBe(`${VALUE}\n`)
+    const isTTY = process.stdout.isTTY
+    process.stdout.isTTY = true
+    try {
+      expect(await out('get', directory, 'odd', KEY)).toBe('\\x1b[2J\\x7f\\x9bC:\\r\n')
+    } finally {
+      process.stdout.isTTY = isTTY
+    }
+  })
+})
+
 describe('writing', () => {
   test('put and del', async () => {
     const directory = await make('killed')

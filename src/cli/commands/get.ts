@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { ExitCode } from '../errors.ts'
 import { openToInspect } from '../open.ts'
-import { printJson, printLine, warn } from '../output.ts'
+import { printJson, printLine, warn, withoutControls } from '../output.ts'
 import { addRowOptions, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
 import { existingTable } from '../rows/tables.ts'
 
@@ -16,6 +16,8 @@ export function addGet(program: Command): void {
     .addHelpText(
       'after',
       `
+On a terminal control characters of the value are shown as \\t, \\n, \\r, \\x1b; a file or a pipe gets them as they are.
+
 Examples:
   $ aries get ./data fruit apple
   $ aries get ./data users 17 --values json --json | jq .value.name
@@ -35,7 +37,8 @@ Exits with 0, or with 1 when there is no such key or table.`,
       } else if (options.json) {
         printJson({ key: encoding.key.toJson(keyBytes), value: encoding.value.toJson(found) })
       } else {
-        printLine(encoding.value.toText(found))
+        const text = encoding.value.toText(found)
+        printLine(process.stdout.isTTY === true ? withoutControls(text) : text)
       }
     })
 }

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { wholeNumber } from '../arguments.ts'
 import { openToInspect } from '../open.ts'
-import { printLine } from '../output.ts'
+import { printLine, withoutControls } from '../output.ts'
 import { addRowOptions, decodeRow, type RowOptions, rowEncodingOf } from '../rows/encoding.ts'
 import { existingTable, type RangeFlags, rangeOf } from '../rows/tables.ts'
 import { nextTurn } from '../turns.ts'
@@ -28,7 +28,8 @@ export function addScan(program: Command): void {
     .addHelpText(
       'after',
       `
-A line is key, tab, value. Keys are ordered by their bytes.
+A line is key, tab, value, in which control characters are shown as \\t, \\n, \\r, \\x1b; --json has them exactly.
+Keys are ordered by their bytes.
 
 Examples:
   $ aries scan ./data fruit
@@ -48,7 +49,8 @@ Exits with 0, or with 1 when there is no such table.`,
           const [key, value] = decodeRow(tableName, row, encoding.key.toJson, encoding.value.toJson)
           printLine(JSON.stringify({ key, value }))
         } else {
-          printLine(decodeRow(tableName, row, encoding.key.toText, encoding.value.toText).join('\t'))
+          const texts = decodeRow(tableName, row, encoding.key.toText, encoding.value.toText)
+          printLine(texts.map(withoutControls).join('\t'))
         }
         if (++count % ROWS_A_TURN === 0) await nextTurn()
       }

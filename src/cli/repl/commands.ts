@@ -3,7 +3,7 @@ import type { TraceEvent } from '../../index.ts'
 import { describeEvent } from '../../index.ts'
 import type { CrashChoice } from '../../io/simulated-file-system.ts'
 import { CliError } from '../errors.ts'
-import { counted } from '../output.ts'
+import { counted, withoutControls } from '../output.ts'
 import { reportLines } from '../show/recovery-report.ts'
 import { errorText, type Session } from './session.ts'
 import { SHOWN } from './show.ts'
@@ -116,7 +116,7 @@ export const COMMANDS: Readonly<Record<string, ReplCommand>> = {
       const key = wordOf(words, 0, 'get KEY')
       const { current, table } = session
       const work = current === undefined ? table.get(key) : current.transaction.get(table, key)
-      return told(session, `get ${key}`, work, (value) => value ?? '(nothing)')
+      return told(session, `get ${key}`, work, (value) => withoutControls(value ?? '(nothing)'))
     },
   },
   del: {
@@ -277,7 +277,7 @@ const tellEvent = (session: Session, event: TraceEvent): void => session.print(`
 
 async function collect(rows: AsyncIterable<[string, string]>): Promise<string[]> {
   const lines: string[] = []
-  for await (const [key, value] of rows) lines.push(`${key}  ${value}`)
+  for await (const [key, value] of rows) lines.push(withoutControls(`${key}  ${value}`))
   return lines
 }
 
