@@ -19,7 +19,7 @@ export interface CheckProgress {
 export function checkDatabase(managers: Managers, onProgress?: (progress: CheckProgress) => void): string[] {
   const problems: string[] = []
   const owners = new Map<PageId, string>()
-  const allocated = readable(() => [...managers.space.allocatedPages()], problems)
+  const allocated = readable(() => [...managers.space.allocatedPages()], problems) ?? []
   let done = 0
   const onPage = onProgress && (() => onProgress({ done: ++done, total: allocated.length }))
   const checkOne = (name: string, tree: PageId): void => {
@@ -32,7 +32,11 @@ export function checkDatabase(managers: Managers, onProgress?: (progress: CheckP
     }
   }
   checkOne('(catalog)', CATALOG_TREE)
-  for (const { name, tree } of readable(() => managers.catalog.list(), problems)) checkOne(name, tree)
+  const unread: string[] = []
+  const tables = readable(() => managers.catalog.list(), unread)
+  // Then every page of every table would look leaked.
+  if (tables === undefined) return [...problems, ...unread.map((problem) => `no table can be checked: ${problem}`)]
+  for (const { name, tree } of tables) checkOne(name, tree)
   if (!isFreeingOpen(managers)) problems.push(...leaks(allocated, owners))
   return [...new Set(problems)]
 }
@@ -42,13 +46,14 @@ function isFreeingOpen({ pending, transactions }: Managers): boolean {
   return pending.size > 0 || [...transactions.active].some((transaction) => transaction.pending.length > 0)
 }
 
-function readable<T>(read: () => T[], problems: string[]): T[] {
+/** What `read` returns; undefined when it meets damage, which is added to `problems`. */
+function readable<T>(read: () => T, problems: string[]): T | undefined {
   try {
     return read()
   } catch (error) {
     if (!AriesError.is(error)) throw error
     problems.push(problemOf(error))
-    return []
+    return undefined
   }
 }
 

@@ -63,6 +63,16 @@ describe('check', () => {
     }
   })
 
+  test('without a catalog the pages of its tables are no problems of their own', async () => {
+    const directory = await makeDatabase('closed')
+    flipByte(join(directory, 'data'), 2 * PAGE_BYTES + 100)
+    expect(await runCli('check', directory)).toEqual({
+      code: 1,
+      stdout: `page 2: fails its checksum (table (catalog))\nno table can be checked: page 2: fails its checksum\n${directory}: 2 problems\n`,
+      stderr: '',
+    })
+  })
+
   test('a database that does not open for damage is a problem, too', async () => {
     const directory = await makeDatabase('killed')
     truncateSync(join(directory, 'data'), PAGE_BYTES)
