@@ -151,6 +151,17 @@ test('a segment without a header, one cut short, one missing', async () => {
   expect(stderr).toMatch(/goes on at LSN \d+, which is no longer in the log: it begins at LSN 65536/)
 })
 
+test('a log that begins behind its last checkpoint is damaged', async () => {
+  const directory = await make()
+  const behind = (await records(directory)).filter(({ lsn }) => lsn >= SEGMENT_BYTES)
+  rmSync(join(directory, SEGMENT_0))
+  const { code, stdout, stderr } = await runCli('log', directory)
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toContain(`the log is damaged: ${SEGMENT_0} is missing`)
+  const salvaged = linesOf<object>((await runCli('log', directory, '--salvage', '--json')).stdout)
+  expect(salvaged.filter((line) => !('gap' in line))).toEqual(behind)
+})
+
 test('a master record that is gone is not needed', async () => {
   const directory = await make()
   const all = await records(directory)

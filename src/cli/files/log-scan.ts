@@ -52,7 +52,7 @@ export async function walkLog(
 ): Promise<LogEnd> {
   const { segments } = raw
   // Records do not cross segments, so the first one of a segment is where reading can begin.
-  let lsn = Math.max(segments.firstLsn, segments.numberOf(fromLsn) * segments.segmentBytes)
+  let lsn = Math.max(firstNeededOf(raw), segments.numberOf(fromLsn) * segments.segmentBytes)
   let turn = 0
   let segment = -1
   for (;;) {
@@ -78,6 +78,12 @@ export async function walkLog(
     visitor.gap({ fromLsn: start, toLsn: next, reason: 'no valid record' })
     lsn = next
   }
+}
+
+/** Where the log begins, or should: with the segment of the last checkpoint at the latest, be it there or not. */
+function firstNeededOf({ segments, master }: RawDatabase): number {
+  const checkpointLsn = master.records[0]?.master.checkpointLsn ?? segments.firstLsn
+  return Math.min(segments.firstLsn, segments.numberOf(checkpointLsn) * segments.segmentBytes)
 }
 
 /** The records from `lsn` backward, along what `next` names, until it names none. @throws `LOG_CORRUPT`, `IO_ERROR` */
