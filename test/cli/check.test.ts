@@ -1,5 +1,5 @@
 /** `aries check` and `aries info` on sound, unclean, damaged and used databases. */
-import { readFileSync, truncateSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { open } from '../../src/index.ts'
@@ -172,6 +172,24 @@ describe('info', () => {
       ],
     })
     expect((await runCli('info', directory)).stdout).toMatch(/b +│ damaged │/)
+  })
+
+  test('log files have the size they have, and the needed log lies before its end', async () => {
+    const directory = await makeDatabase('closed')
+    const bytes = statSync(join(directory, 'log-000000000000')).size
+    expect(bytes).toBeLessThan(4 << 20)
+    const { endLsn, ...clean } = JSON.parse((await runCli('info', directory, '--json')).stdout).log
+    expect(clean).toEqual({ oldestRequiredLsn: expect.any(Number), fileBytes: bytes })
+    // The checkpoint is found in the log; recovery takes another one, in memory.
+    rmSync(join(directory, 'master'))
+    const without = JSON.parse((await runCli('info', directory, '--json')).stdout)
+    expect(without.wasClosedCleanly).toBe(false)
+    expect(without.log).toEqual({ endLsn, ...clean })
+    expect(JSON.parse((await runCli('stats', directory, '--json')).stdout).log).toMatchObject({
+      endLsn,
+      oldestRequiredLsn: clean.oldestRequiredLsn,
+      oldestRequiredBy: 'checkpoint',
+    })
   })
 
   test('without a terminal the text has no colours', async () => {

@@ -3,7 +3,9 @@ import CliTable from 'cli-table3'
 import type { Command } from 'commander'
 import { buffer, type Database, type DatabaseStats, type Snapshot, type Table } from '../../index.ts'
 import { ExitCode } from '../errors.ts'
-import { tellOutline } from '../files/outline.ts'
+import { neededLogOf } from '../files/needed-log.ts'
+import { fileSizesOf, isSegment, tellOutline, totalBytes } from '../files/outline.ts'
+import { RawDatabase } from '../files/raw-database.ts'
 import { isDamage, openToInspect } from '../open.ts'
 import { coloured, grouped, kibibytes, printJson, printLine } from '../output.ts'
 import { ProgressBar } from '../progress.ts'
@@ -28,8 +30,9 @@ Exits with 0, or with 1 when damage is met, and what can still be told is told.`
     )
     .action(async (directory: string, { json }: { json?: boolean }) => {
       try {
+        const fileBytes = await logBytesOf(directory)
         await using database = await openToInspect(directory)
-        const info = infoOf(database)
+        const info = infoOf(database, fileBytes)
         if (json) printJson(info)
         else printInfo(info)
         const isDamaged = info.pages.damaged.length > 0 || info.tables.some(({ rows }) => rows === null)
@@ -52,8 +55,14 @@ interface Info {
   readonly log: { readonly endLsn: number; readonly oldestRequiredLsn: number; readonly fileBytes: number }
 }
 
-function infoOf(database: Database): Info {
-  const { pages, log } = database.stats()
+/** As the files are: the log of a database that is open, be it in memory, has room to grow. */
+async function logBytesOf(directory: string): Promise<number> {
+  using raw = await RawDatabase.open(directory)
+  return totalBytes(fileSizesOf(raw).filter(isSegment))
+}
+
+function infoOf(database: Database, fileBytes: number): Info {
+  const { pages } = database.stats()
   // What is in doubt has locked rows and tables; a snapshot shows them as they were before.
   using snapshot = database.snapshot()
   using bar = new ProgressBar()
@@ -71,8 +80,8 @@ function infoOf(database: Database): Info {
     // What the recovery in memory has written is not in the files.
     log: {
       endLsn: database.recovery.analysis.endLsn,
-      oldestRequiredLsn: log.oldestRequiredLsn,
-      fileBytes: log.fileBytes,
+      oldestRequiredLsn: neededLogOf(database).lsn,
+      fileBytes,
     },
   }
 }

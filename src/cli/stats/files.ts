@@ -2,6 +2,7 @@
 import Table from 'cli-table3'
 import { CATALOG_TREE } from '../../btree/catalog.ts'
 import type { DatabaseStats } from '../../index.ts'
+import { neededLogOf } from '../files/needed-log.ts'
 import { type FileSize, fileSizesOf, isSegment, totalBytes } from '../files/outline.ts'
 import { RawDatabase } from '../files/raw-database.ts'
 import { shapeOfTree, type TreeShape } from '../files/tree-shape.ts'
@@ -35,8 +36,9 @@ export async function fileStatsOf(directory: string): Promise<FileStats> {
   const { database, opened } = await openPartsToInspect(directory)
   await using _closed = database
   const { btree, catalog } = opened.managers
-  const { log, pages, transactions } = database.stats()
+  const { pages, transactions } = database.stats()
   const { wasNeeded, analysis, redo } = database.recovery
+  const needed = neededLogOf(database)
   using bar = new ProgressBar()
   let nodes = 0
   const onPage = (): void => {
@@ -53,8 +55,8 @@ export async function fileStatsOf(directory: string): Promise<FileStats> {
       firstLsn: raw.firstLsn,
       checkpointLsn: raw.checkpointLsn,
       endLsn: analysis.endLsn,
-      oldestRequiredLsn: log.oldestRequiredLsn,
-      oldestRequiredBy: log.oldestRequiredBy,
+      oldestRequiredLsn: needed.lsn,
+      oldestRequiredBy: needed.holder,
       redoBytes: wasNeeded ? analysis.endLsn - readStart : 0,
     },
     pages,
