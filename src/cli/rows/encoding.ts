@@ -91,7 +91,18 @@ function utf8Encoding(option: string): Encoding {
       throw new CliError(`${printableKey(bytes)} is not UTF-8 text; use ${option} hex`)
     }
   }
-  return { name: 'utf8', fromText: utf8.encode, toText, fromJson, toJson: toText }
+  return { name: 'utf8', fromText: (text) => utf8.encode(givenText(text, option)), toText, fromJson, toJson: toText }
+}
+
+/**
+ * The text of an argument. Where its bytes are no UTF-8, Node.js has put U+FFFD in their place before anybody sees them,
+ * and then it is not known what was typed.
+ */
+function givenText(text: string, option: string): string {
+  if (text.includes('\ufffd')) {
+    throw usage(`${JSON.stringify(text)} has bytes that are not UTF-8, or U+FFFD; use ${option} hex`)
+  }
+  return text
 }
 
 function jsonEncoding(option: string): Encoding {
@@ -106,8 +117,9 @@ function jsonEncoding(option: string): Encoding {
   return {
     name: 'json',
     fromText: (text) => {
+      const given = givenText(text, option)
       try {
-        return codec.encode(JSON.parse(text))
+        return codec.encode(JSON.parse(given))
       } catch {
         throw usage(`${JSON.stringify(text)} is not JSON; put strings in quotes, or use ${option} utf8`)
       }
