@@ -1,6 +1,7 @@
 /** Ctrl-C and SIGTERM for work that has something to put away first. */
 import { constants } from 'node:os'
 import { CliError } from './errors.ts'
+import { warn } from './output.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
@@ -25,4 +26,22 @@ export async function interruptible(work: (signal: AbortSignal) => Promise<void>
     for (const remove of listeners) remove()
   }
   if (controller.signal.aborted) throw new CliError('interrupted', exitCode)
+}
+
+/** For work that can be left as it is: at a signal, until disposed of, `putAway` is called and the program ends at once. */
+export function exitOnSignal(putAway: () => void): Disposable {
+  const listeners = SIGNALS.map((name) => {
+    const listener = (): void => {
+      putAway()
+      warn('interrupted')
+      process.exit(128 + constants.signals[name])
+    }
+    process.once(name, listener)
+    return () => process.off(name, listener)
+  })
+  return {
+    [Symbol.dispose]: () => {
+      for (const remove of listeners) remove()
+    },
+  }
 }

@@ -19,6 +19,17 @@ test('a sound engine has no violation, and a seed is one campaign', async () => 
   expect(await run()).toEqual(figures)
 })
 
+test('Ctrl-C ends it with 130, and says so', async () => {
+  const exit = vi.spyOn(process, 'exit').mockImplementation((() => {}) as typeof process.exit)
+  const listeners = process.listenerCount('SIGINT')
+  const running = runCli('crash', '--seed', '7', '--points', '1', '--states', '1', '--json')
+  process.emit('SIGINT')
+  const { stderr } = await running
+  expect(exit).toHaveBeenCalledExactlyOnceWith(130)
+  expect(stderr).toBe('aries: interrupted\n')
+  expect(process.listenerCount('SIGINT')).toBe(listeners)
+})
+
 test('losers that are not undone are found, and the case can be repeated', async () => {
   vi.spyOn(Rollback.prototype, 'undoLosers').mockReturnValue(0)
   const args = ['crash', '--seed', '7', '--points', '40', '--states', '3', '--json']

@@ -48,6 +48,6 @@ test('Ctrl-C kills the worker, removes the directory and ends with 130', async (
   child.stdout.on('data', (text: string) => {
     if (text.includes('verified')) child.kill('SIGINT')
   })
-  expect((await ended).code).toBe(130)
+  expect(await ended).toMatchObject({ code: 130, stderr: 'aries: interrupted\n' })
   expect(readdirSync(scratch).filter((name) => name.startsWith('aries-demo-'))).toEqual([])
 })

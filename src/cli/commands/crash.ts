@@ -4,6 +4,7 @@ import { CrashTestFailure, type CrashTestFigures, crashTest } from '../../testin
 import { wholeNumber } from '../arguments.ts'
 import { makeCrashPlan, runCrashPlan, verifyCrashPlan } from '../crash/workload.ts'
 import { ExitCode } from '../errors.ts'
+import { exitOnSignal } from '../interrupt.ts'
 import { counted, grouped, printJson, printLine } from '../output.ts'
 import { ProgressBar } from '../progress.ts'
 
@@ -55,6 +56,7 @@ Exits with 0 when every state was right after recovery, with 1 when one was not.
 
 async function campaign(seed: number, { points, states, replay }: Options): Promise<CrashTestFigures> {
   using bar = new ProgressBar()
+  using _signals = exitOnSignal(() => bar.hide())
   const plan = makeCrashPlan(seed)
   return await crashTest<number>({
     seed,

@@ -1,6 +1,6 @@
 /** `aries demo`: kills a working database again and again, and verifies what is left. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { describeSource, findPlaces, readPlaces } from '../demo/places.ts'
@@ -11,6 +11,7 @@ import { Demo, type Round } from '../demo/run.ts'
 import { TRANSFER_CLIENTS, work } from '../demo/worker.ts'
 import { WORKER_VERB } from '../demo/worker-process.ts'
 import { CliError, ExitCode } from '../errors.ts'
+import { exitOnSignal } from '../interrupt.ts'
 import { counted, grouped, printJson, printLine } from '../output.ts'
 
 interface Options {
@@ -93,7 +94,7 @@ async function demo(options: Options, programFile: string): Promise<void> {
     // The worker may still be dying and writing: retries.
     if (!isKept) rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
   }
-  exitOnSignal(cleanUp)
+  using _signals = exitOnSignal(cleanUp)
   const startedMs = performance.now()
   try {
     const rounds = await running.run()
@@ -110,15 +111,6 @@ async function demo(options: Options, programFile: string): Promise<void> {
     throw error
   } finally {
     cleanUp()
-  }
-}
-
-function exitOnSignal(cleanUp: () => void): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      cleanUp()
-      process.exit(128 + constants.signals[signal])
-    })
   }
 }
 
