@@ -44,25 +44,27 @@ export async function openTelling(directory: string, trace: NonNullable<Trace>):
 }
 
 /**
- * The database in `directory`, to be changed.
+ * The database in `directory`, to be changed. Verbs that have `--create` say in `createIfMissing` whether it is given.
  * @throws `CliError` when there is none; what `open` throws
  */
 export async function openToWrite(directory: string, options: OpenOptions = {}): Promise<Database> {
-  const shown = await openShowingProgress(directory, (added) => openParts(directory, { ...options, ...added }))
-  return shown.database
+  const canCreate = options.createIfMissing !== undefined
+  const start = (added: OpenOptions): Promise<OpenedParts> => openParts(directory, { ...options, ...added })
+  return (await openShowingProgress(directory, start, canCreate)).database
 }
 
 async function openShowingProgress(
   directory: string,
   start: (options: OpenOptions) => Promise<OpenedParts>,
+  canCreate = false,
 ): Promise<OpenedParts> {
   using bar = new ProgressBar()
   try {
     return await start({ onProgress: bar.recovery })
   } catch (error) {
-    throw noDatabaseOr(error, directory)
+    throw noDatabaseOr(error, directory, canCreate)
   }
 }
 
-const noDatabaseOr = (error: unknown, directory: string): unknown =>
-  AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory) : error
+const noDatabaseOr = (error: unknown, directory: string, canCreate = false): unknown =>
+  AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory, canCreate) : error

@@ -171,7 +171,10 @@ describe('writing', () => {
     const directory = scratchPath('missing')
     const { code, stderr } = await runCli('put', directory, 'fruit', 'apple', 'red')
     expect(code).toBe(3)
-    expect(stderr).toContain(`there is no database in ${directory}`)
+    expect(stderr).toBe(
+      `aries: there is no database in ${directory}; give the directory that was passed to open(), or --create to make one\n`,
+    )
+    expect((await runCli('del', directory, 'fruit', 'apple')).stderr).not.toContain('--create')
     expect(existsSync(directory)).toBe(false)
   })
 })

@@ -49,7 +49,7 @@ Exits with 0, or with 2 when a command from a file is none.`,
       try {
         await session.open()
       } catch (error) {
-        throw AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory ?? '') : error
+        throw AriesError.is(error) && error.code === 'DB_NOT_FOUND' ? noDatabase(directory ?? '', true) : error
       }
       try {
         await (process.stdin.isTTY === true ? converse(session) : readScript(session))

@@ -69,9 +69,11 @@ export function openDirectory(directory: string, lockKind: LockKind): FileSystem
   }
 }
 
-export function noDatabase(directory: string): CliError {
+/** `canCreate`: of verbs that have `--create`. */
+export function noDatabase(directory: string, canCreate = false): CliError {
+  const advice = canCreate ? ', or --create to make one' : ''
   return new CliError(
-    `there is no database in ${directory}; give the directory that was passed to open()`,
+    `there is no database in ${directory}; give the directory that was passed to open()${advice}`,
     ExitCode.FAILED,
   )
 }
