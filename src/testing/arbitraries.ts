@@ -20,23 +20,23 @@ export interface KeyOptions {
 
 /** Texts that serve as keys: never empty, mostly a few short ones, sometimes any. */
 export function keys({ count = 8, bytesMax = 1000 }: KeyOptions = {}): fc.Arbitrary<string> {
-  const few = fc.integer({ min: 0, max: count - 1 }).map((index) => `k${index}`)
-  // A grapheme has at most a few dozen bytes; cut what is too long to the shortest key.
-  const any = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 }).map((text) => atMost(text, bytesMax))
+  const few = fc.integer({ min: 0, max: count - 1 }).map((index) => `k${index}`.slice(0, bytesMax))
+  // A grapheme may have a few dozen bytes: what is too long becomes the shortest key.
+  const any = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 }).map((text) => atMost(text, bytesMax, 'k'))
   const long = fc.integer({ min: 1, max: bytesMax }).map((length) => 'k'.padEnd(length, '-'))
   return fc.oneof({ weight: 8, arbitrary: few }, { weight: 1, arbitrary: any }, { weight: 1, arbitrary: long })
 }
 
-function atMost(text: string, bytesMax: number): string {
-  return new TextEncoder().encode(text).length <= bytesMax ? text : 'k'
+function atMost(text: string, bytesMax: number, otherwise: string): string {
+  return new TextEncoder().encode(text).length <= bytesMax ? text : otherwise
 }
 
 /** Bytes that serve as keys: never empty; with the ones that an order by bytes can get wrong. */
 export function byteKeys({ bytesMax = 1000 }: KeyOptions = {}): fc.Arbitrary<Uint8Array> {
   const edges = fc
     .constantFrom([0], [0, 0], [0x7f], [0x80], [0xff], [0xff, 0xff])
-    .map((bytes) => Uint8Array.from(bytes))
-  const short = fc.uint8Array({ minLength: 1, maxLength: 4 })
+    .map((bytes) => Uint8Array.from(bytes.slice(0, bytesMax)))
+  const short = fc.uint8Array({ minLength: 1, maxLength: Math.min(4, bytesMax) })
   const any = fc.uint8Array({ minLength: 1, maxLength: bytesMax })
   return fc.oneof({ weight: 4, arbitrary: short }, { weight: 2, arbitrary: edges }, { weight: 1, arbitrary: any })
 }
@@ -48,15 +48,15 @@ export interface ValueOptions {
 
 /** Texts that serve as values: mostly short, some empty, some of several pages. */
 export function values({ bytesMax = 10_000 }: ValueOptions = {}): fc.Arbitrary<string> {
-  const short = fc.integer({ min: 0, max: 999 }).map(String)
-  const any = fc.string({ unit: 'grapheme', maxLength: 8 }).map((text) => atMost(text, bytesMax))
+  const short = fc.integer({ min: 0, max: 999 }).map((number) => String(number).slice(0, bytesMax))
+  const any = fc.string({ unit: 'grapheme', maxLength: 8 }).map((text) => atMost(text, bytesMax, ''))
   const long = fc.integer({ min: 0, max: bytesMax }).map((length) => 'v'.repeat(length))
   return fc.oneof({ weight: 6, arbitrary: short }, { weight: 1, arbitrary: any }, { weight: 2, arbitrary: long })
 }
 
 /** Bytes that serve as values. */
 export function byteValues({ bytesMax = 10_000 }: ValueOptions = {}): fc.Arbitrary<Uint8Array> {
-  const short = fc.uint8Array({ maxLength: 8 })
+  const short = fc.uint8Array({ maxLength: Math.min(8, bytesMax) })
   const long = fc.integer({ min: 0, max: bytesMax }).map((length) => new Uint8Array(length).fill(0x76))
   return fc.oneof({ weight: 3, arbitrary: short }, { weight: 1, arbitrary: long })
 }

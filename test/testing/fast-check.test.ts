@@ -49,6 +49,25 @@ describe('arbitraries', () => {
     )
   })
 
+  test.each([1, 2, 3])('keep to %i bytes', (bytesMax) => {
+    const options = { bytesMax }
+    fc.assert(
+      fc.property(keys(options), byteKeys(options), values(options), byteValues(options), (key, bytes, value, blob) => {
+        const lengths = [bytesOf(key), bytes.length, bytesOf(value), blob.length]
+        expect(Math.max(...lengths), lengths.join(', ')).toBeLessThanOrEqual(bytesMax)
+        expect(Math.min(bytesOf(key), bytes.length)).toBeGreaterThan(0)
+      }),
+    )
+  })
+
+  test('give only empty values when nothing else fits', () => {
+    fc.assert(
+      fc.property(values({ bytesMax: 0 }), byteValues({ bytesMax: 0 }), (value, blob) => {
+        expect(bytesOf(value) + blob.length).toBe(0)
+      }),
+    )
+  })
+
   test('give ranges that the database takes', async () => {
     const { db } = await Sandbox.create()
     const table = db.table('a', { key: utf8, value: utf8 })
