@@ -27,6 +27,7 @@ export interface WorkloadContext<Acknowledged = unknown, World = undefined> exte
 
 /** The crash that the invariant is checked after. */
 export interface CrashDescription {
+  /** A process kill when the process was killed every time, in the restarts too: what was written is there, synced or not. */
   readonly kind: 'process kill' | 'power cut'
   /** The change to the disk in which the machine stopped, counted from 1. */
   readonly at: number

@@ -287,7 +287,9 @@ function livesWith(moment: Moment<unknown, unknown>, cut: Cut): LifeRecord[] {
 
 function descriptionOf(moment: Moment<unknown, unknown>, cut: Cut): CrashDescription {
   const [first = cut, ...rest] = [...moment.earlier, cut]
-  const kind = first.persisted.mode === 'kill' ? 'process kill' : 'power cut'
+  // What a kill has kept unsynced a power cut in the restart can still take.
+  const isKill = [first, ...rest].every(({ persisted }) => persisted.mode === 'kill')
+  const kind = isKill ? 'process kill' : 'power cut'
   return { kind, ...first, duringRestart: rest, workloadEnded: moment.workloadEnded }
 }
 

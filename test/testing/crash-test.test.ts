@@ -66,6 +66,29 @@ describe('a crash test that passes', () => {
     expect(Math.max(...deferred)).toBe(0)
   })
 
+  test('calls a process kill only what no power cut followed', async () => {
+    const kinds = new Set<string>()
+    await crashTest({
+      ...sound,
+      durability: 'lazy',
+      statesPerCrashPoint: 2,
+      invariant: async (context) => {
+        const { kind, persisted, duringRestart } = context.crash
+        kinds.add([kind, persisted.mode, ...duringRestart.map((cut) => cut.persisted.mode)].join(', '))
+        // At this level a commit outlives a kill, but no power cut.
+        if (kind === 'process kill') await sound.invariant(context)
+      },
+    })
+    expect([...kinds].sort()).toEqual([
+      'power cut, kill, none',
+      'power cut, none',
+      'power cut, none, kill',
+      'power cut, none, none',
+      'process kill, kill',
+      'process kill, kill, kill',
+    ])
+  })
+
   test('is the same every time', async () => {
     const seen = async (): Promise<string[]> => {
       const crashes: string[] = []
