@@ -3,13 +3,23 @@
 /** Whether `structuredClone` gives a full copy of `value`. Cycles are not plain. */
 export function isPlainData(value: unknown, within: readonly unknown[] = []): boolean {
   if (typeof value === 'function' || typeof value === 'symbol') return false
-  if (typeof value !== 'object' || value === null || value instanceof Date) return true
+  if (typeof value !== 'object' || value === null) return true
   if (within.includes(value)) return false
   const inside = [...within, value]
   const isPlain = (part: unknown): boolean => isPlainData(part, inside)
-  if (Array.isArray(value)) return value.every(isPlain)
-  if (value instanceof Map) return [...value].flat(1).every(isPlain)
-  if (value instanceof Set) return [...value].every(isPlain)
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isPlain)
+  // By the prototype, because a copy of an instance of a class that extends one of these is of the base class.
+  switch (Object.getPrototypeOf(value)) {
+    case Date.prototype:
+      return true
+    case Map.prototype:
+      return [...(value as Map<unknown, unknown>)].flat(1).every(isPlain)
+    case Set.prototype:
+      return [...(value as Set<unknown>)].every(isPlain)
+    case Array.prototype:
+    case Object.prototype:
+    case null:
+      return Object.values(value).every(isPlain)
+    default:
+      return false
+  }
 }

@@ -243,9 +243,16 @@ describe('the outside world', () => {
     }
   }
 
+  class Mails extends Array<number> {
+    get sent(): number[] {
+      return this
+    }
+  }
+
   test.each([
     ['plain data', () => ({ sent: [] as number[] })],
     ['an object of a class', () => new Mailbox()],
+    ['an array with methods of its own', () => new Mails()],
   ])('survives the crash, and every state has its own: %s', async (_name, world) => {
     await crashTest<number, { sent: number[] }>({
       world,
