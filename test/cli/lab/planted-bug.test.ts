@@ -119,13 +119,13 @@ test('a box does not say what is in it', () => {
     expect(code).not.toContain(name)
     expect(code).not.toContain(sentence)
     expect(code).not.toContain('sourceMappingURL')
+    expect(code).not.toMatch(/\bI\d\d?\b/)
   }
 })
 
 test('the file that a hunt begins with finds nothing', async () => {
-  const some = numbers.slice(0, 3)
-  const judge = judgeOf(Object.fromEntries(some.map((number) => [`${nameOfBox(number)}.ts`, testFile(number)])))
-  for (const number of some) {
+  const judge = judgeOf(Object.fromEntries(numbers.map((number) => [`${nameOfBox(number)}.ts`, testFile(number)])))
+  for (const number of numbers) {
     const name = nameOfBox(number)
     const complaint = `the test passes on ${name}: it does not meet what is wrong there`
     expect(await judge.judge(number, 'found', () => {}), name).toEqual([complaint])

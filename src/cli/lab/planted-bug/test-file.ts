@@ -10,13 +10,14 @@ import type * as testing from 'aries-db/testing'
 export const invariant = 'I0'
 
 /** Rejects when the engine that it is given is broken: on ${nameOfBox(number)}, and not on a sound one. */
-export async function test({ open, MemoryFileSystem, utf8 }: typeof aries & typeof testing) {
-  // As long as nothing crashes, there is little to see: go on with crashTest.
-  const db = await open(new MemoryFileSystem(), { createIfMissing: true })
+export async function test({ Sandbox, utf8 }: typeof aries & typeof testing) {
+  // A transaction sees what it has written, in every box. What others see, and what a crash leaves: go on with crashTest.
+  const { db } = await Sandbox.create()
   const rows = db.table('rows', { key: utf8, value: utf8 })
-  await rows.put('apple', 'red')
-  if ((await rows.get('apple')) !== 'red') throw new Error('the apple is gone')
-  await db.close()
+  await db.transaction(async (tx) => {
+    await tx.put(rows, 'apple', 'red')
+    if ((await tx.get(rows, 'apple')) !== 'red') throw new Error('the apple is gone')
+  })
 }
 `
 }
