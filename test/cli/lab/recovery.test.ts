@@ -1,7 +1,9 @@
 /** The lab "write recovery": the engine's own passes get full marks, and mistakes the complaint that helps. */
 import { describe, expect, test } from 'vitest'
 import { reportOf } from '../../../src/cli/lab/check/report.ts'
+import { LabData } from '../../../src/cli/lab/lab-data.ts'
 import { RECOVERY_PARTS, recoveryCases, StudentPasses } from '../../../src/cli/lab/recovery/cases.ts'
+import { recoveryLab } from '../../../src/cli/lab/recovery/lab.ts'
 import { RECOVERY_FILES, RECOVERY_PLANS } from '../../../src/cli/lab/recovery/plan.ts'
 import { skeletonOf } from '../../../src/cli/lab/recovery/skeleton.ts'
 import { makeFolderWith, scenariosText, solutions, sourceOf } from './folders.ts'
@@ -25,6 +27,17 @@ test('the passes of the engine get all points', async () => {
   expect(report.parts.flatMap(({ wrong }) => wrong)).toEqual([])
   expect(report).toMatchObject({ points: 100, pointsMax: 100, grade: 'A' })
   expect(report.parts.map(({ cases }) => cases)).toEqual([36, 35, 40, 5])
+})
+
+test('so do their sources, once they import from the lab, as the key says; none as they are', async () => {
+  const sources = RECOVERY_FILES.map((file) => [file, sourceOf(file)] as const)
+  const key = await recoveryLab.key(new LabData(''), undefined)
+  expect(key.join(' ')).toContain("with './engine.js' written in the place of every module that they import from")
+  const imported = sources.map(([file, source]) => [file, source.replaceAll(/(?<= from )'.+'$/gm, "'./engine.js'")])
+  expect((await judged(Object.fromEntries(imported))).report.points).toBe(100)
+  const { report, complaintOf } = await judged(Object.fromEntries(sources))
+  expect(report.points).toBe(0)
+  expect(complaintOf('analysis S01')).toContain('there is no file ')
 })
 
 test('the skeleton gets none, and is told what to write', async () => {

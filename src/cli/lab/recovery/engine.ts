@@ -1,11 +1,12 @@
 /**
- * The side of the engine that a student's passes see: all that their files may import, as `./engine.js`. The
- * passes of the engine itself are not in it. The declarations of this module are in the lab's folder, so that
- * editors know them.
+ * The side of the engine that a student's passes see: all that their files may import, as `./engine.js`, and all that
+ * the engine's own passes import. These themselves are not in it. The declarations of this module are in the lab's
+ * folder, so that editors know them.
  */
 
 export type { BufferManager } from '../../../buffer/buffer-manager.ts'
 export { assert } from '../../../common/assert.ts'
+export { getU53 } from '../../../common/bytes.ts'
 export { AriesError } from '../../../common/errors.ts'
 export { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } from '../../../common/ids.ts'
 export type { SkipReason, Trace, TraceEvent, UndoPassReason } from '../../../common/trace.ts'

@@ -42,7 +42,9 @@ export const recoveryLab: Lab = {
   async key() {
     return [
       'The solution is the source of the engine: src/recovery/analysis.ts, redo.ts and undo.ts, in the package and in',
-      'the repository. aries lab check gives it full marks. How students are kept honest: see the teaching notes.',
+      "the repository. Copied into the folder, with './engine.js' written in the place of every module that they import",
+      'from, they get full marks from aries lab check; with the imports as they are they get none, since a lab imports',
+      'files of its own folder only. How students are kept honest: see the teaching notes.',
     ]
   },
 }
