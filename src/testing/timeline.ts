@@ -38,8 +38,10 @@ function renderLife({ events, trace, cut }: LifeRecord, index: number): string[]
   // Opening went well when anything came after it; what it wrote is of no interest then.
   let operation = events[0]?.operations ?? 0
   disk.skip(trace.slice(0, operation))
+  // No crash comes after the invariant: what the engine writes meanwhile decides nothing.
+  const shownUpTo = events.find(({ kind, text }) => kind === 'phase' && text === 'invariant')?.operations
   const upTo = (end: number): void => {
-    for (; operation < end; operation++) disk.add(trace[operation] as TraceEntry)
+    for (; operation < Math.min(end, shownUpTo ?? end); operation++) disk.add(trace[operation] as TraceEntry)
     disk.finish()
   }
   for (const event of events) {
