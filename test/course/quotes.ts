@@ -24,6 +24,13 @@ export interface Block {
   readonly lines: readonly string[]
 }
 
+/** A quote, in one block or in several that go on with each other, and what is printed now. */
+export interface Quote {
+  /** Of the blocks, in their page. */
+  readonly indexes: readonly number[]
+  readonly printed: readonly string[]
+}
+
 /** The fenced blocks of a page. */
 export function blocksOf(text: string): Block[] {
   return [...text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].map((match) => ({
@@ -64,13 +71,26 @@ export function sessionOf(lines: readonly string[]): string[] {
   return print(PROGRAM, ['repl'], `${commands.join('\n')}\n`)
 }
 
-/** What the program in a block prints. */
-export function outputOf(program: readonly string[]): string[] {
-  const file = join(mkdtempSync(join(tmpdir(), 'aries-course-')), 'program.mts')
-  const entry = (name: string): string => pathToFileURL(join(ROOT, 'src', name)).href
-  const text = program.join('\n').replace("'aries-db/testing'", `'${entry('testing/index.ts')}'`)
-  writeFileSync(file, text.replace("'aries-db'", `'${entry('index.ts')}'`))
-  return print(file, [])
+const sourceUrl = (name: string): string => pathToFileURL(join(ROOT, 'src', name)).href
+/** What a program may import, and where that is. */
+const MODULES: Readonly<Record<string, string>> = {
+  'aries-db': sourceUrl('index.ts'),
+  'aries-db/testing': sourceUrl('testing/index.ts'),
+  'aries-db/testing/fast-check': sourceUrl('testing/fast-check.ts'),
+  'fast-check': import.meta.resolve('fast-check'),
+}
+
+/** What the program in a block prints; `files` are others beside it, by name. */
+export function outputOf(
+  program: readonly string[],
+  files: Readonly<Record<string, readonly string[]>> = {},
+): string[] {
+  const directory = mkdtempSync(join(tmpdir(), 'aries-course-'))
+  for (const [name, lines] of Object.entries({ ...files, 'program.mts': program })) {
+    const text = lines.join('\n').replaceAll(/(?<= from ')[^']+/g, (specifier) => MODULES[specifier] ?? specifier)
+    writeFileSync(join(directory, name), text)
+  }
+  return print(join(directory, 'program.mts'), [])
 }
 
 const untimed = (line: string): string => line.replace(/\d+(\.\d+)? m?s\b/g, 'TIME')

@@ -1,5 +1,5 @@
 /**
- * Writes anew what the chapters of the course quote, after a change of the engine that moves LSNs or words. A line
+ * Writes anew what the chapters of the course and docs/testing.md quote, after a change of the engine that moves LSNs or words. A line
  * that is quoted is replaced by the one printed in its place: the next that differs in numbers at most. Where there
  * is none, the block is left as it is and named, and somebody has to look.
  *
@@ -7,9 +7,10 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Block, blocksOf, misquoted, outputOf, printedBy, sessionOf } from './quotes.ts'
+import { quotesOfTesting } from '../testing/testing-page.ts'
+import { type Block, blocksOf, misquoted, outputOf, printedBy, type Quote, sessionOf } from './quotes.ts'
 
-const COURSE = fileURLToPath(new URL('../../docs/course/', import.meta.url))
+const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url))
 
 /** A line without its numbers and the room that they take. */
 const shapeOf = (line: string): string => line.replace(/\d+/g, '0').replace(/ +|─+/g, ' ')
@@ -35,13 +36,7 @@ function aligned(
   return { lines, at }
 }
 
-/** A quote, in one block or in several that go on with each other, and what is printed now. */
-interface Quote {
-  readonly indexes: readonly number[]
-  readonly printed: readonly string[]
-}
-
-function quotesOf(blocks: readonly Block[]): Quote[] {
+function quotesOfChapter(blocks: readonly Block[]): Quote[] {
   const quotes: Quote[] = []
   for (const [i, { info, lines }] of blocks.entries()) {
     const command = lines[0] as string
@@ -58,7 +53,7 @@ function quotesOf(blocks: readonly Block[]): Quote[] {
 }
 
 /** What each block of a page is to be that is not right, by its index; undefined where somebody has to look. */
-function requoted(blocks: readonly Block[]): Map<number, string[] | undefined> {
+function requoted(blocks: readonly Block[], quotesOf: typeof quotesOfChapter): Map<number, string[] | undefined> {
   const results = new Map<number, string[] | undefined>()
   for (const { indexes, printed } of quotesOf(blocks)) {
     const quotes = indexes.map((index) => blocks[index]?.lines ?? [])
@@ -73,17 +68,18 @@ function requoted(blocks: readonly Block[]): Map<number, string[] | undefined> {
   return results
 }
 
-for (const name of readdirSync(COURSE).filter((file) => file.endsWith('.md'))) {
-  const text = readFileSync(COURSE + name, 'utf8')
+const CHAPTERS = readdirSync(`${DOCS}course`).filter((file) => file.endsWith('.md'))
+for (const name of ['testing.md', ...CHAPTERS.map((file) => `course/${file}`)]) {
+  const text = readFileSync(DOCS + name, 'utf8')
   const blocks = blocksOf(text)
   let rest = text
-  for (const [i, lines] of requoted(blocks)) {
+  for (const [i, lines] of requoted(blocks, name === 'testing.md' ? quotesOfTesting : quotesOfChapter)) {
     const old = blocks[i]?.lines.join('\n') as string
     if (lines === undefined) process.stdout.write(`${name}: look at the block that begins with ${old.split('\n')[0]}\n`)
     else rest = rest.replace(old, () => lines.join('\n'))
   }
   if (rest !== text) {
-    writeFileSync(COURSE + name, rest)
+    writeFileSync(DOCS + name, rest)
     process.stdout.write(`${name}: written\n`)
   }
 }

@@ -50,6 +50,18 @@ describe('states of a crash', () => {
     expect(drawPersisted(changes, 20, 1).map(formatPersisted)).toEqual(texts)
   })
 
+  test.each([
+    [2, 8, 4],
+    [3, 8, 7],
+    [3, 9, 8],
+    [4, 17, 16],
+  ])('of %i changes, %i states have %i subsets', (changes, count, subsets) => {
+    const disk = diskWithWrites(changes)
+    const states = drawPersisted(disk.pendingChanges(), count, 1)
+    const whole = states.filter(({ mode }) => mode === 'none' || mode === 'all' || mode === 'keep')
+    expect(new Set(whole.map((state) => sectorsAfter(disk, state).join())).size).toBe(subsets)
+  })
+
   test('are one when nothing is unsynced', () => {
     expect(drawPersisted([], 20, 1)).toEqual([{ mode: 'kill' }])
   })
