@@ -117,6 +117,27 @@ export interface CrashTestSettings {
   readonly open: OpenOptions
 }
 
+/** By their names, so that none is missing that the type has. */
+const KNOWN: Readonly<Record<keyof CrashTestOptions, true>> = {
+  workload: true,
+  invariant: true,
+  setup: true,
+  restart: true,
+  world: true,
+  seed: true,
+  pageSize: true,
+  poolBytes: true,
+  segmentBytes: true,
+  checkpointBytes: true,
+  durability: true,
+  deferRedo: true,
+  maxCrashPoints: true,
+  statesPerCrashPoint: true,
+  alsoCrashRecovery: true,
+  replay: true,
+  onProgress: true,
+}
+
 const PAGE_SIZE = 4096
 const POOL_PAGES = 16
 const SEGMENT_BYTES = 65_536
@@ -130,6 +151,11 @@ export function invalid(message: string): AriesError {
 export function crashTestSettingsOf<A, W>(options: CrashTestOptions<A, W>): CrashTestSettings {
   for (const name of ['workload', 'invariant'] as const) {
     if (typeof options?.[name] !== 'function') throw invalid(`crashTest needs a function as ${name}`)
+  }
+  // A misspelt limit would be no limit.
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN, name))
+  if (unknown !== undefined) {
+    throw invalid(`crashTest has no option ${unknown}; it has ${Object.keys(KNOWN).join(', ')}`)
   }
   for (const name of ['setup', 'restart', 'world', 'onProgress'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)

@@ -310,6 +310,8 @@ describe('what is not a violation', () => {
     [{ maxCrashPoints: 0 }, 'maxCrashPoints must be a whole number of at least 1'],
     [{ pageSize: 100 }, 'pageSize must be one of'],
     [{ replay: 'yesterday' }, 'replay must be a text'],
+    [{ statesPerCrashpoint: 1 }, 'crashTest has no option statesPerCrashpoint; it has workload, invariant, setup, '],
+    [{ toString: undefined }, 'crashTest has no option toString'],
   ])('wrong options: %j', async (wrong, message) => {
     await expect(crashTest({ ...sound, ...wrong } as never)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
