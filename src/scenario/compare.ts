@@ -160,7 +160,7 @@ class EpisodeComparison {
   /** Analysis of a given log and redo should be the same too; where a variant differs there, it is told. */
   beyondCore(): string {
     const first = [...this.#analysisTables(), ...this.#redo()][0]
-    return first === undefined ? 'tables and redo too' : `beyond it, ${describeDifference(first)}`
+    return first === undefined ? 'tables and redo are equal too' : `beyond it, ${describeDifference(first)}`
   }
 
   #differ(part: string, expected: unknown, actual: unknown): Difference[] {

@@ -51,6 +51,15 @@ describe('the textbook', () => {
 })
 
 describe('an exercise', () => {
+  test('of another variant: says what was compared, and what not', async () => {
+    const { answers, note } = await run('S07')
+    expect(note).toBe('tables and redo are equal too')
+    expect(answers.find(({ question }) => question.startsWith('pages at the end'))).toMatchObject({
+      question: 'pages at the end, apart from pageLSNs',
+      isEqual: true,
+    })
+  })
+
   test('the tables at the end of analysis are those of the book', async () => {
     const { restarts, steps, answers } = await run('S01')
     const [found] = restarts

@@ -183,7 +183,13 @@ function episodeQuestions(place: string, answers: Answers, seen: ObservedRestart
     ...(isExact ? exact : []),
     later('undo.order', 'order of undo', textOf(undo.order, listText), listText(order)),
     ...(isExact ? [writtenQuestion(place, isAsked ? recordsText(appended) : undefined, kept)] : []),
-    later('finalPages', 'pages at the end', textOf(finalPages, pagesText), pagesText(pagesOf(seen, finalPages))),
+    // Other variants write other records, so their LSNs cannot be ours.
+    later(
+      'finalPages',
+      isExact ? 'pages at the end' : 'pages at the end, apart from pageLSNs',
+      textOf(finalPages, pagesText),
+      pagesText(pagesOf(seen, finalPages)),
+    ),
   ]
 }
 
