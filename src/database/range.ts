@@ -37,8 +37,9 @@ export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uin
   if (gt !== undefined && gte !== undefined) throw invalid('a range has gt or gte, not both')
   if (lt !== undefined && lte !== undefined) throw invalid('a range has lt or lte, not both')
   if (typeof limit !== 'number' || !(limit >= 0)) throw invalid(`limit must be a number of at least 0, got ${limit}`)
-  const low = gte ?? gt
-  const high = lte ?? lt
+  // A codec may have null as a key, so only undefined is no bound.
+  const low = gte !== undefined ? gte : gt
+  const high = lte !== undefined ? lte : lt
   const lowBytes = low === undefined ? undefined : encode(low)
   const highBytes = high === undefined ? undefined : encode(high)
   return reverse

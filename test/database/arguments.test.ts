@@ -170,6 +170,8 @@ describe('arguments', () => {
     ['a limit that is no number', { limit: '5' }, 'limit must be'],
     ['an unknown option', { from: 'a' }, 'unknown range option from'],
     ['a bound of the wrong type', { gte: 5 }, 'expected a string'],
+    ['null as a bound', { gte: null }, 'expected a string'],
+    ['null as the other bound', { lte: null }, 'expected a string'],
   ])('a range with %s', async (_what, options, text) => {
     const db = await fresh()
     const tx = db.begin()
@@ -177,6 +179,26 @@ describe('arguments', () => {
     await expectFailure(() => tx.count(textTable(db), options as never), 'INVALID_ARGUMENT', text)
     await expectFailure(() => tx.clear(textTable(db), options as never), 'INVALID_ARGUMENT', text)
     await tx.abort()
+    await db.close()
+  })
+
+  test('null as a bound is a key, where the codec has it as one', async () => {
+    const db = await fresh()
+    const table = db.table('rows', { key: json<number | null>(), value: utf8 })
+    const refill = (): Promise<void> => table.putMany([1, null, 2].map((key) => [key, 'v'] as const))
+    const keys = (): unknown[] => {
+      const snapshot = db.snapshot()
+      const found = snapshot.range(table).all()
+      snapshot.close()
+      return found.map(([key]) => key)
+    }
+    await refill()
+    // As texts: 1, 2, null.
+    expect(await table.clear({ gte: null })).toBe(1)
+    expect(keys()).toEqual([1, 2])
+    await refill()
+    expect(await table.clear({ lte: null, gt: 1 })).toBe(2)
+    expect(keys()).toEqual([1])
     await db.close()
   })
 })
