@@ -51,7 +51,7 @@ export class Database {
   /** What the methods of tables run on. */
   readonly #source: TransactionSource = {
     begin: (options) => this.begin(options),
-    transaction: (fn, options) => this.transaction(fn, options),
+    operation: (fn, options) => this.#operation(fn, options),
     get: (table, key) => this.#get(table, key),
     put: (table, key, value) => this.#put(table, key, value),
   }
@@ -135,8 +135,10 @@ export class Database {
 
   /**
    * Runs `fn` in a transaction and commits it; aborts it when `fn` throws. When the error is retryable
-   * (a deadlock, a lock timeout, a conflict), runs it again from the start, after a short random pause,
-   * up to `attempts` times; `fn` gets the number of the attempt, from 1. `fn` must have no lasting effect
+   * (a deadlock, a conflict, a lock timeout), runs it again from the start, after a short random pause,
+   * up to `attempts` times, but after a lock timeout only once unless `attempts` is given; `fn` gets the number
+   * of the attempt, from 1. Inside `fn` use the methods of the transaction: those of a table are transactions
+   * of their own and wait for this one's locks, while it waits for them. `fn` must have no lasting effect
    * outside the transaction. When `signal` is aborted there is no further attempt, but `fn` runs to its
    * end: give it the signal too.
    * @throws what `fn` and `commit` throw; why the transaction was rolled back, if `fn` has not noticed
@@ -146,7 +148,12 @@ export class Database {
     options: TransactionOptions = NO_OPTIONS,
   ): Promise<T> {
     if (typeof fn !== 'function') throw invalid('transaction takes a function')
-    return this.#retries.run(options, (attempt) => this.#attempt(fn, attempt, options))
+    return this.#retries.transaction(options, (attempt) => this.#attempt(fn, attempt, options))
+  }
+
+  /** The same for a transaction of one operation. */
+  #operation<T>(fn: (transaction: Transaction) => Promise<T>, options: TransactionOptions = NO_OPTIONS): Promise<T> {
+    return this.#retries.operation(options, (attempt) => this.#attempt(fn, attempt, options))
   }
 
   async #attempt<T>(
@@ -204,17 +211,17 @@ export class Database {
     } catch (error) {
       return Promise.reject(error)
     }
-    return this.transaction((transaction) => transaction.put(table, key, value))
+    return this.#operation((transaction) => transaction.put(table, key, value))
   }
 
   /** The names of the tables, sorted. @throws as `Transaction.tables` */
   tables(): Promise<string[]> {
-    return this.transaction((transaction) => transaction.tables(), { readOnly: true })
+    return this.#operation((transaction) => transaction.tables(), { readOnly: true })
   }
 
   /** Removes a table and all it holds. @throws as `Transaction.dropTable` */
   dropTable<K, V>(table: Table<K, V>): Promise<void> {
-    return this.transaction((transaction) => transaction.dropTable(table))
+    return this.#operation((transaction) => transaction.dropTable(table))
   }
 
   /**

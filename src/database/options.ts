@@ -80,7 +80,7 @@ export interface BeginOptions {
 }
 
 export interface TransactionOptions extends BeginOptions {
-  /** How often `fn` is run at most, when it fails with a retryable error. Default 10. */
+  /** How often `fn` is run at most, when it fails with a retryable error. Default 10, of which one after a lock timeout. */
   readonly attempts?: number
 }
 

@@ -6,12 +6,18 @@
  * attempt's chances better than the last one's is not the pause but the choice of a deadlock's victim
  * (`src/lock/deadlock.ts`): each attempt weighs four times as much. And locks are served in order, so
  * nobody who waits is overtaken.
+ *
+ * A lock timeout is another matter: whoever has waited for so long is likely to do so again. To begin anew
+ * helps where the transaction itself was in somebody's way, with what it held; a single operation has held
+ * nothing that anybody waits for, and would only wait longer.
  */
 import { AriesError } from '../common/errors.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { invalid, type TransactionOptions } from './options.ts'
 
 const ATTEMPTS_DEFAULT = 10
+/** Attempts that may end with a lock timeout. */
+const TIMEOUT_ATTEMPTS_DEFAULT = 2
 const PAUSE_MS = 4
 const PAUSE_MS_MAX = 100
 
@@ -25,15 +31,29 @@ export class Retries {
     this.#runtime = runtime
   }
 
-  /** Runs `once` until it succeeds, fails for good, or has been run as often as the options say. */
-  async run<T>(options: TransactionOptions, once: (attempt: number) => Promise<T>): Promise<T> {
-    const { attempts = ATTEMPTS_DEFAULT, signal } = options
+  /** Runs a transaction until it succeeds, fails for good, or has been run as often as the options say. */
+  transaction<T>(options: TransactionOptions, once: (attempt: number) => Promise<T>): Promise<T> {
+    return this.#run(options, options.attempts ?? TIMEOUT_ATTEMPTS_DEFAULT, once)
+  }
+
+  /** The same for a transaction of one operation. */
+  operation<T>(options: TransactionOptions, once: (attempt: number) => Promise<T>): Promise<T> {
+    return this.#run(options, 1, once)
+  }
+
+  async #run<T>(
+    { attempts = ATTEMPTS_DEFAULT, signal }: TransactionOptions,
+    timeoutAttempts: number,
+    once: (attempt: number) => Promise<T>,
+  ): Promise<T> {
     if (!(attempts >= 1)) throw invalid(`attempts must be at least 1, got ${attempts}`)
+    let timeouts = 0
     for (let attempt = 1; ; attempt++) {
       try {
         return await once(attempt)
       } catch (error) {
         if (!AriesError.is(error) || !error.retryable || attempt >= attempts) throw error
+        if (error.code === 'TX_LOCK_TIMEOUT' && ++timeouts >= timeoutAttempts) throw error
         await this.#pause(attempt, signal)
       }
     }

@@ -1,7 +1,9 @@
 /**
  * A table handle: a name and two codecs. It holds no data and no lock; the table itself is found, or
- * made by the first write, inside each transaction. Its own methods are transactions of one operation;
- * those that read more than a row read a snapshot, so that they wait for nobody and nobody for them.
+ * made by the first write, inside each transaction. Its own methods are transactions of one operation, which
+ * wait for the locks of others: inside `db.transaction` use the methods of the transaction instead. They are
+ * run again after a deadlock, not after a lock timeout. Those that read more than a row read a snapshot, so
+ * that they wait for nobody and nobody for them.
  */
 import type { Codec } from './codecs.ts'
 import type { BeginOptions, TransactionOptions } from './options.ts'
@@ -12,7 +14,8 @@ import type { Transaction } from './transaction.ts'
 /** What a table's own methods need of its database. */
 export interface TransactionSource {
   begin(options?: BeginOptions): Transaction
-  transaction<T>(fn: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** Commits one operation; runs it again after a deadlock, but not after a lock timeout. */
+  operation<T>(fn: (transaction: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** The value of one key, read as a transaction of its own. */
   get<K, V>(table: TableShape<K, V>, key: K): Promise<V | undefined>
   /** Stores one value, as a transaction of its own. */
@@ -52,22 +55,22 @@ export class Table<K, V> implements TableShape<K, V> {
    */
   putMany(entries: Iterable<readonly [K, V]>): Promise<void> {
     const options = isOneShot(entries) ? { attempts: 1 } : {}
-    return this.#database.transaction((tx) => tx.putMany(this, entries), options)
+    return this.#database.operation((tx) => tx.putMany(this, entries), options)
   }
 
   /** Removes `key` and commits; whether it was there. Throws as `Transaction.delete` and `commit`. */
   delete(key: K): Promise<boolean> {
-    return this.#database.transaction((tx) => tx.delete(this, key))
+    return this.#database.operation((tx) => tx.delete(this, key))
   }
 
   /** How many keys lie in the range, as of now. Throws as `Transaction.count`. */
   count(range: Omit<RangeOptions<K>, 'forUpdate'> = {}): Promise<number> {
-    return this.#database.transaction((tx) => tx.count(this, range), { readOnly: true })
+    return this.#database.operation((tx) => tx.count(this, range), { readOnly: true })
   }
 
   /** Removes all keys in the range and commits; how many there were. Throws as `Transaction.clear`. */
   clear(range: RangeOptions<K> = {}): Promise<number> {
-    return this.#database.transaction((tx) => tx.clear(this, range))
+    return this.#database.operation((tx) => tx.clear(this, range))
   }
 
   /** The entries of a range in key order, as they are when the loop begins, whatever happens meanwhile. */

@@ -213,7 +213,8 @@ export function timeoutError(wait: LockWait, timeoutMs: number, names: SpaceName
   return new AriesError(
     'TX_LOCK_TIMEOUT',
     `transaction ${txnId} waited ${timeoutMs} ms for ${mode} on ${names.inWords(head)}, held by ` +
-      `${story.join(', ')}; run the transaction again, or raise lockTimeoutMs`,
+      `${story.join(', ')}; a holder that waits for this call itself never lets go: inside a transaction use ` +
+      'tx.put, not table.put; else run the transaction again, or raise lockTimeoutMs',
     { txnId, mode, kind, table, space, key: keyText, holders: others, timeoutMs },
   )
 }

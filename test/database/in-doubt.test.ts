@@ -4,8 +4,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { TraceEvent } from '../../src/common/trace.ts'
-import { Bench, fill, isFulfilled, LIVES, named, namesOf, prepared, putUntilFull, rowsOf } from './prepare-support.ts'
-import { expectFailure, expectRows, imageOf, keyOf, settle, textOf, textTable, writeRows } from './support.ts'
+import { Bench, fill, isFulfilled, LIVES, named, namesOf, prepared, putUntilFull } from './prepare-support.ts'
+import { expectFailure, expectRows, imageOf, keyOf, rowsOf, settle, textOf, textTable, writeRows } from './support.ts'
 
 describe.each(LIVES)('%s', (_, next) => {
   const start = async (): Promise<Bench> => {

@@ -28,12 +28,6 @@ export async function prepared(
   return tx
 }
 
-export async function rowsOf(db: Database, name = 'rows'): Promise<Record<string, string>> {
-  const rows: Record<string, string> = {}
-  for await (const [key, value] of textTable(db, name).range()) rows[key] = value
-  return rows
-}
-
 /** A database whose clock the test moves. */
 export class Bench {
   readonly disk: SimulatedFileSystem

@@ -1,7 +1,7 @@
 /** Preparing a transaction: what can be done with it then, its name, and how durable it is and its outcome. */
 import { describe, expect, test } from 'vitest'
-import { Bench, fill, named, namesOf, prepared, putUntilFull, rowsOf } from './prepare-support.ts'
-import { diskWith, expectFailure, textTable } from './support.ts'
+import { Bench, fill, named, namesOf, prepared, putUntilFull } from './prepare-support.ts'
+import { diskWith, expectFailure, rowsOf, textTable } from './support.ts'
 
 describe('the handle', () => {
   test('does nothing more but commit or abort', async () => {

@@ -6,7 +6,7 @@ import type { Database } from '../../src/database/database.ts'
 import { nodeRuntime } from '../../src/io/node-runtime.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { prepared, rowsOf } from './prepare-support.ts'
+import { prepared } from './prepare-support.ts'
 import {
   diskWith,
   expectFailure,
@@ -14,6 +14,7 @@ import {
   failureOf,
   keyOf,
   openOn,
+  rowsOf,
   settle,
   textOf,
   textTable,

@@ -52,6 +52,13 @@ export async function expectRows(db: Database, count: number, length = 20): Prom
   expect(db.check()).toEqual([])
 }
 
+/** All rows of a table. */
+export async function rowsOf(db: Database, name = 'rows'): Promise<Record<string, string>> {
+  const rows: Record<string, string> = {}
+  for await (const [key, value] of textTable(db, name).range()) rows[key] = value
+  return rows
+}
+
 /** A disk with rows [0, count), closed cleanly or as a killed process leaves it. */
 export async function diskWith(
   count: number,
@@ -152,4 +159,14 @@ export async function waits(operation: Promise<unknown>): Promise<boolean> {
   })
   await settle(5)
   return !isDone
+}
+
+/** Timers are due in the next turn: for back-offs that nobody wants to wait for. */
+export function instantRuntime(): SimulatedRuntime {
+  const runtime = new SimulatedRuntime(3)
+  runtime.after = (delayMs, callback) => {
+    if (delayMs <= 100 && delayMs !== 100) runtime.nextTurn(callback)
+    return () => {}
+  }
+  return runtime
 }

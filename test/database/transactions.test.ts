@@ -1,19 +1,12 @@
-/** What transactions do: order, locks, retries, savepoints, tables, durability. */
+/** What transactions do: order, locks, savepoints, tables, durability. */
 import { describe, expect, test } from 'vitest'
-import { AriesError } from '../../src/common/errors.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { Durability } from '../../src/index.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { expectFailure, failureOf, openOn, settle, TEXT, textTable } from './support.ts'
+import { expectFailure, instantRuntime, openOn, rowsOf, settle, TEXT, textTable } from './support.ts'
 
 const fresh = (): Promise<Database> => openOn(new SimulatedFileSystem())
-
-async function rowsOf(db: Database, name = 'rows'): Promise<Record<string, string>> {
-  const rows: Record<string, string> = {}
-  for await (const [key, value] of textTable(db, name).range()) rows[key] = value
-  return rows
-}
 
 describe('operations of one transaction', () => {
   test('run in the order in which they were called, also behind one that waits', async () => {
@@ -110,40 +103,6 @@ describe('conflicts', () => {
     await db.close()
   })
 
-  test('db.transaction runs again after retryable errors, boundedly, and not after others', async () => {
-    const db = await openOn(new SimulatedFileSystem(), { runtime: instantRuntime() })
-    const attempts: number[] = []
-    const conflict = new AriesError('TX_LOCK_TIMEOUT', 'as if')
-    const result = await db.transaction(async (tx, attempt) => {
-      attempts.push(attempt)
-      await tx.put(textTable(db), `attempt-${attempt}`, 'v')
-      if (attempt < 3) throw conflict
-      return 'done'
-    })
-    expect([result, attempts]).toEqual(['done', [1, 2, 3]])
-    expect(await rowsOf(db)).toEqual({ 'attempt-3': 'v' })
-    let runs = 0
-    const failing = (): never => {
-      runs++
-      throw conflict
-    }
-    expect(await failureOf(() => db.transaction(failing))).toBe(conflict)
-    expect(runs).toBe(10)
-    runs = 0
-    expect(await failureOf(() => db.transaction(failing, { attempts: 4 }))).toBe(conflict)
-    expect(runs).toBe(4)
-    runs = 0
-    await expect(
-      db.transaction(() => {
-        runs++
-        throw new RangeError('mine')
-      }),
-    ).rejects.toThrow('mine')
-    expect(runs).toBe(1)
-    expect(db.stats().transactions.active).toBe(0)
-    await db.close()
-  })
-
   test('await using aborts what was not committed', async () => {
     const disk = new SimulatedFileSystem()
     {
@@ -188,16 +147,6 @@ describe('conflicts', () => {
     await db.close()
   })
 })
-
-/** Timers are due in the next turn: for back-offs that nobody wants to wait for. */
-function instantRuntime(): SimulatedRuntime {
-  const runtime = new SimulatedRuntime(3)
-  runtime.after = (delayMs, callback) => {
-    if (delayMs <= 100 && delayMs !== 100) runtime.nextTurn(callback)
-    return () => {}
-  }
-  return runtime
-}
 
 describe('savepoints', () => {
   test('nested, rolled back in parts, then committed; the same after a crash', async () => {
