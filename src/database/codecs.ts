@@ -44,7 +44,8 @@ export const utf8: Codec<string> = {
   decode: (bytes) => decoder.decode(bytes),
 }
 
-function isWellFormed(text: string): boolean {
+/** Whether the text has no lone surrogates: UTF-8 makes one and the same character of all of them. */
+export function isWellFormed(text: string): boolean {
   return !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text)
 }
 

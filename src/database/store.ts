@@ -18,6 +18,8 @@ import { checkActive } from '../txn/refusals.ts'
 import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
 import type { VersionReader, VersionStore } from '../txn/version-store.ts'
 import type { Managers } from './assemble.ts'
+import { isWellFormed } from './codecs.ts'
+import { invalid } from './options.ts'
 
 const encoder = new TextEncoder()
 const TABLE_NAME_BYTES_MAX = 255
@@ -27,8 +29,10 @@ const NO_KEY = new Uint8Array(0)
 
 /** Checks a table name. @throws `INVALID_ARGUMENT` */
 export function checkTableName(name: unknown): asserts name is string {
-  if (typeof name === 'string' && name.length > 0 && encoder.encode(name).length <= TABLE_NAME_BYTES_MAX) return
-  throw new AriesError('INVALID_ARGUMENT', `a table name is a text of 1 to ${TABLE_NAME_BYTES_MAX} bytes`)
+  if (typeof name !== 'string' || name.length === 0 || encoder.encode(name).length > TABLE_NAME_BYTES_MAX) {
+    throw invalid(`a table name is a text of 1 to ${TABLE_NAME_BYTES_MAX} bytes`)
+  }
+  if (!isWellFormed(name)) throw invalid('the table name has a lone surrogate, which UTF-8 cannot hold')
 }
 
 /** What readers without locks may hold back before they are ended. */
@@ -55,7 +59,7 @@ export const tooOld = (why: string): AriesError =>
 /** Checks the name of a transaction that is to be prepared. @throws `INVALID_ARGUMENT` */
 function checkTransactionName(name: unknown): asserts name is string {
   if (typeof name === 'string' && isTransactionName(name)) return
-  throw new AriesError('INVALID_ARGUMENT', 'the name of a prepared transaction is a text of 1 to 255 bytes')
+  throw invalid('the name of a prepared transaction is a text of 1 to 255 bytes')
 }
 
 export class Store {

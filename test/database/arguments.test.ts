@@ -54,6 +54,10 @@ describe('arguments', () => {
         'a table name is a text of 1 to 255 bytes',
       )
     }
+    for (const name of ['\ud800', 'rows\udbff', '\udc00\ud800']) {
+      await expectFailure(() => db.table(name, TEXT), 'INVALID_ARGUMENT', 'the table name has a lone surrogate')
+      await expectFailure(() => db.begin().get({ name, ...TEXT }, 'k'), 'INVALID_ARGUMENT', 'a lone surrogate')
+    }
     for (const codecs of [undefined, {}, { key: utf8 }, { key: utf8, value: 'utf8' }]) {
       await expectFailure(() => db.table('t', codecs as never), 'INVALID_ARGUMENT', 'table needs codecs')
     }
