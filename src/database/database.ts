@@ -30,7 +30,7 @@ import { Snapshot } from './snapshot.ts'
 import { type DatabaseStats, type PublishedFigures, statsOf } from './stats.ts'
 import { checkTableName, Store } from './store.ts'
 import { Table, type TransactionSource } from './table.ts'
-import type { TableCodecs, TableShape } from './table-shape.ts'
+import { checkCodecs, type TableCodecs, type TableShape } from './table-shape.ts'
 import { Transaction } from './transaction.ts'
 
 const NO_OPTIONS: TransactionOptions = {}
@@ -183,9 +183,7 @@ export class Database {
    */
   table<K, V>(name: string, codecs: TableCodecs<K, V>): Table<K, V> {
     checkTableName(name)
-    if (typeof codecs?.key?.encode !== 'function' || typeof codecs.value?.encode !== 'function') {
-      throw invalid('table needs codecs for key and value, such as { key: utf8, value: json() }')
-    }
+    checkCodecs(codecs)
     return new Table(this.#source, name, codecs)
   }
 

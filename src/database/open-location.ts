@@ -21,6 +21,8 @@ export async function open(location: string | FileSystem, options: OpenOptions =
 /** The same for the tools of this package, which look at what the database stands on. */
 export async function openParts(location: string | FileSystem, options: OpenOptions): Promise<OpenedParts> {
   const settings = settingsOf(options)
+  // An unset variable, most likely; as a path it would be the working directory.
+  if (location === '') throw invalid('open takes a path or a FileSystem, and the path is empty')
   const fileSystem = typeof location === 'string' ? NodeFileSystem.open(location, settings) : location
   if (typeof fileSystem?.lock !== 'function') throw invalid('open takes a path or a FileSystem')
   return openOn(fileSystem, options.runtime ?? nodeRuntime, options, settings)

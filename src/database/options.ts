@@ -134,6 +134,7 @@ export function settingsOf(options: OpenOptions): Settings {
   for (const name of ['onProgress', 'trace'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)
   }
+  checkRuntime(options.runtime)
   const { pageSize, segmentBytes } = options
   if (pageSize !== undefined && !PAGE_SIZES.includes(pageSize)) {
     throw invalid(`pageSize must be one of ${PAGE_SIZES.join(', ')}, got ${pageSize}`)
@@ -166,6 +167,13 @@ export function settingsOf(options: OpenOptions): Settings {
     escalateLocksAt: inRange('escalateLocksAt', options.escalateLocksAt ?? 10_000, 1, Number.POSITIVE_INFINITY),
     doubleWrite: flagOf('doubleWrite', options.doubleWrite ?? true),
     deferRedo: flagOf('deferRedo', options.deferRedo ?? false),
+  }
+}
+
+function checkRuntime(runtime: Runtime | undefined): void {
+  if (runtime === undefined) return
+  for (const name of ['nowMs', 'nextTurn', 'after', 'random'] as const) {
+    if (typeof runtime?.[name] !== 'function') throw invalid(`runtime must be an object with a function ${name}`)
   }
 }
 

@@ -17,6 +17,7 @@
 import type { RowBatch } from '../btree/row-batch.ts'
 import type { PageId } from '../common/ids.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
+import { invalid } from './options.ts'
 import type { Store } from './store.ts'
 import { encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import type { TransactionLocks } from './transaction-locks.ts'
@@ -34,11 +35,14 @@ export async function putMany<K, V>(
   table: TableShape<K, V>,
   entries: Iterable<readonly [K, V]>,
 ): Promise<void> {
+  checkIterable(entries)
   const putter = new Putter(store, active, locks, view, table.name)
   const mark = store.transactions.savepoint(active)
   const rows = store.rowBatches.take()
   try {
-    for (const [key, value] of entries) {
+    for (const entry of entries) {
+      if (!Array.isArray(entry)) throw invalid('an entry of putMany is an array, [key, value]')
+      const [key, value] = entry
       rows.add(keyOf(table, key, store.keyBytesMax), encodedValue(table, value))
       if (rows.isFull) await putter.put(rows)
     }
@@ -49,6 +53,11 @@ export async function putMany<K, V>(
   } finally {
     store.rowBatches.giveBack(rows)
   }
+}
+
+function checkIterable(entries: Iterable<unknown> | undefined | null): void {
+  if (typeof entries?.[Symbol.iterator] === 'function') return
+  throw invalid('putMany takes an iterable of entries [key, value], such as an array or a Map')
 }
 
 class Putter {

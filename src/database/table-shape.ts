@@ -15,6 +15,15 @@ export interface TableShape<K, V> extends TableCodecs<K, V> {
   readonly name: string
 }
 
+/** Checks that there are codecs for keys and values, each with both its functions. @throws `INVALID_ARGUMENT` */
+export function checkCodecs<K, V>(codecs: TableCodecs<K, V> | undefined | null): void {
+  for (const name of ['key', 'value'] as const) {
+    const codec = codecs?.[name]
+    if (typeof codec?.encode === 'function' && typeof codec.decode === 'function') continue
+    throw invalid(`table needs codecs for key and value, such as { key: utf8, value: json() }; that of ${name} is none`)
+  }
+}
+
 /** Checks that a table was given, and not its name, say. @throws `INVALID_ARGUMENT` */
 export function checkTable<K, V>(table: TableShape<K, V> | undefined | null): void {
   if (typeof table?.name === 'string' && typeof table.key?.encode === 'function') return

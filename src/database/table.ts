@@ -86,4 +86,5 @@ export class Table<K, V> implements TableShape<K, V> {
 }
 
 /** Whether it is its own iterator: then what it has given once it does not give again. */
-const isOneShot = (entries: Iterable<unknown>): boolean => 'next' in entries
+const isOneShot = (entries: Iterable<unknown>): boolean =>
+  typeof (entries as Partial<Iterator<unknown>> | null)?.next === 'function'

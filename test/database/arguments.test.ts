@@ -27,18 +27,16 @@ describe('arguments', () => {
     ['onProgress', { onProgress: 5 }, 'onProgress must be a function'],
     ['doubleWrite', { doubleWrite: 'no' }, 'doubleWrite must be true or false'],
     ['createIfMissing', { createIfMissing: 'yes' }, 'createIfMissing must be true or false'],
+    ['runtime', { runtime: {} }, 'runtime must be an object with a function nowMs'],
+    ['runtime', { runtime: null }, 'runtime must be an object with a function nowMs'],
   ])('open with a wrong %s', async (_name, options, text) => {
     const disk = new SimulatedFileSystem()
     await expectFailure(() => openOn(disk, options as never), 'INVALID_ARGUMENT', text)
     expect(disk.list()).toEqual([])
   })
 
-  test.each([null, 5, {}, undefined])('open of %s', async (location) => {
-    await expectFailure(
-      () => open(location as never, { createIfMissing: true }),
-      'INVALID_ARGUMENT',
-      'a path or a FileSystem',
-    )
+  test.each([null, 5, {}, undefined, ''])('open of %j', async (location) => {
+    await expectFailure(() => open(location as never), 'INVALID_ARGUMENT', 'a path or a FileSystem')
   })
 
   test('options that are no object', async () => {
@@ -58,7 +56,8 @@ describe('arguments', () => {
       await expectFailure(() => db.table(name, TEXT), 'INVALID_ARGUMENT', 'the table name has a lone surrogate')
       await expectFailure(() => db.begin().get({ name, ...TEXT }, 'k'), 'INVALID_ARGUMENT', 'a lone surrogate')
     }
-    for (const codecs of [undefined, {}, { key: utf8 }, { key: utf8, value: 'utf8' }]) {
+    const half = { key: utf8, value: { encode: utf8.encode } }
+    for (const codecs of [undefined, {}, { key: utf8 }, { key: utf8, value: 'utf8' }, half]) {
       await expectFailure(() => db.table('t', codecs as never), 'INVALID_ARGUMENT', 'table needs codecs')
     }
     await db.table('x'.repeat(255), TEXT).put('k', 'v')
@@ -125,6 +124,12 @@ describe('arguments', () => {
         'INVALID_ARGUMENT',
         'a key codec must encode to a Uint8Array',
       ],
+      ...[undefined, null, 5, { a: 1 }].flatMap((entries): typeof wrong => [
+        [() => tx.putMany(table, entries as never), 'INVALID_ARGUMENT', 'putMany takes an iterable'],
+        [() => table.putMany(entries as never), 'INVALID_ARGUMENT', 'putMany takes an iterable'],
+      ]),
+      [() => tx.putMany(table, [['k', 'v'], 'kv' as never]), 'INVALID_ARGUMENT', 'an entry of putMany is an array'],
+      [() => table.putMany([undefined as never]), 'INVALID_ARGUMENT', 'an entry of putMany is an array'],
       [() => tx.commit({ durability: 'soon' as never }), 'INVALID_ARGUMENT', 'durability must be'],
       [() => tx.rollbackTo(undefined as never), 'INVALID_ARGUMENT', 'the savepoint'],
       [() => db.transaction(5 as never), 'INVALID_ARGUMENT', 'takes a function'],
