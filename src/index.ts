@@ -26,7 +26,14 @@ export type { Database } from './database/database.ts'
 export type { Entries, SnapshotEntries } from './database/entries.ts'
 export type { InDoubtTransaction } from './database/in-doubt.ts'
 export { open } from './database/open-location.ts'
-export type { BeginOptions, Isolation, OpenOptions, TransactionOptions } from './database/options.ts'
+export type {
+  BeginOptions,
+  CommitOptions,
+  GetOptions,
+  Isolation,
+  OpenOptions,
+  TransactionOptions,
+} from './database/options.ts'
 export type { RangeOptions } from './database/range.ts'
 export type { Snapshot } from './database/snapshot.ts'
 export type { DatabaseStats } from './database/stats.ts'

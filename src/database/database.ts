@@ -19,6 +19,8 @@ import { Maintenance } from './maintenance.ts'
 import { closeFiles, type Opened } from './open.ts'
 import {
   type BeginOptions,
+  checkBeginOptions,
+  checkTransactionOptions,
   invalid,
   type Settings,
   type TransactionOptions,
@@ -104,6 +106,7 @@ export class Database {
    * @throws `DB_CLOSED`, `DB_FAILED`, `INVALID_ARGUMENT`, `TX_CANCELLED`
    */
   begin(options: BeginOptions = NO_OPTIONS): Transaction {
+    checkBeginOptions(options)
     return this.#begin(options).transaction
   }
 
@@ -148,6 +151,7 @@ export class Database {
     options: TransactionOptions = NO_OPTIONS,
   ): Promise<T> {
     if (typeof fn !== 'function') throw invalid('transaction takes a function')
+    checkTransactionOptions(options)
     return this.#retries.transaction(options, (attempt) => this.#attempt(fn, attempt, options))
   }
 

@@ -25,9 +25,8 @@ import { changesOf } from '../recovery/undo.ts'
 import type { ActiveTransaction, PreparedAs } from '../txn/active-transaction.ts'
 import { readPending } from '../txn/pending-actions.ts'
 import { checkMayAbort, checkMayEnd } from '../txn/refusals.ts'
-import type { Durability } from '../txn/transaction-manager.ts'
 import type { Managers } from './assemble.ts'
-import { durabilityOf } from './options.ts'
+import { type CommitOptions, checkCommitOptions, durabilityOf } from './options.ts'
 import type { Store } from './store.ts'
 
 /** The keys of tables in the catalog, by their trees. */
@@ -56,11 +55,12 @@ export class InDoubtTransaction {
 
   /**
    * Commits it, at `full` unless the call says otherwise. A weaker level may bring it back in doubt after a crash.
-   * @throws `TX_CLOSED` when its outcome is decided already, `TX_OUTCOME_UNKNOWN`, `DB_CLOSED`, `DB_FAILED`, `DB_READ_ONLY`
+   * @throws `TX_CLOSED` when its outcome is decided already, `INVALID_ARGUMENT`, `TX_OUTCOME_UNKNOWN`, `DB_CLOSED`, `DB_FAILED`, `DB_READ_ONLY`
    */
-  async commit(options?: { readonly durability?: Durability }): Promise<void> {
+  async commit(options: CommitOptions = {}): Promise<void> {
+    checkCommitOptions(options)
     checkMayEnd(this.#active)
-    await this.#store.commit(this.#active, durabilityOf(options?.durability ?? 'full'))
+    await this.#store.commit(this.#active, durabilityOf(options.durability ?? 'full'))
   }
 
   /**

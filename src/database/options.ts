@@ -12,7 +12,7 @@ export interface OpenOptions {
   readonly durability?: Durability
   /** At `lazy` and `none`: the log is flushed at least this often. Default 100 ms. */
   readonly flushIntervalMs?: number
-  /** Memory for pages. At least 8 pages. Default 64 MiB. */
+  /** Memory for pages; what is less than 8 pages counts as 8. Default 64 MiB. */
   readonly poolBytes?: number
   /** Fixed when the database is made: 4096, 8192, 16384 or 32768. Default 8192. */
   readonly pageSize?: number
@@ -84,6 +84,16 @@ export interface TransactionOptions extends BeginOptions {
   readonly attempts?: number
 }
 
+export interface GetOptions {
+  /** Locks the key as if it were written, so that a later write cannot deadlock with another reader. Default false. */
+  readonly forUpdate?: boolean
+}
+
+export interface CommitOptions {
+  /** Level of this commit. Default: the transaction's; of a prepared one `full`. */
+  readonly durability?: Durability
+}
+
 /** The options of a transaction, with every default filled in. */
 export interface TransactionSettings {
   readonly durability: Durability
@@ -128,9 +138,73 @@ export function invalid(message: string): AriesError {
   return new AriesError('INVALID_ARGUMENT', message)
 }
 
+/** The names of options; it is their type that sees to it that none is missing. */
+export type OptionNames<Options> = Readonly<Record<keyof Options, true>>
+
+const BEGIN_OPTIONS: OptionNames<BeginOptions> = {
+  isolation: true,
+  readOnly: true,
+  durability: true,
+  lockTimeoutMs: true,
+  signal: true,
+}
+const TRANSACTION_OPTIONS: OptionNames<TransactionOptions> = { ...BEGIN_OPTIONS, attempts: true }
+const GET_OPTIONS: OptionNames<GetOptions> = { forUpdate: true }
+const COMMIT_OPTIONS: OptionNames<CommitOptions> = { durability: true }
+const OPEN_OPTIONS: OptionNames<OpenOptions> = {
+  createIfMissing: true,
+  durability: true,
+  flushIntervalMs: true,
+  poolBytes: true,
+  pageSize: true,
+  segmentBytes: true,
+  checkpointBytes: true,
+  checkpointIntervalMs: true,
+  maxRedoBytes: true,
+  lockTimeoutMs: true,
+  snapshotMaxAgeMs: true,
+  snapshotMaxBytes: true,
+  escalateLocksAt: true,
+  doubleWrite: true,
+  deferRedo: true,
+  onProgress: true,
+  trace: true,
+  runtime: true,
+}
+
+/**
+ * Checks that options are an object and that all of them are known: one that is mistyped would be without effect.
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkOptions<Options extends object>(
+  what: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  if (typeof options !== 'object' || options === null) throw invalid(`the options of ${what} must be an object`)
+  for (const name in options) {
+    if (!Object.hasOwn(known, name)) {
+      throw invalid(`${what} has no option ${name}; it has ${Object.keys(known).join(', ')}`)
+    }
+  }
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export const checkBeginOptions = (options: BeginOptions): void => checkOptions('begin', options, BEGIN_OPTIONS)
+
+/** @throws `INVALID_ARGUMENT` */
+export const checkTransactionOptions = (options: TransactionOptions): void =>
+  checkOptions('transaction', options, TRANSACTION_OPTIONS)
+
+/** @throws `INVALID_ARGUMENT` */
+export const checkGetOptions = (options: GetOptions): void => checkOptions('get', options, GET_OPTIONS)
+
+/** @throws `INVALID_ARGUMENT` */
+export const checkCommitOptions = (options: CommitOptions): void => checkOptions('commit', options, COMMIT_OPTIONS)
+
 /** Checks options and fills in defaults. @throws `INVALID_ARGUMENT` */
 export function settingsOf(options: OpenOptions): Settings {
-  if (typeof options !== 'object' || options === null) throw invalid('options must be an object')
+  checkOptions('open', options, OPEN_OPTIONS)
   for (const name of ['onProgress', 'trace'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)
   }

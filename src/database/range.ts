@@ -1,6 +1,6 @@
 /** Ranges of keys, as their users write them and in bytes. How one is walked is in locked-walk.ts and view-walk.ts. */
 import { compareBytes } from '../common/bytes.ts'
-import { invalid } from './options.ts'
+import { checkOptions, invalid, type OptionNames } from './options.ts'
 
 /** Bounds of a range, its direction, and how many entries at most. */
 export interface RangeOptions<K> {
@@ -26,13 +26,19 @@ export interface ByteRange {
   readonly limit: number
 }
 
-const KNOWN = new Set(['gt', 'gte', 'lt', 'lte', 'reverse', 'limit', 'forUpdate'])
+const RANGE_OPTIONS: OptionNames<RangeOptions<unknown>> = {
+  gt: true,
+  gte: true,
+  lt: true,
+  lte: true,
+  reverse: true,
+  limit: true,
+  forUpdate: true,
+}
 
 /** Encodes the bounds. @throws `INVALID_ARGUMENT` */
 export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uint8Array): ByteRange {
-  if (typeof options !== 'object' || options === null)
-    throw invalid('a range is an object with gt, gte, lt, lte, reverse, limit')
-  for (const name of Object.keys(options)) if (!KNOWN.has(name)) throw invalid(`unknown range option ${name}`)
+  checkOptions('a range', options, RANGE_OPTIONS)
   const { gt, gte, lt, lte, reverse = false, limit = Number.POSITIVE_INFINITY } = options
   if (gt !== undefined && gte !== undefined) throw invalid('a range has gt or gte, not both')
   if (lt !== undefined && lte !== undefined) throw invalid('a range has lt or lte, not both')

@@ -15,7 +15,15 @@ import type { Durability } from '../txn/transaction-manager.ts'
 import { type Entries, entriesOf } from './entries.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { OperationQueue } from './operation-queue.ts'
-import { durabilityOf, invalid, type TransactionSettings } from './options.ts'
+import {
+  type CommitOptions,
+  checkCommitOptions,
+  checkGetOptions,
+  durabilityOf,
+  type GetOptions,
+  invalid,
+  type TransactionSettings,
+} from './options.ts'
 import { putMany } from './put-many.ts'
 import { type ByteRange, byteRangeOf, type RangeOptions, restOf } from './range.ts'
 import { SnapshotWalk } from './snapshot-walk.ts'
@@ -84,14 +92,15 @@ export class Transaction {
    * transaction ends; an exclusive one with `forUpdate`.
    * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `INVALID_ARGUMENT`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
    */
-  get<K, V>(table: TableShape<K, V>, key: K, options?: { readonly forUpdate?: boolean }): Promise<V | undefined> {
+  get<K, V>(table: TableShape<K, V>, key: K, options?: GetOptions): Promise<V | undefined> {
     if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#get(table, key, options))
     return this.#get(table, key, options)
   }
 
-  #get<K, V>(table: TableShape<K, V>, key: K, options?: { readonly forUpdate?: boolean }): Promise<V | undefined> {
+  #get<K, V>(table: TableShape<K, V>, key: K, options?: GetOptions): Promise<V | undefined> {
     const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
     try {
+      if (options !== undefined) checkGetOptions(options)
       const bytes = this.#keyOf(table, key)
       if (mode === LockMode.X) this.#checkMayWrite()
       else if (this.#view !== undefined) return Promise.resolve(this.#view.read(table, bytes))
@@ -361,10 +370,11 @@ export class Transaction {
   /**
    * Commits. When it resolves, the transaction survives what its durability level promises; a prepared one
    * commits at `full` unless the call says otherwise.
-   * @throws `TX_CLOSED`, `TX_BUSY` when an operation still waits, `TX_OUTCOME_UNKNOWN`, `DB_FAILED`
+   * @throws `TX_CLOSED`, `TX_BUSY` when an operation still waits, `INVALID_ARGUMENT`, `TX_OUTCOME_UNKNOWN`, `DB_FAILED`
    */
-  commit(options?: { readonly durability?: Durability }): Promise<void> {
+  commit(options?: CommitOptions): Promise<void> {
     try {
+      if (options !== undefined) checkCommitOptions(options)
       checkMayEnd(this.#active)
       this.#checkIdle()
       const byDefault = this.isActive ? this.#durability : 'full'

@@ -27,6 +27,7 @@ describe('arguments', () => {
     ['onProgress', { onProgress: 5 }, 'onProgress must be a function'],
     ['doubleWrite', { doubleWrite: 'no' }, 'doubleWrite must be true or false'],
     ['createIfMissing', { createIfMissing: 'yes' }, 'createIfMissing must be true or false'],
+    ['name of an option', { createifmissing: true }, 'open has no option createifmissing; it has createIfMissing, '],
     ['runtime', { runtime: {} }, 'runtime must be an object with a function nowMs'],
     ['runtime', { runtime: null }, 'runtime must be an object with a function nowMs'],
   ])('open with a wrong %s', async (_name, options, text) => {
@@ -135,6 +136,24 @@ describe('arguments', () => {
       [() => db.transaction(5 as never), 'INVALID_ARGUMENT', 'takes a function'],
       [() => db.transaction(() => {}, { attempts: 0 }), 'INVALID_ARGUMENT', 'attempts must be at least 1'],
       [() => db.begin({ durability: 'x' as never }), 'INVALID_ARGUMENT', 'durability must be'],
+      [() => db.begin(null as never), 'INVALID_ARGUMENT', 'the options of begin must be an object'],
+      [
+        () => db.begin({ readonly: true } as never),
+        'INVALID_ARGUMENT',
+        'begin has no option readonly; it has isolation',
+      ],
+      [() => db.begin({ attempts: 3 } as never), 'INVALID_ARGUMENT', 'begin has no option attempts'],
+      [() => db.begin(Object.create({ readonly: true })), 'INVALID_ARGUMENT', 'begin has no option readonly'],
+      [() => db.begin({ toString: 1 } as never), 'INVALID_ARGUMENT', 'begin has no option toString'],
+      [() => db.transaction(() => {}, null as never), 'INVALID_ARGUMENT', 'the options of transaction'],
+      [() => db.transaction(() => {}, { tries: 3 } as never), 'INVALID_ARGUMENT', 'transaction has no option tries'],
+      [() => tx.get(table, 'k', null as never), 'INVALID_ARGUMENT', 'the options of get must be an object'],
+      [() => tx.get(table, 'k', { forupdate: true } as never), 'INVALID_ARGUMENT', 'get has no option forupdate'],
+      [
+        () => tx.commit({ level: 'none' } as never),
+        'INVALID_ARGUMENT',
+        'commit has no option level; it has durability',
+      ],
       [() => db.begin({ lockTimeoutMs: Number.NaN }), 'INVALID_ARGUMENT', 'lockTimeoutMs'],
     ]
     for (const [work, code, text] of wrong) await expectFailure(work, code, text)
@@ -172,12 +191,17 @@ describe('arguments', () => {
     await db.close()
   })
 
-  test.each<[string, object, string]>([
+  test.each<[string, object | null, string]>([
     ['gt and gte', { gt: 'a', gte: 'a' }, 'gt or gte, not both'],
     ['lt and lte', { lt: 'a', lte: 'a' }, 'lt or lte, not both'],
+    ['null for it', null, 'the options of a range must be an object'],
     ['a negative limit', { limit: -1 }, 'limit must be'],
     ['a limit that is no number', { limit: '5' }, 'limit must be'],
-    ['an unknown option', { from: 'a' }, 'unknown range option from'],
+    [
+      'an unknown option',
+      { from: 'a' },
+      'a range has no option from; it has gt, gte, lt, lte, reverse, limit, forUpdate',
+    ],
     ['a bound of the wrong type', { gte: 5 }, 'expected a string'],
     ['null as a bound', { gte: null }, 'expected a string'],
     ['null as the other bound', { lte: null }, 'expected a string'],

@@ -200,7 +200,8 @@ describe('nobody listens to the signal any more', () => {
   test('after a thousand transactions', async () => {
     const db = await databaseWith(1)
     const watched = new Watched()
-    for (let i = 0; i < 1000; i++) await db.transaction((tx) => tx.get(textTable(db), keyOf(0)), watched)
+    const { signal } = watched
+    for (let i = 0; i < 1000; i++) await db.transaction((tx) => tx.get(textTable(db), keyOf(0)), { signal })
     expect(watched.listeners).toBe(0)
     await db.close()
   })

@@ -23,6 +23,11 @@ describe.each(LIVES)('%s', (_, next) => {
     const { db } = await next(bench)
     expect(namesOf(db)).toEqual(['one'])
     expect(db.stats().transactions).toMatchObject({ active: 1, inDoubt: 1 })
+    await expectFailure(
+      () => named(db, 'one').commit({ level: 'none' } as never),
+      'INVALID_ARGUMENT',
+      'no option level',
+    )
     await named(db, 'one').commit()
     expect(namesOf(db)).toEqual([])
     await expectRows(db, 21)
