@@ -58,7 +58,10 @@ export const buffer: Codec<Uint8Array> = {
   decode: (bytes) => bytes,
 }
 
-/** Values as JSON. What `JSON.stringify` turns into nothing (undefined, functions) is refused. */
+/**
+ * Values as JSON. What `JSON.stringify` turns into nothing (undefined, functions) is refused. As keys they are
+ * in the order of their text: 1, 10, 2.
+ */
 export function json<T>(): Codec<T> {
   return {
     encode: (value) => {
