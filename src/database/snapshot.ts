@@ -3,7 +3,7 @@
  * never waits and makes nobody wait. While it is open, older versions of what changes are kept in memory,
  * and ghosts and freed pages are held back; so close it, or let `using` do it.
  */
-import { closedError } from '../txn/refusals.ts'
+import { AriesError } from '../common/errors.ts'
 import type { VersionReader } from '../txn/version-store.ts'
 import { type SnapshotEntries, snapshotEntriesOf } from './entries.ts'
 import { byteRangeOf, type RangeOptions, restOf } from './range.ts'
@@ -92,6 +92,6 @@ export class Snapshot {
   #check(): void {
     this.#store.checkRunning()
     this.#view.check()
-    if (!this.#reader.isOpen) throw closedError('the snapshot was closed')
+    if (!this.#reader.isOpen) throw new AriesError('TX_CLOSED', 'the snapshot was closed; open a new one')
   }
 }

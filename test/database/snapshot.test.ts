@@ -170,6 +170,7 @@ describe('a snapshot', () => {
     closed.close()
     expect(caught(() => closed.get(table, 'a'))).toBe('TX_CLOSED')
     expect(caught(() => closed.tables())).toBe('TX_CLOSED')
+    expect(() => closed.get(table, 'a')).toThrow('TX_CLOSED: the snapshot was closed; open a new one')
     const open = db.snapshot()
     const iterator = open.range(table)
     await db.close()
