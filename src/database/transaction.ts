@@ -130,7 +130,7 @@ export class Transaction {
   #put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
     try {
       const bytes = this.#keyOf(table, key)
-      this.#checkMayWrite()
+      this.#checkMayChange()
       const content = encodedValue(table, value)
       const tree = this.#locks.treeForPut(table.name)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#put(table, key, value))
@@ -154,7 +154,7 @@ export class Transaction {
   putMany<K, V>(table: TableShape<K, V>, entries: Iterable<readonly [K, V]>): Promise<void> {
     return this.#inOrder(async () => {
       checkTable(table)
-      this.#checkMayWrite()
+      this.#checkMayChange()
       await putMany(this.#store, this.#active, this.#locks, this.#view, table, entries)
     })
   }
@@ -176,7 +176,7 @@ export class Transaction {
   #delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
     try {
       const bytes = this.#keyOf(table, key)
-      this.#checkMayWrite()
+      this.#checkMayChange()
       const tree = this.#treeToChange(table.name, LockMode.IX)
       if (tree === undefined) return Promise.resolve(false)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#delete(table, key))
@@ -214,6 +214,7 @@ export class Transaction {
 
   /** Removes all keys in the range; how many there were. @throws as `put` */
   async clear<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
+    this.#checkMayChange()
     return this.#forEach(table, options, LockMode.X, (tree, key) => this.#store.delete(this.#active, tree, key))
   }
 
@@ -284,7 +285,7 @@ export class Transaction {
   async createTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
-      this.#checkMayWrite()
+      this.#checkMayChange()
       const tree = await this.#locks.treeOf(table.name, LockMode.X)
       this.#view?.checkTableUnchanged(table.name)
       if (tree !== undefined) {
@@ -302,7 +303,7 @@ export class Transaction {
   async dropTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
-      this.#checkMayWrite()
+      this.#checkMayChange()
       const tree = await this.#locks.treeOf(table.name, LockMode.X)
       this.#view?.checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
@@ -420,6 +421,12 @@ export class Transaction {
     if (this.#isReadOnly) {
       throw new AriesError('TX_READ_ONLY', 'the transaction was begun with readOnly; begin another one to write')
     }
+  }
+
+  /** The same for what is written now: on a read-only database nothing is locked for it. */
+  #checkMayChange(): void {
+    this.#checkMayWrite()
+    this.#store.checkWritable()
   }
 
   /**

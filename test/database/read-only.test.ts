@@ -35,10 +35,15 @@ describe('a read-only directory', () => {
       () => db.dropTable(textTable(db)),
       () => tx.createTable(db.table('new', TEXT)),
       () => tx.put(textTable(db), 'k', 'v'),
+      () => tx.putMany(textTable(db), [['k', 'v']]),
+      () => tx.delete(textTable(db), keyOf(1)),
+      () => tx.clear(textTable(db)),
+      () => tx.dropTable(textTable(db)),
       () => db.checkpoint(),
     ]) {
       await expectFailure(write, 'DB_READ_ONLY', 'read-only')
     }
+    expect(db.locks()).toEqual([])
     await tx.commit()
     await db.flush()
     runtime.advance(1000)
