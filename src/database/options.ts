@@ -7,49 +7,49 @@ import type { Durability } from '../txn/transaction-manager.ts'
 
 export interface OpenOptions {
   /** Makes a database where there is none. Default false: a mistyped path is an error, not an empty database. */
-  readonly createIfMissing?: boolean
+  readonly createIfMissing?: boolean | undefined
   /** When commits are acknowledged; each commit may ask for another level. Default `full`. */
-  readonly durability?: Durability
+  readonly durability?: Durability | undefined
   /** At `lazy` and `none`: the log is flushed at least this often. Default 100 ms. */
-  readonly flushIntervalMs?: number
+  readonly flushIntervalMs?: number | undefined
   /** Memory for pages; what is less than 8 pages counts as 8. Default 64 MiB. */
-  readonly poolBytes?: number
+  readonly poolBytes?: number | undefined
   /** Fixed when the database is made: 4096, 8192, 16384 or 32768. Default 8192. */
-  readonly pageSize?: number
+  readonly pageSize?: number | undefined
   /** Fixed when the database is made: size of a log segment. Default 4 MiB, at least 64 KiB and 8 pages. */
-  readonly segmentBytes?: number
+  readonly segmentBytes?: number | undefined
   /** A checkpoint is taken after so many log bytes. Default 32 MiB. */
-  readonly checkpointBytes?: number
+  readonly checkpointBytes?: number | undefined
   /** A checkpoint is taken after so long, when anything was written. Default 60 s. */
-  readonly checkpointIntervalMs?: number
+  readonly checkpointIntervalMs?: number | undefined
   /** Old dirty pages are written back so that redo stays below about this. Default 128 MiB. */
-  readonly maxRedoBytes?: number
+  readonly maxRedoBytes?: number | undefined
   /** How long an operation waits for a lock. Default 10 s; Infinity waits for good. */
-  readonly lockTimeoutMs?: number
+  readonly lockTimeoutMs?: number | undefined
   /** A snapshot, or a transaction that reads one, that is open for longer is ended: `SNAPSHOT_TOO_OLD`. Default 1 h; Infinity: never. */
-  readonly snapshotMaxAgeMs?: number
+  readonly snapshotMaxAgeMs?: number | undefined
   /** When snapshots hold back more than this, of older versions in memory or of the log, the oldest is ended. Default 256 MiB. */
-  readonly snapshotMaxBytes?: number
+  readonly snapshotMaxBytes?: number | undefined
   /**
    * After so many locks on keys of one table a transaction tries to lock the table as a whole instead, which
    * bounds its memory (380 bytes a lock) and makes others wait; while others use the table it goes on with
    * keys, up to 16 times as many. Default 10,000; Infinity: never.
    */
-  readonly escalateLocksAt?: number
+  readonly escalateLocksAt?: number | undefined
   /** False only on a file system that writes pages atomically. Default true. */
-  readonly doubleWrite?: boolean
+  readonly doubleWrite?: boolean | undefined
   /**
    * After a crash, `open` returns without having redone what the pages lack: it notes what that is, and each page is
    * brought up to date when it is first wanted, the rest in the background. That takes about a third of the time.
    * What `open` would have found of damaged pages is then found there. Default false.
    */
-  readonly deferRedo?: boolean
+  readonly deferRedo?: boolean | undefined
   /** Called now and then during restart. */
-  readonly onProgress?: (progress: RecoveryProgress) => void
+  readonly onProgress?: ((progress: RecoveryProgress) => void) | undefined
   /** Receives every step of restart, then of normal work. It is called in the middle of things, so it must not use the database. */
-  readonly trace?: Trace
+  readonly trace?: Trace | undefined
   /** Time, turns and randomness; for simulation. Default: the process's own. */
-  readonly runtime?: Runtime
+  readonly runtime?: Runtime | undefined
 }
 
 /**
@@ -65,33 +65,33 @@ export type Isolation = 'serializable' | 'snapshot' | 'read-committed'
 
 export interface BeginOptions {
   /** Default `serializable`. */
-  readonly isolation?: Isolation
+  readonly isolation?: Isolation | undefined
   /** It never writes; at `serializable` it then reads a snapshot, without locks and without waiting. Default false. */
-  readonly readOnly?: boolean
+  readonly readOnly?: boolean | undefined
   /** Level of this transaction's commit. Default: the database's. */
-  readonly durability?: Durability
+  readonly durability?: Durability | undefined
   /** How long its operations wait for a lock. Default: the database's. */
-  readonly lockTimeoutMs?: number
+  readonly lockTimeoutMs?: number | undefined
   /**
    * Ends the transaction when it is aborted: a wait for a lock ends at once, everything is rolled back, and
    * who waits gets `TX_CANCELLED`. A commit or prepare that has begun goes on.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface TransactionOptions extends BeginOptions {
   /** How often `fn` is run at most, when it fails with a retryable error. Default 10, of which one after a lock timeout. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
 }
 
 export interface GetOptions {
   /** Locks the key as if it were written, so that a later write cannot deadlock with another reader. Default false. */
-  readonly forUpdate?: boolean
+  readonly forUpdate?: boolean | undefined
 }
 
 export interface CommitOptions {
   /** Level of this commit. Default: the transaction's; of a prepared one `full`. */
-  readonly durability?: Durability
+  readonly durability?: Durability | undefined
 }
 
 /** The options of a transaction, with every default filled in. */

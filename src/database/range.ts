@@ -4,16 +4,16 @@ import { checkOptions, invalid, type OptionNames } from './options.ts'
 
 /** Bounds of a range, its direction, and how many entries at most. */
 export interface RangeOptions<K> {
-  readonly gt?: K
-  readonly gte?: K
-  readonly lt?: K
-  readonly lte?: K
+  readonly gt?: K | undefined
+  readonly gte?: K | undefined
+  readonly lt?: K | undefined
+  readonly lte?: K | undefined
   /** From the last key to the first. Default false. */
-  readonly reverse?: boolean
+  readonly reverse?: boolean | undefined
   /** At most so many entries. Default: all. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** Locks what is read as if it were written, so that a later write cannot deadlock with another reader. */
-  readonly forUpdate?: boolean
+  readonly forUpdate?: boolean | undefined
 }
 
 /** A range in bytes. */

@@ -69,42 +69,42 @@ export interface CrashTestOptions<Acknowledged = unknown, World = undefined> {
    */
   readonly invariant: (context: InvariantContext<Acknowledged, World>) => Promise<unknown> | unknown
   /** Fills the database before the workload. Runs once, is never crashed, and is durable. */
-  readonly setup?: (context: ProcessContext<undefined>) => Promise<unknown> | unknown
+  readonly setup?: ((context: ProcessContext<undefined>) => Promise<unknown> | unknown) | undefined
   /**
    * What your program does when it starts again after a crash, such as sending what was left unsent.
    * Runs before the invariant; crashes of the restart fall into it too.
    */
-  readonly restart?: (context: WorkloadContext<Acknowledged, World>) => Promise<unknown> | unknown
+  readonly restart?: ((context: WorkloadContext<Acknowledged, World>) => Promise<unknown> | unknown) | undefined
   /**
    * Makes what lies outside the database and survives its crash: a mailbox, another service. Made anew
    * for every run, so that runs do not see each other's. Plain data (objects, arrays, maps, sets) is the
    * fastest: anything else makes each state run the workload again.
    */
-  readonly world?: () => World
+  readonly world?: (() => World) | undefined
   /** Of everything that is drawn. Default 1. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Default 4096, small, so that little data makes many pages. */
-  readonly pageSize?: number
+  readonly pageSize?: number | undefined
   /** Default 16 pages, so that pages are evicted and written back before the commit. */
-  readonly poolBytes?: number
+  readonly poolBytes?: number | undefined
   /** Default 64 KiB, the least. */
-  readonly segmentBytes?: number
+  readonly segmentBytes?: number | undefined
   /** Default 64 KiB, the least, so that checkpoints happen. */
-  readonly checkpointBytes?: number
+  readonly checkpointBytes?: number | undefined
   /** The level of commits that do not ask for another. Default `full`. */
-  readonly durability?: Durability
+  readonly durability?: Durability | undefined
   /** As in `open`: say what your program says. Default false. */
-  readonly deferRedo?: boolean
+  readonly deferRedo?: boolean | undefined
   /** How many crash points are tried at most; syncs and what follows them come first. Default 100. */
-  readonly maxCrashPoints?: number
+  readonly maxCrashPoints?: number | undefined
   /** How many states of the disk are tried at most for each crash point. Default 8. */
-  readonly statesPerCrashPoint?: number
+  readonly statesPerCrashPoint?: number | undefined
   /** Whether the restart after a crash is crashed too, at a few points. Default true. */
-  readonly alsoCrashRecovery?: boolean
+  readonly alsoCrashRecovery?: boolean | undefined
   /** Runs one case only, the one with this text from an earlier failure's message. */
-  readonly replay?: string
+  readonly replay?: string | undefined
   /** Called after every crash point. */
-  readonly onProgress?: (figures: CrashTestFigures) => void
+  readonly onProgress?: ((figures: CrashTestFigures) => void) | undefined
 }
 
 /** Numbers with their defaults filled in. */

@@ -105,6 +105,12 @@ await db.transaction(async (tx) => {
   await tx.put(accounts, 1, { balance: 1 })
 })
 for await (const [name, { balance }] of accounts.range({ gte: 'a', limit: 3 })) console.log(name.length, balance + 1)
+declare const signal: AbortSignal | undefined
+declare const readOnly: boolean | undefined
+declare const limit: number | undefined
+await using tx = db.begin({ signal, readOnly })
+await tx.get(accounts, 'alice', { forUpdate: readOnly })
+await accounts.clear({ limit, gte: undefined })
 const report: RecoveryReport = db.recovery
 try {
   db.check()
@@ -130,6 +136,7 @@ test('the types resolve, hold, and refuse what is wrong', async () => {
     target: 'es2022',
     lib: ['es2023', 'esnext.disposable'],
     strict: true,
+    exactOptionalPropertyTypes: true,
     noEmit: true,
     skipLibCheck: false,
     typeRoots: [join(REPOSITORY, 'node_modules', '@types')],
