@@ -42,12 +42,15 @@ export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uin
   const { gt, gte, lt, lte, reverse = false, limit = Number.POSITIVE_INFINITY } = options
   if (gt !== undefined && gte !== undefined) throw invalid('a range has gt or gte, not both')
   if (lt !== undefined && lte !== undefined) throw invalid('a range has lt or lte, not both')
-  if (typeof limit !== 'number' || !(limit >= 0)) throw invalid(`limit must be a number of at least 0, got ${limit}`)
+  if (limit !== Number.POSITIVE_INFINITY && !(Number.isInteger(limit) && limit >= 0)) {
+    throw invalid(`limit must be a whole number of at least 0, got ${limit}`)
+  }
   // A codec may have null as a key, so only undefined is no bound.
   const low = gte !== undefined ? gte : gt
   const high = lte !== undefined ? lte : lt
-  const lowBytes = low === undefined ? undefined : encode(low)
-  const highBytes = high === undefined ? undefined : encode(high)
+  // Copies: the codec for bytes hands out the caller's own, which may change while an iteration goes on.
+  const lowBytes = low === undefined ? undefined : new Uint8Array(encode(low))
+  const highBytes = high === undefined ? undefined : new Uint8Array(encode(high))
   return reverse
     ? {
         start: highBytes,

@@ -196,6 +196,7 @@ describe('arguments', () => {
     ['lt and lte', { lt: 'a', lte: 'a' }, 'lt or lte, not both'],
     ['null for it', null, 'the options of a range must be an object'],
     ['a negative limit', { limit: -1 }, 'limit must be'],
+    ['a limit that is no whole number', { limit: 2.5 }, 'limit must be'],
     ['a limit that is no number', { limit: '5' }, 'limit must be'],
     [
       'an unknown option',

@@ -63,6 +63,21 @@ describe('ranges', () => {
     [{ lt: '' }, ''],
     [{ lte: '', reverse: true }, ''],
   ]
+  test('a bound stays what it was when the iteration began', async () => {
+    const db = await fresh()
+    const table = db.table('t', { key: buffer, value: utf8 })
+    for (let i = 1; i < 10; i++) await table.put(new Uint8Array([i]), String(i))
+    const lt = new Uint8Array([4])
+    const found: string[] = []
+    await db.transaction(async (tx) => {
+      for await (const [, value] of tx.range(table, { lt })) {
+        found.push(value)
+        lt[0] = 8
+      }
+    })
+    expect(found.join('')).toBe('123')
+  })
+
   test.each(cases)('%o is %s', async (range, expected) => {
     const db = await fresh()
     const table = textTable(db)
