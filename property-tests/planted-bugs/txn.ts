@@ -69,11 +69,12 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I17',
     sentence: 'A transaction that only read ends without giving its locks back.',
     file: TRANSACTION_MANAGER,
-    find: `      this.statistics.readOnly++
-      this.#finish(transaction, 'committed')`,
-    replace: `      this.statistics.readOnly++
-      transaction.state = 'committed'
-      this.#active.delete(transaction.txnId)`,
+    find: `    else this.statistics.readOnly++
+    this.#finish(transaction, 'committed')`,
+    replace: `    else this.statistics.readOnly++
+    if (transaction.hasWritten) return this.#finish(transaction, 'committed')
+    transaction.state = 'committed'
+    this.#active.remove(transaction)`,
     first: 'isolation.property.test.ts',
   },
   {

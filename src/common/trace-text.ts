@@ -43,7 +43,7 @@ export function describeEvent(event: TraceEvent): string {
     case 'escalated':
       return `Transaction ${event.txnId} gives back ${count(event.released, 'lock')} on keys of tree ${event.space}: the one on the table covers them.`
     case 'yielded':
-      return `Transaction ${event.txnId} has its COMMIT in the log, at LSN ${event.commitLsn}: who overwrites what it has locked need not wait for the disk.`
+      return `Transaction ${event.txnId} is committed when the COMMIT at LSN ${event.commitLsn} is durable: who overwrites what it has locked need not wait for that.`
     case 'unlocked':
       return `Transaction ${event.txnId} has ended and gives back ${count(event.released, 'lock')}.`
     case 'deadlock':

@@ -157,7 +157,10 @@ export type WorkEvent =
   | ({ readonly kind: 'lock-refused'; readonly code: ErrorCode } & TracedLock)
   /** `released` locks on keys of the tree `space` are given back: the lock on their table covers them. */
   | { readonly kind: 'escalated'; readonly txnId: TxnId; readonly space: number; readonly released: number }
-  /** A transaction's COMMIT is in the log: who overwrites what it has locked need not wait until that is durable. */
+  /**
+   * A transaction's COMMIT is in the log, or, when it has changed nothing, the one whose work it may have found:
+   * who overwrites what it has locked need not wait until that is durable.
+   */
   | { readonly kind: 'yielded'; readonly txnId: TxnId; readonly commitLsn: Lsn }
   /** A transaction has ended and given back all its locks; the grants to others follow. */
   | { readonly kind: 'unlocked'; readonly txnId: TxnId; readonly released: number }

@@ -178,6 +178,7 @@ export class Transaction {
       const bytes = this.#keyOf(table, key)
       this.#checkMayChange()
       const tree = this.#treeToChange(table.name, LockMode.IX)
+      this.#active.wasAskedToWrite = true
       if (tree === undefined) return Promise.resolve(false)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#delete(table, key))
       const wait = this.#locks.lock(tree, bytes, LockMode.X)
@@ -227,6 +228,7 @@ export class Transaction {
   ): Promise<number> {
     return this.#inOrder(async () => {
       const walk = this.#openWalk(table, options, mode)
+      if (mode === LockMode.X) this.#active.wasAskedToWrite = true
       try {
         for (let count = 0; ; ) {
           this.#checkActive()

@@ -51,6 +51,8 @@ export class ActiveTransaction implements LockingTransaction, Linked<ActiveTrans
   preparedAs: PreparedAs | undefined
   /** The rollback that it has not asked for. */
   forcedRollback: Promise<void> | undefined
+  /** Whether it was to put or delete something, also if that was there, or gone, already and nothing was logged. */
+  wasAskedToWrite = false
   /** How often its work has been begun. */
   attempt = 1
   readonly pending: PendingAction[] = []

@@ -83,6 +83,8 @@ export class TransactionManager {
   /** Those that are prepared, or being so, by name, until they have ended. */
   readonly #named = new Map<string, ActiveTransaction>()
   #nextTxnId: number
+  /** The last COMMIT of a user's transaction in the log; those of before the restart are durable. */
+  #lastCommitLsn: Lsn = NULL_LSN
 
   constructor(
     writer: PageWriter,
@@ -176,20 +178,20 @@ export class TransactionManager {
   }
 
   /**
-   * Commits. Resolves when the transaction is as durable as `durability` asks.
+   * Commits. Resolves when the transaction is as durable as `durability` asks. One that has logged nothing, because
+   * what it put was there already, is as durable as the last COMMIT: what it found may be of that one.
    * Rejects with `TX_OUTCOME_UNKNOWN` when the log could not be written: a reopen decides.
    */
   commit(transaction: ActiveTransaction, durability: Durability): Promise<void> {
     assert(transaction.state === 'active' || transaction.state === 'prepared', 'an open transaction commits')
-    if (!transaction.hasWritten) {
-      this.statistics.readOnly++
-      this.#finish(transaction, 'committed')
+    if (!transaction.hasWritten && !transaction.wasAskedToWrite) {
+      this.#committed(transaction)
       return DONE
     }
     this.#failStop.check()
-    const lsn = this.#logCommit(transaction)
+    const lsn = transaction.hasWritten ? this.#logCommit(transaction) : this.#lastCommitLsn
     transaction.state = 'committing'
-    if (durability === 'full' || this.#dependsOnTheDisk(transaction)) {
+    if ((durability === 'full' && this.#isVolatile(lsn)) || this.#dependsOnTheDisk(transaction)) {
       this.#locks.yieldAll(transaction.owner, lsn)
       this.#underWay++
       return this.#durableCommits.join(transaction, lsn)
@@ -205,7 +207,12 @@ export class TransactionManager {
 
   /** Whether it has overwritten what is not durable yet. */
   #dependsOnTheDisk({ owner }: ActiveTransaction): boolean {
-    return owner.dependsOnLsn !== NULL_LSN && owner.dependsOnLsn >= this.#writer.log.flushedLsn
+    return this.#isVolatile(owner.dependsOnLsn)
+  }
+
+  /** Whether there is a record at `lsn` that is not durable yet. */
+  #isVolatile(lsn: Lsn): boolean {
+    return lsn !== NULL_LSN && lsn >= this.#writer.log.flushedLsn
   }
 
   /**
@@ -228,7 +235,8 @@ export class TransactionManager {
     const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, 8)
     setU53(this.#writer.log.view, at, entry.lastPendingLsn)
     entry.status = TxnStatus.COMMITTING
-    return this.#writer.finish()
+    this.#lastCommitLsn = this.#writer.finish()
+    return this.#lastCommitLsn
   }
 
   /** So many commits, a prepare or a rollback have ended, whether they succeeded or not. */
@@ -249,19 +257,24 @@ export class TransactionManager {
   }
 
   #committed(transaction: ActiveTransaction): void {
+    if (transaction.hasWritten) this.#endWritten(transaction)
+    else this.statistics.readOnly++
+    this.#finish(transaction, 'committed')
+  }
+
+  #endWritten(transaction: ActiveTransaction): void {
     const { entry, pending } = transaction
     transaction.ended()
     const csn = this.#versions.commit(transaction)
     if (pending.length > 0) this.#pending.add(entry, pending, csn)
     else this.#rollback.end(entry)
     this.statistics.committed++
-    this.#finish(transaction, 'committed')
   }
 
   #finish(transaction: ActiveTransaction, state: 'committed' | 'aborted'): void {
     transaction.state = state
     transaction.ended()
-    // After a commit none are left. Who has deleted what was not there has noted it all the same.
+    // After a commit none are left. Who has put what was there, or deleted what was not, has noted it all the same.
     this.#versions.rollback(transaction)
     this.#locks.releaseAll(transaction.owner)
     this.#active.remove(transaction)

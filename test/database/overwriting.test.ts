@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
+import type { Transaction } from '../../src/database/transaction.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { diskWith, expectFailure, keyOf, openOn, settle, textOf, textTable, writeRows } from './support.ts'
@@ -116,6 +117,69 @@ describe('puts of one key', () => {
     for (const put of puts) await expectFailure(() => put, 'TX_OUTCOME_UNKNOWN', 'restart has decided')
     await bench.db.close().catch(() => undefined)
     expect(await bench.left()).toBe(textOf(1))
+  })
+})
+
+describe('putting what is there already', () => {
+  const again: Record<string, (db: Database) => Promise<unknown>> = {
+    'a put of its own': (db) => textTable(db).put(KEY, 'a'),
+    'a transaction': (db) => db.transaction((tx) => tx.put(textTable(db), KEY, 'a')),
+    'a transaction at none': (db) => db.transaction((tx) => tx.put(textTable(db), KEY, 'a'), { durability: 'none' }),
+    putMany: (db) => textTable(db).putMany([[KEY, 'a']]),
+  }
+  test.each(Object.keys(again))('%s is acknowledged when it is durable', async (name) => {
+    const bench = await Bench.open()
+    await bench.put('a')
+    await bench.begin('again', (again[name] as (typeof again)[string])(bench.db))
+    expect(await textTable(bench.db).get(KEY)).toBe(textOf(1))
+    await bench.put('b')
+    expect(bench.done).toEqual([])
+    await bench.sync()
+    expect(bench.done).toEqual(['a', 'again'])
+    expect(await bench.left()).toBe('a')
+    await bench.sync()
+    expect(bench.done).toEqual(['a', 'again', 'b'])
+    await bench.close()
+  })
+
+  test('waits for nothing when that is durable', async () => {
+    const bench = await Bench.open()
+    await bench.put(textOf(1))
+    expect(bench.done).toEqual([textOf(1)])
+    await bench.close()
+  })
+
+  test('fails with the write of what it found', async () => {
+    const bench = await Bench.open()
+    bench.disk.clearFaults()
+    const table = textTable(bench.db)
+    await bench.db.transaction((tx) => tx.put(table, KEY, 'a'), { durability: 'none' })
+    bench.disk.failNext('write', { errno: 'EIO', file: /^log-/ })
+    const tx = bench.db.begin({ durability: 'lazy' })
+    await tx.put(table, KEY, 'a')
+    await expectFailure(() => tx.commit(), 'TX_OUTCOME_UNKNOWN', 'restart has decided')
+    await bench.db.close().catch(() => undefined)
+    expect(await bench.left()).toBe(textOf(1))
+  })
+
+  type Change = (tx: Transaction, db: Database) => Promise<unknown>
+  const put: Change = (tx, db) => tx.put(textTable(db), KEY, 'a')
+  const remove: Change = (tx, db) => tx.delete(textTable(db), KEY)
+  const clear: Change = (tx, db) => tx.clear(textTable(db), { gte: KEY, lte: KEY })
+  const drop: Change = (tx, db) => tx.dropTable(textTable(db))
+  test.each([
+    ['put', put, put],
+    ['delete', remove, remove],
+    ['clear', clear, clear],
+    ['delete, in a table that is gone', drop, remove],
+  ])('%s at full outlives a power cut, also after a commit at none', async (_name, first, again) => {
+    const bench = await Bench.open()
+    const { db, disk } = bench
+    disk.clearFaults()
+    await db.transaction((tx) => first(tx, db), { durability: 'none' })
+    await db.transaction((tx) => again(tx, db))
+    expect(await bench.left()).toBe(await textTable(db).get(KEY))
+    await bench.close()
   })
 })
 
