@@ -199,8 +199,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A range locks the rows it meets and not the gaps between them, and phantoms come in.',
     file: LOCKED_WALK,
-    find: "this.#isStart(key) ? 'record' : 'both'",
-    replace: "'record'",
+    find: "this.#isStart(key) ? this.#lock(tree, key, 'record') : this.#lockGap(tree, key, 'both')",
+    replace: "this.#lock(tree, key, 'record')",
     first: 'phantoms.property.test.ts',
   },
   {
@@ -208,9 +208,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A range does not lock the gap that its upper bound lies in, so rows can be added behind the last one.',
     file: LOCKED_WALK,
-    find: `      const wait = this.#lock(tree, key, isThere ? 'both' : 'gap')
-      return wait ?? false`,
-    replace: '      return false',
+    find: 'return this.#lockToNext(tree, key, isThere) ?? false',
+    replace: 'return false',
     first: 'phantoms.property.test.ts',
   },
   {
@@ -219,8 +218,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     sentence:
       'A range ends at a key that another transaction has inserted and may roll back, and with the key the gap goes.',
     file: LOCKED_WALK,
-    find: "isThere ? 'both' : 'gap'",
-    replace: "'gap'",
+    find: "isKey ? this.#lockGap(tree, next, 'both') :",
+    replace: "isKey ? this.#lockGap(tree, next, 'gap') :",
     first: 'phantoms.property.test.ts',
   },
   {
@@ -237,7 +236,7 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A range that is walked backwards does not lock the gap between a row and the next smaller one.',
     file: LOCKED_WALK,
-    find: "this.#lockAboveStart(tree, cursor) : this.#lock(tree, this.#key, 'gap')",
+    find: "this.#lockAboveStart(tree, cursor) : this.#lockGap(tree, this.#key, 'gap')",
     replace: 'this.#lockAboveStart(tree, cursor) : undefined',
     first: 'phantoms.property.test.ts',
   },

@@ -7,6 +7,10 @@
  *   forwards  [..b] [..d] ...                     d: its record and the gap (b, d), in one lock
  *   backwards           ... [d..] [f..]           leaving f: the gap (d, f); arriving at d: its record
  *
+ * A key of the transaction's own is no better a bound than that: a rollback to a savepoint may take it away, and the
+ * lock stays on a key that no gap ends at. Then the gap behind it is locked too, and so on up to the first key that
+ * stays whatever is rolled back.
+ *
  * A bound that is itself a key needs no gap beyond it. Else the walk locks the gap that the bound lies
  * in, up to the first key beyond the range, and that key's record too: an insert that may still be
  * rolled back is no bound, for the gap would go with it. Behind the last key of the tree it is the
@@ -34,6 +38,8 @@ export interface LockedWalkPorts extends WalkPorts {
   readonly openCursor: (tree: PageId) => TreeCursor
   /** Locks a key. Like `findTree` it returns a promise when it has to be called again after a wait. */
   readonly lock: (tree: PageId, key: Uint8Array, what: WalkLock) => Promise<void> | undefined
+  /** Whether the transaction itself may yet take the key away without ending. */
+  readonly mayVanish: (tree: PageId, key: Uint8Array) => boolean
 }
 
 export class LockedWalk extends Walk {
@@ -43,6 +49,8 @@ export class LockedWalk extends Walk {
   #key: Uint8Array | undefined
   /** Whether the cursor stands on that key, so that the next is one step away. */
   #isFresh = false
+  /** Forwards: up to this key all gaps are locked, whatever vanishes. Backwards: from this key on. */
+  #lockedTo: Uint8Array | undefined
 
   constructor(range: ByteRange, ports: LockedWalkPorts) {
     super(range, ports)
@@ -81,17 +89,16 @@ export class LockedWalk extends Walk {
     const isThere = this.#seek(cursor)
     const key = isThere ? cursor.key() : END_OF_TREE
     if (!isThere || !isBeforeEnd(this.range, key)) {
-      const wait = this.#lock(tree, key, isThere ? 'both' : 'gap')
-      return wait ?? false
+      return this.#lockToNext(tree, key, isThere) ?? false
     }
-    const wait = this.#lock(tree, key, this.#isStart(key) ? 'record' : 'both')
+    const wait = this.#isStart(key) ? this.#lock(tree, key, 'record') : this.#lockGap(tree, key, 'both')
     if (wait !== undefined) return wait
     this.#key = key
     return true
   }
 
   #stepBack(tree: PageId, cursor: TreeCursor): boolean | Promise<void> {
-    const gap = this.#key === undefined ? this.#lockAboveStart(tree, cursor) : this.#lock(tree, this.#key, 'gap')
+    const gap = this.#key === undefined ? this.#lockAboveStart(tree, cursor) : this.#lockGap(tree, this.#key, 'gap')
     if (gap !== undefined) return gap
     if (!this.#seek(cursor)) return false
     const key = cursor.key()
@@ -109,7 +116,41 @@ export class LockedWalk extends Walk {
     const isThere = cursor.seek(start, { reverse: false, inclusive: true })
     const isKey = isThere && compareBytes(cursor.key(), start) === 0
     if (isKey && startInclusive) return undefined
-    return isThere ? this.#lock(tree, cursor.key(), 'both') : this.#lock(tree, END_OF_TREE, 'gap')
+    return this.#lockToNext(tree, isThere ? cursor.key() : END_OF_TREE, isThere)
+  }
+
+  /** Locks the gap that ends at `next`, which is a key or the end of the tree. */
+  #lockToNext(tree: PageId, next: Uint8Array, isKey: boolean): Promise<void> | undefined {
+    return isKey ? this.#lockGap(tree, next, 'both') : this.#lock(tree, next, 'gap')
+  }
+
+  /** Locks a key with the gap before it; and if the key may vanish, what will be the rest of that gap then. */
+  #lockGap(tree: PageId, key: Uint8Array, what: 'gap' | 'both'): Promise<void> | undefined {
+    const mayVanish = this.#ports.mayVanish(tree, key)
+    return this.#lock(tree, key, what) ?? (mayVanish ? this.#lockBehind(tree, key) : undefined)
+  }
+
+  /**
+   * Locks the keys behind one that may vanish, each with the gap before it, up to the first that stays. So that own
+   * keys are not gone through again and again, it is remembered how far that has been done.
+   */
+  #lockBehind(tree: PageId, first: Uint8Array): Promise<void> | undefined {
+    const { reverse } = this.range
+    const to = this.#lockedTo
+    if (!reverse && to !== undefined && isBehind(to, first)) return undefined
+    const cursor = this.#ports.openCursor(tree)
+    let isKey = cursor.seek(first, { reverse: false, inclusive: false })
+    let key = isKey ? cursor.key() : END_OF_TREE
+    while (!(reverse && to !== undefined && isKey && compareBytes(key, to) >= 0)) {
+      const isLast = !isKey || !this.#ports.mayVanish(tree, key)
+      const wait = this.#lock(tree, key, isKey ? 'both' : 'gap')
+      if (wait !== undefined) return wait
+      if (isLast) break
+      isKey = cursor.advance()
+      key = isKey ? cursor.key() : END_OF_TREE
+    }
+    this.#lockedTo = reverse ? first : key
+    return undefined
   }
 
   /** Goes to the first entry that has not been passed; false when there is none. */
@@ -133,3 +174,6 @@ export class LockedWalk extends Walk {
     return startInclusive && start !== undefined && compareBytes(key, start) === 0
   }
 }
+
+/** Whether `bound`, which may be the end of the tree, is not before `key`. */
+const isBehind = (bound: Uint8Array, key: Uint8Array): boolean => bound.length === 0 || compareBytes(bound, key) >= 0

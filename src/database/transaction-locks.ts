@@ -79,6 +79,11 @@ export class TransactionLocks {
     return this.lock(tree, key, keepsIt ? LockMode['X+gapS'] : LockMode.X)
   }
 
+  /** Whether the key itself, and not only its table, is locked to be written. */
+  holdsExclusively(tree: PageId, key: Uint8Array): boolean {
+    return this.#store.locks.holds(this.#active.owner, tree, key, 0, key.length, LockMode.X)
+  }
+
   /**
    * The tree of a table, with its catalog record locked in `mode` or a stronger one; undefined when
    * there is no such table; a promise when the lock must be waited for, after which it is called again.

@@ -261,7 +261,16 @@ export class Transaction {
       findTree: () => this.#locks.treeFor(table.name, tableMode),
       openCursor: (tree) => this.#store.cursor(tree),
       lock: (tree, key, what) => this.#locks.lock(tree, key, modes[what]),
+      mayVanish: (tree, key) => this.#mayVanish(tree, key),
     })
+  }
+
+  /**
+   * Whether a rollback to a savepoint may take the key away. Without a savepoint nothing is rolled back but what one
+   * operation has done, if that fails, and no range is read before that is over.
+   */
+  #mayVanish(tree: PageId, key: Uint8Array): boolean {
+    return this.#savepoints.length > 0 && this.#locks.holdsExclusively(tree, key)
   }
 
   /** A walk without locks; what will be changed is locked when it is reached. */

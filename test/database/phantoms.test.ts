@@ -196,6 +196,39 @@ describe('the gap a key comes into', () => {
     await db.close()
   })
 
+  test.each([
+    { what: 'a bound', range: { gt: 'f', lt: 'g' }, own: ['g'], waits: 'fa' },
+    { what: 'a last key', range: { gt: 'f', lte: 'g' }, own: ['g'], waits: 'fa' },
+    { what: 'several bounds', range: { gt: 'f', lt: 'g' }, own: ['g', 'ga', 'gb'], waits: 'fa' },
+    { what: 'bounds up to the end', range: { gt: 'h', lt: 'm' }, own: ['m', 'n'], waits: 'k' },
+    { what: 'keys in the middle', range: { gte: 'd', lte: 'h' }, own: ['e', 'ea', 'g'], waits: 'eb' },
+  ])('is whole again after the rollback of $what', async ({ range, own, waits }) => {
+    for (const reverse of [false, true]) {
+      const db = await makeDatabase()
+      const reader = db.begin()
+      const savepoint = await reader.savepoint()
+      for (const key of own) await reader.put(textTable(db), key, 'mine')
+      await keysOf(reader, db, { ...range, reverse })
+      await reader.rollbackTo(savepoint)
+      expect(await waitsFor(reader, db, put(waits)), reverse ? 'backwards' : 'forwards').toBe(true)
+      await db.close()
+    }
+  })
+
+  test('is whole again also where a walk has stopped', async () => {
+    for (const reverse of [false, true]) {
+      const db = await makeDatabase()
+      const reader = db.begin()
+      const savepoint = await reader.savepoint()
+      for (const key of ['e', 'ea', 'eb']) await reader.put(textTable(db), key, 'mine')
+      const walk = reader.range(textTable(db), { gte: 'd', reverse })
+      for (let key: string | undefined; key !== 'ea'; ) key = (await walk.next()).value?.[0]
+      await reader.rollbackTo(savepoint)
+      expect(await waitsFor(reader, db, put(reverse ? 'ec' : 'da'))).toBe(true)
+      await db.close()
+    }
+  })
+
   test('is shared by two who put keys there', async () => {
     const db = await makeDatabase()
     const far = db.begin()
