@@ -68,6 +68,12 @@ export class LockedWalk extends Walk {
     return value
   }
 
+  protected moved(): void {
+    this.#cursor = undefined
+    this.#isFresh = false
+    this.#lockedTo = undefined
+  }
+
   protected nextIn(tree: PageId): boolean | Promise<void> {
     this.#cursor ??= this.#ports.openCursor(tree)
     const cursor = this.#cursor

@@ -7,6 +7,7 @@
 import type { TreeCursor } from '../btree/cursor.ts'
 import type { LeafBatch } from '../btree/leaf-batch.ts'
 import { GHOST_FLAG, OVERFLOW_FLAG } from '../btree/node-page.ts'
+import { assert } from '../common/assert.ts'
 import type { PageId } from '../common/ids.ts'
 import type { Version } from '../txn/version-store.ts'
 import { type ByteRange, isBeforeEnd } from './range.ts'
@@ -40,6 +41,10 @@ export class SnapshotWalk extends Walk {
     const stored = batch.storedValueAt(this.#index)
     const flags = batch.flagsAt(this.#index)
     return (flags & OVERFLOW_FLAG) === 0 ? stored : this.#view.store.btree.resolveValue(flags, stored)
+  }
+
+  protected moved(): void {
+    assert(false, 'what a view without a writer shows stays where it is')
   }
 
   protected nextIn(tree: PageId): boolean {

@@ -28,6 +28,7 @@ export class TransactionLocks {
   #tables: TableLock | undefined
   /** The table of the last operation: most often the next one's too. */
   #latest: TableLock | undefined
+  #treeChanges = 0
 
   constructor(store: Store, active: ActiveTransaction, timeoutMs: number, view: VersionView | undefined) {
     this.#store = store
@@ -141,15 +142,22 @@ export class TransactionLocks {
     return tree
   }
 
+  /** How often what was known of where tables are may have become wrong. */
+  get treeChanges(): number {
+    return this.#treeChanges
+  }
+
   /** Removes the table, whose name is locked exclusively. */
   drop(name: string): void {
     this.#store.dropTree(this.#active, name)
     forget(this.#tableNamed(name))
+    this.#treeChanges++
   }
 
   /** A rollback may have undone the making of a table; the locks stay, only the lookups are repeated. */
   forgetTrees(): void {
     for (let table = this.#tables; table !== undefined; table = table.next) forget(table)
+    this.#treeChanges++
   }
 
   /** Notes where a locked table is. It may be locked as a whole: if this transaction made it, say. */

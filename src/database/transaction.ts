@@ -259,6 +259,7 @@ export class Transaction {
     const modes = mode === LockMode.X ? WALK_MODES.forUpdate : WALK_MODES.forRead
     return new LockedWalk(range, {
       findTree: () => this.#locks.treeFor(table.name, tableMode),
+      treeChanges: () => this.#locks.treeChanges,
       openCursor: (tree) => this.#store.cursor(tree),
       lock: (tree, key, what) => this.#locks.lock(tree, key, modes[what]),
       mayVanish: (tree, key) => this.#mayVanish(tree, key),
@@ -277,12 +278,15 @@ export class Transaction {
   #openViewWalk(view: VersionView, name: string, range: ByteRange, mode: LockMode): Walk {
     const { view: fixed, close } = view.fixed()
     this.#active.whenEnded(close)
+    const treeChanges = (): number => this.#locks.treeChanges
     if (mode === LockMode.S) {
       const ports = { findTree: () => fixed.findTree(name), onClose: close }
-      return this.#isReadOnly ? new SnapshotWalk(range, fixed, ports) : new ViewWalk(range, fixed, ports)
+      if (this.#isReadOnly) return new SnapshotWalk(range, fixed, ports)
+      return new ViewWalk(range, fixed, { ...ports, treeChanges })
     }
     return new ViewWalk(range, fixed, {
       findTree: () => this.#treeToChange(name, LockMode.IX),
+      treeChanges,
       claim: (tree, key) => {
         const wait = this.#locks.lock(tree, key, LockMode.X)
         if (wait === undefined) view.checkMayChange(tree, key)

@@ -36,7 +36,8 @@ export class VersionView {
     if (this.#isFixed) return { view: this, close: () => undefined }
     const { store } = this
     const reader = store.openReader()
-    return { view: new VersionView(store, reader, this.#self, true), close: () => store.versions.close(reader) }
+    // It keeps no trees in mind, which its transaction may drop: who walks looks a table up seldom.
+    return { view: new VersionView(store, reader, this.#self, false), close: () => store.versions.close(reader) }
   }
 
   /** @throws `SNAPSHOT_TOO_OLD` or why else it was ended */

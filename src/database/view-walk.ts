@@ -45,12 +45,17 @@ export class ViewWalk extends Walk {
     return this.#value
   }
 
+  protected moved(): void {
+    this.#cursor = undefined
+    this.#hasStarted = false
+  }
+
   protected nextIn(tree: PageId): boolean | Promise<void> {
     this.#view.check()
     this.#cursor ??= this.#view.store.cursor(tree)
     const cursor = this.#cursor
     for (;;) {
-      if (!this.#isClaiming) {
+      if (!this.#isClaiming || !this.#hasStarted) {
         if (!this.#step(cursor)) return false
         this.#key = cursor.key()
         if (!isBeforeEnd(this.range, this.#key)) return false
@@ -71,7 +76,11 @@ export class ViewWalk extends Walk {
   #step(cursor: TreeCursor): boolean {
     if (this.#hasStarted) return cursor.advance()
     this.#hasStarted = true
+    // What was left for a wait has not been given out.
+    const inclusive = this.#isClaiming
+    this.#isClaiming = false
     const { start, startInclusive, reverse } = this.range
+    if (this.#key !== undefined) return cursor.seek(this.#key, { reverse, inclusive })
     return cursor.seek(start, { reverse, inclusive: startInclusive })
   }
 

@@ -10,6 +10,8 @@ import type { ByteRange } from './range.ts'
 export interface WalkPorts {
   /** Finds the tree of the table; undefined when there is none; a promise when it has to be called again. */
   readonly findTree: () => PageId | Promise<void> | undefined
+  /** How often its own transaction may have changed where tables are. Where it cannot, it is not asked. */
+  readonly treeChanges?: () => number
   /** Called before each step. @throws why the walk cannot go on */
   readonly check?: () => void
   readonly onClose?: () => void
@@ -19,6 +21,8 @@ export abstract class Walk {
   protected readonly range: ByteRange
   readonly #ports: WalkPorts
   #tree: PageId | undefined
+  /** What `treeChanges` said when the tree was looked up. */
+  #treeChanges = 0
   #left: number
 
   constructor(range: ByteRange, ports: WalkPorts) {
@@ -47,6 +51,9 @@ export abstract class Walk {
   /** As `next`, in the tree of the table. */
   protected abstract nextIn(tree: PageId): boolean | Promise<void>
 
+  /** The table may be in another tree now: the walk goes on there, behind the last key it has passed. */
+  protected abstract moved(): void
+
   /**
    * Goes to the next entry: true, or false at the end of the range. A promise means that a lock has to be
    * waited for; call again when it has resolved.
@@ -54,12 +61,15 @@ export abstract class Walk {
   next(): boolean | Promise<void> {
     if (this.#left <= 0) return false
     this.#ports.check?.()
-    if (this.#tree === undefined) {
+    const treeChanges = this.#ports.treeChanges?.() ?? 0
+    if (this.#tree === undefined || treeChanges !== this.#treeChanges) {
       const tree = this.#ports.findTree()
-      if (typeof tree !== 'number') return tree ?? false
+      if (tree !== undefined && typeof tree !== 'number') return tree
+      if (this.#tree !== undefined) this.moved()
       this.#tree = tree
+      this.#treeChanges = treeChanges
     }
-    const found = this.nextIn(this.#tree)
+    const found = this.#tree === undefined ? false : this.nextIn(this.#tree)
     if (found === false) this.#left = 0
     else if (found === true) this.#left--
     return found
