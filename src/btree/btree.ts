@@ -121,7 +121,8 @@ export class BTree {
   /** A copy of what the leaf has for `key`, ghosts too. @throws as `get` */
   stored(tree: Tree, key: Uint8Array): StoredValue | undefined {
     const bytes = this.#find(tree, key, 0, key.length)
-    return bytes === undefined ? undefined : { flags: this.#foundFlags, bytes }
+    // It is kept for others to read, so nobody else may have a part of its buffer, to write to or to transfer.
+    return bytes === undefined ? undefined : { flags: this.#foundFlags, bytes: bytes.slice() }
   }
 
   /** The stored bytes of a key; its flags are left in `#foundFlags`. */

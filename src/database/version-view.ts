@@ -5,6 +5,7 @@
  */
 import { CATALOG_TREE, treeOfEntry } from '../btree/catalog.ts'
 import type { Tree } from '../btree/node-page.ts'
+import { copyOfRange } from '../common/byte-slab.ts'
 import { AriesError } from '../common/errors.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import type { Version, VersionReader } from '../txn/version-store.ts'
@@ -57,9 +58,11 @@ export class VersionView {
     return version === undefined ? this.store.btree.get(tree, key) : this.valueOf(version)
   }
 
-  /** The value in a version. */
+  /** A copy of the value in a version. */
   valueOf({ before }: Version): Uint8Array | undefined {
-    return before === undefined ? undefined : this.store.btree.resolveValue(before.flags, before.bytes)
+    if (before === undefined) return undefined
+    const value = this.store.btree.resolveValue(before.flags, before.bytes)
+    return value === before.bytes ? copyOfRange(value, 0, value.length) : value
   }
 
   /** The value of an encoded key of a table. @throws as `get` */
