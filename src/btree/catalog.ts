@@ -23,7 +23,7 @@ const ENTRY_VERSION = 1
 const ENTRY_BYTES = 5
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export interface CatalogEntry {
   readonly name: string

@@ -12,7 +12,7 @@ export interface Codec<T> {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const SHORT_TEXT = 64
 
 function wrongType(expected: string, value: unknown): AriesError {

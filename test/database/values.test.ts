@@ -1,10 +1,13 @@
-/** Values that are given out belong to whoever gets them: what he does to them, nobody else sees (I34). */
+/**
+ * Values come back as they were stored, and belong to whoever gets them: what he does to them, nobody else sees
+ * (I34).
+ */
 import { describe, expect, test } from 'vitest'
 import { buffer, utf8 } from '../../src/database/codecs.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { Table } from '../../src/database/table.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
-import { keyOf, openOn } from './support.ts'
+import { keyOf, openOn, textTable } from './support.ts'
 
 const ROWS = 5
 /** Long enough to be cut from what several values have in common. */
@@ -54,4 +57,19 @@ describe.each([
     await reader.commit()
     await db.close()
   })
+})
+
+test('text keeps a byte order mark at its beginning, as a key, a value and the name of a table', async () => {
+  const db = await openOn(new MemoryFileSystem())
+  const table = textTable(db, '\ufefft')
+  await table.put('\ufeffk', '\ufeffv')
+  await table.put('k', 'v')
+  using snapshot = db.snapshot()
+  expect(snapshot.range(table).all()).toEqual([
+    ['k', 'v'],
+    ['\ufeffk', '\ufeffv'],
+  ])
+  expect(snapshot.tables()).toEqual(['\ufefft'])
+  expect(await db.transaction((tx) => tx.tables())).toEqual(['\ufefft'])
+  await db.close()
 })
