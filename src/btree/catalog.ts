@@ -80,14 +80,24 @@ export class Catalog {
   /** All tables, by name. */
   list(): CatalogEntry[] {
     const entries: CatalogEntry[] = []
-    const cursor = new TreeCursor(this.#btree, CATALOG_TREE)
-    const options = { reverse: false, inclusive: true }
-    for (let found = cursor.seek(undefined, options); found; found = cursor.advance()) {
+    for (const cursor of this.#cells()) {
       const value = cursor.value()
       const name = nameOfKey(cursor.key())
       if (value !== undefined) entries.push({ name, tree: treeOfEntry(name, value) })
     }
     return entries
+  }
+
+  /** The names of all tables in order, with those whose dropping may yet be rolled back: who locks a name knows. */
+  names(): string[] {
+    return Array.from(this.#cells(), (cursor) => nameOfKey(cursor.key()))
+  }
+
+  /** A cursor that stands on one entry after the other, ghosts too. */
+  *#cells(): Iterable<TreeCursor> {
+    const cursor = new TreeCursor(this.#btree, CATALOG_TREE)
+    const options = { reverse: false, inclusive: true }
+    for (let found = cursor.seek(undefined, options); found; found = cursor.advance()) yield cursor
   }
 }
 

@@ -146,8 +146,9 @@ export class Store {
     return this.#catalog.find(name)
   }
 
+  /** The names there may be tables of, sorted: whether there are is to be asked with the name locked. */
   tableNames(): string[] {
-    return this.#catalog.list().map((entry) => entry.name)
+    return this.#catalog.names()
   }
 
   cursor(tree: Tree): TreeCursor {

@@ -7,7 +7,7 @@ import type { Database } from '../../src/database/database.ts'
 import type { RangeOptions } from '../../src/database/range.ts'
 import type { Transaction } from '../../src/database/transaction.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
-import { failureOf, keyOf, openOn, settle, textTable } from './support.ts'
+import { failureOf, keyOf, openOn, settle, textTable, waits } from './support.ts'
 
 /** Rows b, d, f; h is a ghost: deleted, and nobody has cleaned up yet. */
 async function makeDatabase(): Promise<Database> {
@@ -202,15 +202,15 @@ describe('the gap a key comes into', () => {
     { what: 'several bounds', range: { gt: 'f', lt: 'g' }, own: ['g', 'ga', 'gb'], waits: 'fa' },
     { what: 'bounds up to the end', range: { gt: 'h', lt: 'm' }, own: ['m', 'n'], waits: 'k' },
     { what: 'keys in the middle', range: { gte: 'd', lte: 'h' }, own: ['e', 'ea', 'g'], waits: 'eb' },
-  ])('is whole again after the rollback of $what', async ({ range, own, waits }) => {
+  ])('is whole again after the rollback of $what', async ({ range, own, waits: key }) => {
     for (const reverse of [false, true]) {
       const db = await makeDatabase()
       const reader = db.begin()
       const savepoint = await reader.savepoint()
-      for (const key of own) await reader.put(textTable(db), key, 'mine')
+      for (const each of own) await reader.put(textTable(db), each, 'mine')
       await keysOf(reader, db, { ...range, reverse })
       await reader.rollbackTo(savepoint)
-      expect(await waitsFor(reader, db, put(waits)), reverse ? 'backwards' : 'forwards').toBe(true)
+      expect(await waitsFor(reader, db, put(key)), reverse ? 'backwards' : 'forwards').toBe(true)
       await db.close()
     }
   })
@@ -321,5 +321,18 @@ test('deletes wait for readers of the range, as before', async () => {
   const reader = db.begin()
   await keysOf(reader, db, { gte: 'c', lte: 'e' })
   expect(await waitsFor(reader, db, remove('d'))).toBe(true)
+  await db.close()
+})
+
+test('who lists the tables waits for a drop that may be rolled back', async () => {
+  const db = await openOn(new SimulatedFileSystem())
+  await textTable(db).put('k', 'v')
+  const [dropper, reader] = [db.begin(), db.begin()]
+  await dropper.dropTable(textTable(db))
+  const names = reader.tables()
+  expect(await waits(names)).toBe(true)
+  await dropper.abort()
+  expect(await names).toEqual(['rows'])
+  await reader.commit()
   await db.close()
 })
