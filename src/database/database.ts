@@ -169,11 +169,13 @@ export class Database {
     active.attempt = attempt
     try {
       const result = await fn(transaction, attempt)
-      if (transaction.isActive) await transaction.commit()
+      if (transaction.isActive || active.state === 'stuck') await transaction.commit()
       else await throwCauseOf(active)
       return result
     } catch (error) {
       if (transaction.isActive) await transaction.abort()
+      // Some of it could not be undone, and perhaps can be now; if not, the error to report is still the first.
+      else if (active.state === 'stuck') await transaction.abort().catch(() => undefined)
       // What a late operation heard is that the transaction had ended; why is what counts.
       else if (AriesError.is(error) && error.cause === active.cause) await throwCauseOf(active)
       throw error

@@ -39,10 +39,11 @@ export function putNow<K, V>(
     store.put(active, tree, bytes, content)
     return store.commit(active, durability)
   } catch (error) {
-    if (active.state !== 'active') throw error
-    return store.abort(active).then(() => {
+    if (active.state !== 'active' && active.state !== 'stuck') throw error
+    const rethrow = (): never => {
       throw error
-    })
+    }
+    return store.abort(active).then(rethrow, rethrow)
   }
 }
 

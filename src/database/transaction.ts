@@ -416,9 +416,12 @@ export class Transaction {
     await this.#store.abort(this.#active)
   }
 
-  /** Rolls back unless the transaction has ended or been prepared: `await using tx = db.begin()`. */
+  /**
+   * Rolls back unless the transaction has ended or been prepared: `await using tx = db.begin()`. What could not be
+   * undone before is tried once more. @throws as `abort`
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.isActive) await this.abort()
+    if (this.isActive || this.#active.state === 'stuck') await this.abort()
   }
 
   #checkActive(): void {
