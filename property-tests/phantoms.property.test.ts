@@ -191,13 +191,7 @@ class Run {
 
   async #clear(session: Session, range: Bounds): Promise<void> {
     const { tx, effects } = session
-    const mark = await tx.savepoint()
-    try {
-      await tx.clear(tableOf(this.#lab.db, TABLE), range)
-    } catch (error) {
-      if (tx.isActive) await tx.rollbackTo(mark)
-      throw error
-    }
+    await tx.clear(tableOf(this.#lab.db, TABLE), range)
     for (const each of this.#lookUp(session, range)) {
       effects.push({ kind: 'delete', table: TABLE, key: each })
       session.written.add(each)

@@ -114,14 +114,10 @@ class Putter {
     return undefined
   }
 
-  /**
-   * Rolls back to where the operation began, unless its whole transaction is being rolled back. When that fails
-   * the transaction can only be aborted; the error to report is the one that came first.
-   */
-  async undo(mark: SavepointMark): Promise<void> {
-    if (this.#active.state !== 'active') return
+  /** Rolls back to where the operation began; that may undo the making of the table. */
+  undo(mark: SavepointMark): Promise<void> {
     this.#locks.forgetTrees()
     this.#view?.forgetTrees()
-    await this.#store.transactions.rollbackTo(this.#active, mark).catch(() => undefined)
+    return this.#store.undoSince(this.#active, mark)
   }
 }

@@ -13,7 +13,7 @@ import type { FailStop } from '../io/fail-stop.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
 import { isTransactionName } from '../recovery/prepare-record.ts'
-import type { ActiveTransaction } from '../txn/active-transaction.ts'
+import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { checkActive } from '../txn/refusals.ts'
 import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
 import type { VersionReader, VersionStore } from '../txn/version-store.ts'
@@ -243,6 +243,15 @@ export class Store {
       this.transactions.undoOperation(transaction, mark)
       throw error
     }
+  }
+
+  /**
+   * Undoes what an operation in several steps has done since `mark`, unless its whole transaction is being rolled back.
+   * When that fails the transaction can only be aborted; the error to report is the one that came first.
+   */
+  async undoSince(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
+    if (transaction.state !== 'active') return
+    await this.transactions.rollbackTo(transaction, mark).catch(() => undefined)
   }
 
   createTree(transaction: ActiveTransaction, name: string): Tree {

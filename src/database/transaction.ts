@@ -119,7 +119,7 @@ export class Transaction {
   }
 
   /**
-   * Stores `value` under `key`. Makes the table when it does not exist.
+   * Stores `value` under `key`. Makes the table when it does not exist. Until it resolves, neither may be changed.
    * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `INVALID_ARGUMENT`, `DISK_FULL`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
    */
   put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
@@ -210,43 +210,51 @@ export class Transaction {
 
   /** How many keys lie in the range; they are locked like those of `range`. @throws as `get` */
   async count<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
-    return this.#forEach(table, options, LockMode.S, () => undefined)
+    return this.#inOrder(() => this.#forEach(table, options, LockMode.S, () => undefined))
   }
 
-  /** Removes all keys in the range; how many there were. @throws as `put` */
+  /** Removes all keys in the range, or, when it fails, none; how many there were. @throws as `put` */
   async clear<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
     this.#checkMayChange()
-    return this.#forEach(table, options, LockMode.X, (tree, key) => this.#store.delete(this.#active, tree, key))
+    return this.#inOrder(async () => {
+      const mark = this.#store.transactions.savepoint(this.#active)
+      try {
+        return await this.#forEach(table, options, LockMode.X, (tree, key) =>
+          this.#store.delete(this.#active, tree, key),
+        )
+      } catch (error) {
+        await this.#store.undoSince(this.#active, mark)
+        throw error
+      }
+    })
   }
 
   /** Does something with every entry of a range, once it is locked in `mode`; returns how many. */
-  #forEach<K, V>(
+  async #forEach<K, V>(
     table: TableShape<K, V>,
     options: RangeOptions<K>,
     mode: LockMode,
     visit: (tree: PageId, key: Uint8Array) => void,
   ): Promise<number> {
-    return this.#inOrder(async () => {
-      const walk = this.#openWalk(table, options, mode)
-      if (mode === LockMode.X) this.#active.wasAskedToWrite = true
-      try {
-        for (let count = 0; ; ) {
-          this.#checkActive()
-          const found = walk.next()
-          if (found === false) return count
-          if (found !== true) {
-            await found
-            continue
-          }
-          visit(walk.tree, walk.key)
-          count++
-          const pause = this.#store.transactions.giveWay()
-          if (pause !== undefined) await pause
+    const walk = this.#openWalk(table, options, mode)
+    if (mode === LockMode.X) this.#active.wasAskedToWrite = true
+    try {
+      for (let count = 0; ; ) {
+        this.#checkActive()
+        const found = walk.next()
+        if (found === false) return count
+        if (found !== true) {
+          await found
+          continue
         }
-      } finally {
-        walk.close()
+        visit(walk.tree, walk.key)
+        count++
+        const pause = this.#store.transactions.giveWay()
+        if (pause !== undefined) await pause
       }
-    })
+    } finally {
+      walk.close()
+    }
   }
 
   #openWalk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, mode: LockMode, from?: K, givenCount = 0): Walk {
