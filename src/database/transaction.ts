@@ -429,7 +429,8 @@ export class Transaction {
    * undone before is tried once more. @throws as `abort`
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.isActive || this.#active.state === 'stuck') await this.abort()
+    const { state, cause } = this.#active
+    if (this.isActive || (state === 'stuck' && cause?.code !== 'DB_CLOSED')) await this.abort()
   }
 
   #checkActive(): void {
