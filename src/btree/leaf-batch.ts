@@ -2,7 +2,8 @@
  * The rest of a leaf, taken at once. Who reads many entries and does not mind that they are as they were a
  * moment ago, such as a snapshot, pays for finding the page once a leaf and not once an entry. The page is
  * copied as a whole, which costs less than copying some of its values one by one; values are given out as
- * views of that copy, and it lives as long as one of them does.
+ * views of that copy, and it lives as long as one of them does. Whoever transfers the buffer of one to another thread
+ * takes the whole copy with it.
  */
 import { cellAt, flagsOf, keyAt, type NodeMemory, valueLengthOf, valueStartOf } from './node-page.ts'
 
@@ -22,6 +23,11 @@ export class LeafBatch {
     this.#slot = slot
     this.#step = step
     this.count = count
+  }
+
+  /** Whether nothing can be read here any more, because the buffer of a value was transferred. */
+  get isGone(): boolean {
+    return this.#leaf.bytes.length === 0
   }
 
   flagsAt(index: number): number {

@@ -18,6 +18,8 @@ export class SnapshotWalk extends Walk {
   readonly #view: VersionView
   #cursor: TreeCursor | undefined
   #batch: LeafBatch | undefined
+  /** The last key that was asked for: a value is given out after its key. */
+  #key: Uint8Array | undefined
   /** Where in the batch the walk is, and how much of the batch lies in the range. */
   #index = -1
   #count = 0
@@ -31,7 +33,8 @@ export class SnapshotWalk extends Walk {
   }
 
   get key(): Uint8Array {
-    return (this.#batch as LeafBatch).keyAt(this.#index)
+    this.#key = (this.#batch as LeafBatch).keyAt(this.#index)
+    return this.#key
   }
 
   value(): Uint8Array {
@@ -49,10 +52,20 @@ export class SnapshotWalk extends Walk {
 
   protected nextIn(tree: PageId): boolean {
     this.#view.check()
+    if (this.#batch?.isGone === true) this.#forgetBatch()
     do {
       if (++this.#index >= this.#count && !this.#readOn(tree)) return false
     } while (!this.#isShown(this.#index))
     return true
+  }
+
+  /** The rest of the leaf will be read again, behind the entry that was given out last. */
+  #forgetBatch(): void {
+    this.#batch = undefined
+    this.#cursor = undefined
+    this.#index = -1
+    this.#count = 0
+    this.#isLastBatch = false
   }
 
   #isShown(index: number): boolean {
@@ -77,6 +90,7 @@ export class SnapshotWalk extends Walk {
     if (this.#cursor !== undefined) return this.#cursor.advance()
     this.#cursor = this.#view.store.cursor(tree)
     const { start, startInclusive, reverse } = this.range
+    if (this.#key !== undefined) return this.#cursor.seek(this.#key, { reverse, inclusive: false })
     return this.#cursor.seek(start, { reverse, inclusive: startInclusive })
   }
 

@@ -43,6 +43,19 @@ describe.each([
     await db.close()
   })
 
+  test.each([false, true])('that the rest of a range gives (reverse: %s)', async (reverse) => {
+    const { db, table } = await makeTable()
+    using snapshot = db.snapshot()
+    const found: unknown[] = []
+    for (const [key, value] of snapshot.range(table, { limit: ROWS - 1, reverse })) {
+      found.push([key, value.slice()])
+      spoil(value)
+    }
+    const rows = Array.from({ length: ROWS }, (_, i) => [keyOf(i), bytesOf(i)])
+    expect(found).toEqual((reverse ? rows.reverse() : rows).slice(0, ROWS - 1))
+    await db.close()
+  })
+
   test('that others see beside an open writer', async () => {
     const { db, table } = await makeTable()
     const reader = db.begin({ isolation: 'read-committed' })
