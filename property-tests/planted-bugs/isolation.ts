@@ -40,7 +40,7 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence:
       'At snapshot a range for update shows the newest values of rows that others have changed since the begin.',
-    file: TRANSACTION,
+    file: 'src/database/transaction-walks.ts',
     find: 'if (wait === undefined) view.checkMayChange(tree, key)',
     replace: '',
     first: HISTORY,

@@ -13,7 +13,6 @@ import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction
 import { checkActive, checkMayAbort, checkMayEnd } from '../txn/refusals.ts'
 import type { Durability } from '../txn/transaction-manager.ts'
 import { type Entries, entriesOf } from './entries.ts'
-import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import { OperationQueue } from './operation-queue.ts'
 import {
   type CommitOptions,
@@ -25,13 +24,13 @@ import {
   type TransactionSettings,
 } from './options.ts'
 import { putMany } from './put-many.ts'
-import { type ByteRange, byteRangeOf, type RangeOptions, restOf } from './range.ts'
-import { SnapshotWalk } from './snapshot-walk.ts'
+import { byteRangeOf, type RangeOptions, restOf } from './range.ts'
 import type { Store } from './store.ts'
 import { boundOf, checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import { TransactionLocks } from './transaction-locks.ts'
+import { openWalk } from './transaction-walks.ts'
 import { type VersionView, viewFor } from './version-view.ts'
-import { tablesOf, ViewWalk } from './view-walk.ts'
+import { tablesOf } from './view-walk.ts'
 import type { Walk } from './walk.ts'
 
 /** A point a transaction can be rolled back to. Valid until its transaction ends or is rolled back before it. */
@@ -44,12 +43,6 @@ export class Savepoint {
     this.transaction = transaction
     this.mark = mark
   }
-}
-
-/** What a walk locks of a key, for reading and for writing. */
-const WALK_MODES: Readonly<Record<'forRead' | 'forUpdate', Readonly<Record<WalkLock, LockMode>>>> = {
-  forRead: { record: LockMode.S, gap: LockMode.gapS, both: LockMode['S+gapS'] },
-  forUpdate: { record: LockMode.X, gap: LockMode.gapS, both: LockMode['X+gapS'] },
 }
 
 const DONE: Promise<void> = Promise.resolve()
@@ -262,46 +255,20 @@ export class Transaction {
     if (mode === LockMode.X) this.#checkMayWrite()
     const encode = (key: K): Uint8Array => boundOf(table, key, this.#store.keyBytesMax)
     const range = restOf(byteRangeOf(options, encode), from === undefined ? undefined : encode(from), givenCount)
-    if (this.#view !== undefined) return this.#openViewWalk(this.#view, table.name, range, mode)
-    const tableMode = mode === LockMode.X ? LockMode.IX : LockMode.IS
-    const modes = mode === LockMode.X ? WALK_MODES.forUpdate : WALK_MODES.forRead
-    return new LockedWalk(range, {
-      findTree: () => this.#locks.treeFor(table.name, tableMode),
-      treeChanges: () => this.#locks.treeChanges,
-      openCursor: (tree) => this.#store.cursor(tree),
-      lock: (tree, key, what) => this.#locks.lock(tree, key, modes[what]),
-      mayVanish: (tree, key) => this.#mayVanish(tree, key),
-    })
-  }
-
-  /**
-   * Whether a rollback to a savepoint may take the key away. Without a savepoint nothing is rolled back but what one
-   * operation has done, if that fails, and no range is read before that is over.
-   */
-  #mayVanish(tree: PageId, key: Uint8Array): boolean {
-    return this.#savepoints.length > 0 && this.#locks.holdsExclusively(tree, key)
-  }
-
-  /** A walk without locks; what will be changed is locked when it is reached. */
-  #openViewWalk(view: VersionView, name: string, range: ByteRange, mode: LockMode): Walk {
-    const { view: fixed, close } = view.fixed()
-    this.#active.whenEnded(close)
-    const treeChanges = (): number => this.#locks.treeChanges
-    if (mode === LockMode.S) {
-      const ports = { findTree: () => fixed.findTree(name), onClose: close }
-      if (this.#isReadOnly) return new SnapshotWalk(range, fixed, ports)
-      return new ViewWalk(range, fixed, { ...ports, treeChanges })
-    }
-    return new ViewWalk(range, fixed, {
-      findTree: () => this.#treeToChange(name, LockMode.IX),
-      treeChanges,
-      claim: (tree, key) => {
-        const wait = this.#locks.lock(tree, key, LockMode.X)
-        if (wait === undefined) view.checkMayChange(tree, key)
-        return wait
+    return openWalk(
+      {
+        locks: this.#locks,
+        view: this.#view,
+        isReadOnly: this.#isReadOnly,
+        hasSavepoints: () => this.#savepoints.length > 0,
+        treeToChange: () => this.#treeToChange(table.name, LockMode.IX),
+        openCursor: (tree) => this.#store.cursor(tree),
+        whenEnded: (end) => this.#active.whenEnded(end),
       },
-      onClose: close,
-    })
+      table.name,
+      range,
+      mode === LockMode.X,
+    )
   }
 
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
