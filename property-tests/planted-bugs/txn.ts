@@ -65,6 +65,15 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     first: 'isolation.property.test.ts',
   },
   {
+    name: 'unlogged-commit-waits-for-nothing',
+    invariant: 'I2',
+    sentence: 'A put of what is there already is acknowledged at once, although that may not be durable yet.',
+    file: TRANSACTION_MANAGER,
+    find: 'const lsn = transaction.hasWritten ? this.#logCommit(transaction) : this.#lastCommitLsn',
+    replace: 'const lsn = transaction.hasWritten ? this.#logCommit(transaction) : NULL_LSN',
+    first: 'overwriting.property.test.ts',
+  },
+  {
     name: 'reader-keeps-its-locks',
     invariant: 'I17',
     sentence: 'A transaction that only read ends without giving its locks back.',
