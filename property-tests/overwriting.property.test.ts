@@ -276,6 +276,29 @@ const VICTIM_COMES_LATER: Step[] = [
   { do: 'put', key: 'a' },
 ]
 
+/** A lazy commit has overwritten what is not durable yet, and is looked at before that is. */
+const LAZY_COMMIT_OVER_ANOTHER: Step[] = [
+  { do: 'begin', by: 0, durability: 'lazy' },
+  { do: 'put', key: 'b' },
+  { do: 'write', by: 0, key: 'b' },
+  { do: 'commit', by: 0 },
+  { do: 'time' },
+  { do: 'write', by: 0, key: 'a' },
+  { do: 'put', key: 'a' },
+]
+
+/** Who has overwritten what is not durable yet takes that back, and reads what was there. */
+const TAKEN_BACK_AND_READ: Step[] = [
+  { do: 'put', key: 'b' },
+  { do: 'savepoint', by: 1 },
+  { do: 'write', by: 1, key: 'b' },
+  { do: 'write', by: 0, key: 'a' },
+  { do: 'rollbackTo', by: 1 },
+  { do: 'read', by: 1, key: 'b' },
+]
+
+const EXAMPLES: [Step[]][] = [[VICTIM_COMES_LATER], [LAZY_COMMIT_OVER_ANOTHER], [TAKEN_BACK_AND_READ]]
+
 test(
   'what is overwritten before it is durable is neither shown nor lost',
   async () => {
@@ -284,7 +307,7 @@ test(
       for (const step of list) await run.take(step)
       await run.finish()
     })
-    const parameters = { numRuns: runsOf(RUNS), examples: [[VICTIM_COMES_LATER]] as [Step[]][] }
+    const parameters = { numRuns: runsOf(RUNS), examples: EXAMPLES }
     await checkProperty(property, parameters, ([list]: [Step[]]) => JSON.stringify(list))
   },
   TIMEOUT_MS,
