@@ -210,6 +210,7 @@ export class Transaction {
   async clear<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
     this.#checkMayChange()
     return this.#inOrder(async () => {
+      this.#active.wasAskedToWrite = true
       const mark = this.#store.transactions.savepoint(this.#active)
       try {
         return await this.#forEach(table, options, LockMode.X, (tree, key) =>
@@ -230,7 +231,6 @@ export class Transaction {
     visit: (tree: PageId, key: Uint8Array) => void,
   ): Promise<number> {
     const walk = this.#openWalk(table, options, mode)
-    if (mode === LockMode.X) this.#active.wasAskedToWrite = true
     try {
       for (let count = 0; ; ) {
         this.#checkActive()

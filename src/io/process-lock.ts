@@ -15,8 +15,9 @@
  *
  * NOT COVERED: an abstract socket belongs to a network namespace, so two containers that share a
  * volume but no network do not see each other's lock; nor do two machines over a network file system.
- * With the lock file, a holder whose process id was reused looks alive; the error says what to remove. Of three
- * processes that meet the file of a dead one at the same moment two may get it: one moves aside what the other has just put there.
+ * With the lock file, a holder whose process id was reused looks alive; the error says what to remove. Of
+ * three processes that meet the file of a dead one at the same moment two may get it: one moves aside what
+ * the other has just put there.
  */
 import { randomUUID } from 'node:crypto'
 import { linkSync, renameSync, rmSync } from 'node:fs'

@@ -5,9 +5,9 @@
  *   - a record of a transaction: it is in the transaction table, with this as its lastLsn
  *   - a record of a page: the page is in the dirty page table; the first such LSN is its recLsn
  *   - PREPARE, COMMIT, ABORT: the status advances; END: the transaction leaves the table
- *   - END_CHECKPOINT: the checkpoint's tables are merged in. Its recLsn of a page is what the
- *     engine knew and wins, older or, of a page written meanwhile, newer; of a transaction the larger lastLsn and the more advanced status win; a transaction that
- *     ended in between stays out.
+ *   - END_CHECKPOINT: the checkpoint's tables are merged in. Its recLsn of a page is what the engine
+ *     knew and wins, older or, of a page written meanwhile, newer; of a transaction the larger lastLsn
+ *     and the more advanced status win; a transaction that ended in between stays out.
  *
  * The dirty page table may name pages that had reached the disk: that costs a page read, never
  * correctness (I11).
