@@ -9,7 +9,9 @@
  *
  * A SECTOR IS ONE OF ITS STATES. The cache writes whole sectors, so a sector on disk holds what it
  * held at some moment, never a mix of an early write missing and a later one present within it. When
- * the later of two writes to one sector survives, the part of the earlier one within it does too.
+ * the later of two writes to one sector survives, the part of the earlier one within it does too. For the
+ * same reason a write to a page of the cache that a failed sync has dropped writes that whole page: what was
+ * dropped there becomes durable after all.
  */
 import { randomFrom } from '../common/random.ts'
 import type { Digest } from './digest.ts'
@@ -32,11 +34,15 @@ interface ContentWrite extends PendingWrite {
 type ContentChange = ContentWrite | PendingTruncate
 
 const EVERYTHING = wholeSurvival(true)
+/** The unit in which the page cache keeps what is dirty. */
+const CACHE_PAGE_BYTES = 4096
 
 export class SimulatedContent {
   readonly live: GrowableBytes
   readonly durable: GrowableBytes
   #pending: ContentChange[] = []
+  /** Whether the cache may show bytes that are neither durable nor pending. */
+  #hasDropped = false
 
   constructor(live = new GrowableBytes(), durable = new GrowableBytes()) {
     this.live = live
@@ -56,11 +62,22 @@ export class SimulatedContent {
 
   write(file: string, sequence: number, source: Uint8Array, offset: number, phantom = false): void {
     const sizeBefore = this.live.length
-    const fixed = new FixedBytes(source, offset)
+    const written = new FixedBytes(source, offset)
+    this.live.place(written)
+    const fixed = this.#hasDropped ? this.#cachePagesOf(written) : written
     const { bytes } = fixed
-    this.live.place(fixed)
     const sizeAfter = this.live.length
-    this.#pending.push({ kind: 'write', sequence, file, offset, bytes, fixed, sizeBefore, sizeAfter, phantom })
+    this.#pending.push({
+      kind: 'write',
+      sequence,
+      file,
+      offset: fixed.offset,
+      bytes,
+      fixed,
+      sizeBefore,
+      sizeAfter,
+      phantom,
+    })
   }
 
   truncate(file: string, sequence: number, size: number): void {
@@ -95,13 +112,14 @@ export class SimulatedContent {
 
   /** A failed sync: the changes are no longer dirty, so no later sync writes them; reads show them. */
   dropBefore(end: number): void {
-    this.#takeBefore(end)
+    if (this.#takeBefore(end).length > 0) this.#hasDropped = true
   }
 
   /** A second file in the same state; pending changes are immutable and so shared. */
   clone(): SimulatedContent {
     const copy = new SimulatedContent(this.live.share(), this.durable.share())
     copy.#pending = this.#pending.slice()
+    copy.#hasDropped = this.#hasDropped
     return copy
   }
 
@@ -144,6 +162,15 @@ export class SimulatedContent {
       }
     }
     this.#showPending()
+  }
+
+  /** What the cache holds in the pages that the bytes lie in. */
+  #cachePagesOf({ offset, end }: FixedBytes): FixedBytes {
+    const start = offset - (offset % CACHE_PAGE_BYTES)
+    const stop = Math.min(Math.ceil(end / CACHE_PAGE_BYTES) * CACHE_PAGE_BYTES, this.live.length)
+    const bytes = new Uint8Array(stop - start)
+    this.live.read(bytes, 0, bytes.length, start)
+    return new FixedBytes(bytes, start)
   }
 
   #showPending(): void {

@@ -69,9 +69,16 @@ describe('failing operations (F9, F14, F15, F16)', () => {
     await file.sync()
     expect(state(disk)).toBe('a: 1x2 1x1')
     expect(state(disk.crash(EVERYTHING))).toBe('a: 2x1')
-    put(file, run(1, 3), 1)
+  })
+
+  test('a later write brings the page of the cache that it falls into whole, not the other dropped ones', async () => {
+    const file = durableFile(disk, 'a', run(8192, 1))
+    put(file, run(8192, 2))
+    disk.failNext('sync', { errno: 'EIO' })
+    await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' })
+    put(file, run(1, 3), 4097)
     await file.sync()
-    expect(state(disk.crash(NOTHING))).toBe('a: 1x1 1x3')
+    expect(state(disk.crash(NOTHING))).toBe('a: 4096x1 1x2 1x3 4094x2')
   })
 
   test('or keeps them dirty when asked to', () => {
