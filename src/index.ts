@@ -34,6 +34,7 @@ export type {
   OpenOptions,
   TransactionOptions,
 } from './database/options.ts'
+export { number, tuple } from './database/ordered-codecs.ts'
 export type { RangeOptions } from './database/range.ts'
 export type { Snapshot } from './database/snapshot.ts'
 export type { DatabaseStats } from './database/stats.ts'

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { buffer, json, open } from '../../src/index.ts'
+import { buffer, json, number, open } from '../../src/index.ts'
 import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, linesOf, makeDatabase, scratchPath, TEXT } from './databases.ts'
 import { type Outcome, outcomeOf, runCli, startCli } from './run-cli.ts'
@@ -101,6 +101,20 @@ describe('encodings', () => {
     expect(await out('get', directory, 'blobs', '00ff', '--keys', 'hex', '--values', 'hex')).toBe('c0\n')
   })
 
+  test('numbers are in their order, and infinite ones text in JSON', async () => {
+    const directory = scratchPath('numbers')
+    const numbers = ['--keys', 'number', '--values', 'number']
+    await out('put', directory, 'n', '10', '1.5', '9', 'Infinity', '--create', ...numbers)
+    await out('put', directory, 'n', ...numbers, '--', '-2', '0')
+    expect(await out('scan', directory, 'n', ...numbers)).toBe('-2\t0\n9\tInfinity\n10\t1.5\n')
+    const exported = await out('export', directory, ...numbers)
+    expect(exported).toContain('{"table":"n","key":9,"value":"Infinity"}\n{"table":"n","key":10,"value":1.5}\n')
+    {
+      await using database = await open(directory)
+      expect(await database.table('n', { key: number, value: number }).get(9)).toBe(Number.POSITIVE_INFINITY)
+    }
+  })
+
   test.each([
     [
       ['put', 'fruit', 'k', '{a}', '--values', 'json'],
@@ -108,12 +122,14 @@ describe('encodings', () => {
       2,
     ],
     [['put', 'fruit', 'abc', 'x', '--keys', 'hex'], '"abc" is not hexadecimal', 2],
+    [['put', 'fruit', 'abc', 'x', '--keys', 'number'], '"abc" is not a number', 2],
+    [['scan', 'fruit', '--keys', 'number'], 'is not a number; use --keys utf8', 3],
     [['put', 'fruit', '\ufffd', 'x'], 'has bytes that are not UTF-8, or U+FFFD; use --keys hex', 2],
     [['put', 'fruit', 'k', '"\ufffd"', '--values', 'json'], 'U+FFFD; use --values hex', 2],
     [['scan', 'fruit', '--from', 'a\ufffd'], 'U+FFFD; use --keys hex', 2],
     [['put', 'fruit', 'a', 'b', 'c'], 'the key "c" has no value', 2],
     [['scan', 'fruit', '--values', 'json'], "'red' is not JSON; use --values utf8 or --values hex", 3],
-    [['scan', 'fruit', '--keys', 'latin1'], 'Allowed choices are utf8, json, hex', 2],
+    [['scan', 'fruit', '--keys', 'latin1'], 'Allowed choices are utf8, json, number, hex', 2],
   ])('what does not fit is named: %j', async ([verb, ...args], message, expected) => {
     const { code, stderr } = await runCli(verb as string, await make(), ...args)
     expect(stderr).toContain(message)

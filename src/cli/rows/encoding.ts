@@ -5,14 +5,15 @@
  * |----------|----------------|-----------------|--------------------|----------------------|
  * | utf8     | the text       | a string        | its UTF-8          | `utf8`               |
  * | json     | JSON           | the value itself | UTF-8 of the JSON | `json()`             |
+ * | number   | a number       | a number, or text where JSON has none: `"Infinity"` | 8, in order | `number`     |
  * | hex      | two digits a byte | a string     | as they are        | `buffer`             |
  */
 import { type Command, Option } from 'commander'
-import { json, utf8 } from '../../index.ts'
+import { json, number, utf8 } from '../../index.ts'
 import { printableKey } from '../../lock/lock-report.ts'
 import { CliError, ExitCode } from '../errors.ts'
 
-export type EncodingName = 'utf8' | 'json' | 'hex'
+export type EncodingName = 'utf8' | 'json' | 'number' | 'hex'
 
 /** All methods throw a `CliError` that says what does not fit. */
 export interface Encoding {
@@ -29,7 +30,7 @@ export interface RowOptions {
   readonly values: EncodingName
 }
 
-const NAMES: readonly EncodingName[] = ['utf8', 'json', 'hex']
+const NAMES: readonly EncodingName[] = ['utf8', 'json', 'number', 'hex']
 
 /** Adds `--keys` and `--values`. */
 export function addRowOptions(command: Command): Command {
@@ -53,6 +54,8 @@ function encodingOf(name: EncodingName, option: string): Encoding {
       return utf8Encoding(option)
     case 'json':
       return jsonEncoding(option)
+    case 'number':
+      return numberEncoding(option)
     case 'hex':
       return HEX
   }
@@ -128,6 +131,27 @@ function jsonEncoding(option: string): Encoding {
     fromJson: codec.encode,
     toJson,
   }
+}
+
+/** JSON has no infinite numbers, so they are text there. */
+function numberEncoding(option: string): Encoding {
+  const fromJson = (value: unknown): Uint8Array => {
+    const given = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+    if (typeof given === 'number' && !Number.isNaN(given)) return number.encode(given)
+    throw usage(`${JSON.stringify(value)} is not a number`)
+  }
+  const decode = (bytes: Uint8Array): number => {
+    try {
+      return number.decode(bytes)
+    } catch {
+      throw new CliError(`${printableKey(bytes)} is not a number; use ${option} utf8 or ${option} hex`)
+    }
+  }
+  const toJson = (bytes: Uint8Array): unknown => {
+    const decoded = decode(bytes)
+    return Number.isFinite(decoded) ? decoded : String(decoded)
+  }
+  return { name: 'number', fromText: fromJson, toText: (bytes) => String(decode(bytes)), fromJson, toJson }
 }
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
