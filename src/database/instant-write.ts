@@ -5,6 +5,7 @@
  */
 import type { Tree } from '../btree/node-page.ts'
 import { LockMode } from '../lock/lock-mode.ts'
+import { isUnended } from '../txn/refusals.ts'
 import type { Durability } from '../txn/transaction-manager.ts'
 import type { Store } from './store.ts'
 import { encodedValue, keyOf, type TableShape } from './table-shape.ts'
@@ -39,7 +40,7 @@ export function putNow<K, V>(
     store.put(active, tree, bytes, content)
     return store.commit(active, durability)
   } catch (error) {
-    if (active.state !== 'active' && active.state !== 'stuck') throw error
+    if (!isUnended(active)) throw error
     const rethrow = (): never => {
       throw error
     }

@@ -10,7 +10,7 @@ import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
-import { checkActive, checkMayAbort, checkMayEnd } from '../txn/refusals.ts'
+import { checkActive, checkMayAbort, checkMayEnd, isUnended } from '../txn/refusals.ts'
 import type { Durability } from '../txn/transaction-manager.ts'
 import { type Entries, entriesOf } from './entries.ts'
 import { OperationQueue } from './operation-queue.ts'
@@ -396,8 +396,7 @@ export class Transaction {
    * undone before is tried once more. @throws as `abort`
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { state, cause } = this.#active
-    if (this.isActive || (state === 'stuck' && cause?.code !== 'DB_CLOSED')) await this.abort()
+    if (isUnended(this.#active)) await this.abort()
   }
 
   #checkActive(): void {

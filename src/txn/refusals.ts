@@ -48,7 +48,17 @@ export function checkMayEnd(transaction: ActiveTransaction): void {
 
 /** @throws as `checkMayEnd`, but what is stuck may be aborted again, unless its database was closed. */
 export function checkMayAbort(transaction: ActiveTransaction): void {
-  if (transaction.state !== 'stuck' || transaction.cause?.code === 'DB_CLOSED') checkMayEnd(transaction)
+  if (!mayBeRetried(transaction)) checkMayEnd(transaction)
+}
+
+/** Whether nobody has ended the transaction: it is open, or a rollback of it met an error and may be called again. */
+export function isUnended(transaction: ActiveTransaction): boolean {
+  return transaction.state === 'active' || mayBeRetried(transaction)
+}
+
+/** Whether a rollback has met an error that may have passed. */
+function mayBeRetried({ state, cause }: ActiveTransaction): boolean {
+  return state === 'stuck' && cause?.code !== 'DB_CLOSED'
 }
 
 /** The error for using a transaction after its end. */
