@@ -54,7 +54,7 @@ export class Merger {
     const { buffer } = this.#context
     if (leaf === tree || !this.#isThin(leaf)) return []
     const low = this.#context.withPage(leaf, (page) => lowFenceOf(buffer, page))
-    const path = pathTo(buffer, tree, low, 0)
+    const path = pathTo(buffer, tree, low)
     const again: PageId[] = []
     for (let depth = path.length - 1; depth > 0; depth--) {
       const node = path[depth] as PageId

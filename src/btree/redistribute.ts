@@ -81,7 +81,7 @@ export class Redistributor {
    * @throws `DISK_FULL`, `POOL_EXHAUSTED`, `PAGE_CORRUPT`, `IO_ERROR`; the tree is sound then.
    */
   relieve(entry: TransactionEntry, tree: Tree, key: Uint8Array): boolean {
-    const path = pathTo(this.#context.buffer, tree, key, 0)
+    const path = pathTo(this.#context.buffer, tree, key)
     if (path.length === 1) return false
     const parent = path[path.length - 2] as PageId
     const leaf = path[path.length - 1] as PageId

@@ -69,7 +69,7 @@ export class Splitter {
    * @throws `DISK_FULL`, `POOL_EXHAUSTED`, `PAGE_CORRUPT`, `IO_ERROR`; the tree is sound then.
    */
   makeRoom(entry: TransactionEntry, tree: Tree, key: Uint8Array): void {
-    const path = pathTo(this.#context.buffer, tree, key, 0)
+    const path = pathTo(this.#context.buffer, tree, key)
     if (this.purgeGhosts(entry, tree, path[path.length - 1] as PageId) > 0) return
     let splitKey = key
     for (let depth = path.length - 1; depth > 0; depth--) {

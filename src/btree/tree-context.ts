@@ -137,15 +137,15 @@ export function fixLeafBefore(buffer: BufferManager, tree: Tree, bound: Uint8Arr
   return page
 }
 
-/** The page ids from the root to the node of `level` that covers `key`. */
-export function pathTo(buffer: BufferManager, tree: Tree, key: Uint8Array, level: number): PageId[] {
+/** The page ids from the root to the leaf that covers `key`. */
+export function pathTo(buffer: BufferManager, tree: Tree, key: Uint8Array): PageId[] {
   const path: PageId[] = []
   for (let pageId: PageId = tree; ; ) {
     path.push(pageId)
     const page = buffer.fix(pageId)
-    const pageLevel = levelOf(buffer.view, page)
-    if (pageLevel > level) pageId = childAt(buffer.view, page, findChildSlot(buffer, page, key, 0, key.length))
+    const isLeaf = levelOf(buffer.view, page) === 0
+    if (!isLeaf) pageId = childAt(buffer.view, page, findChildSlot(buffer, page, key, 0, key.length))
     buffer.unfix(page)
-    if (pageLevel <= level) return path
+    if (isLeaf) return path
   }
 }

@@ -54,11 +54,6 @@ export class Replacer {
     else this.#push(this.#small, IN_SMALL, frame)
   }
 
-  /** The frame is free again. */
-  remove(frame: number): void {
-    this.#unlink(frame)
-  }
-
   /**
    * Takes the next victim out of its queue, or returns -1 when every frame is unusable. `usable`
    * says whether a frame may go now (it is not pinned and not being written).

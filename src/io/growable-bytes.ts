@@ -14,7 +14,6 @@
  * DIGEST. A sum over the chunks, of a number for each that is made of its place and its bytes, and is
  * zero for zeros. It is kept up, so that it costs as much as there are chunks that are new.
  */
-import { assert } from '../common/assert.ts'
 import { isZero, zerosOf } from '../common/bytes.ts'
 import { difference, digestAt, digestOfWords, sum } from './digest.ts'
 
@@ -148,13 +147,6 @@ export class GrowableBytes {
       this.#chunks.length = Math.min(this.#chunks.length, last + 1)
     }
     this.#length = length
-  }
-
-  flipBit(offset: number, bit: number): void {
-    assert(offset >= 0 && offset < this.#length && bit >= 0 && bit < 8, 'flipped bit outside the content')
-    const place = offset % CHUNK_BYTES
-    const chunk = this.#own((offset - place) / CHUNK_BYTES)
-    chunk[place] = (chunk[place] as number) ^ (1 << bit)
   }
 
   /** The number that a chunk adds to the digest. */

@@ -152,11 +152,6 @@ export class VersionStore {
     this.#readUncommitted = readUncommitted
   }
 
-  /** The number of the last commit. */
-  get csn(): number {
-    return this.#csn
-  }
-
   /** Whether writers have to `note` what they change. */
   get isKept(): boolean {
     return this.#isKept
