@@ -53,15 +53,16 @@ describe('bytes', () => {
   })
 
   test('isZero sees every byte of the range and none outside', () => {
-    const range = new Uint8Array(10)
-    expect(isZero(range, 0, 10)).toBe(true)
-    range[3] = 1
-    expect([isZero(range, 0, 10), isZero(range, 4, 10), isZero(range, 0, 3), isZero(range, 3, 4)]).toEqual([
-      false,
-      true,
-      true,
-      false,
-    ])
+    const bytes = new Uint8Array(24)
+    for (let at = 0; at < bytes.length; at++) {
+      bytes[at] = 1
+      for (let start = 0; start <= bytes.length; start++) {
+        for (let end = start; end <= bytes.length; end++) {
+          expect(isZero(bytes, start, end), `${at} in [${start}, ${end})`).toBe(at < start || at >= end)
+        }
+      }
+      bytes[at] = 0
+    }
   })
 })
 

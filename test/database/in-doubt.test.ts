@@ -420,11 +420,10 @@ describe('what it holds', () => {
     await writeRows(bench.db, 0, 50)
     await prepared(bench.db, 'one', (tx) => tx.clear(bench.text))
     const { db } = await bench.crashed()
-    const other = textTable(db, 'other')
-    for (let i = 0; i < 50; i++) await other.put(keyOf(i), 'x')
-    await settle()
+    // In their leaf there is soon no room left but theirs.
+    await writeRows(db, 50, 400)
     await named(db, 'one').abort()
-    await expectRows(db, 50)
+    await expectRows(db, 400)
   })
 
   test('several at a time, each its own', async () => {

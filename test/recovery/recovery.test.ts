@@ -4,6 +4,7 @@ import { DirtyPageTable } from '../../src/buffer/dirty-page-table.ts'
 import { asLsn, asPageId, asTxnId, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId } from '../../src/common/ids.ts'
 import type { Trace, TraceEvent } from '../../src/common/trace.ts'
 import { LogRecordView, RecordType } from '../../src/log/log-record.ts'
+import { pageLsnOf } from '../../src/page/page.ts'
 import { analyse } from '../../src/recovery/analysis.ts'
 import { lowWaterMark } from '../../src/recovery/checkpoint.ts'
 import { decodeCheckpointPart, encodeCheckpoint } from '../../src/recovery/checkpoint-record.ts'
@@ -352,9 +353,18 @@ describe('the page writer', () => {
   test('stamps the page with the record, marks it dirty first, and links the records (I3, I4, I5, I10)', () => {
     const r = new RecoveryBench()
     const tx = r.begin()
+    const redo = r.redo.bind(r)
+    const dirtyAtRedo: unknown[] = []
+    r.redo = (applied, page) => {
+      dirtyAtRedo.push([...r.buffer.dirtyPages()])
+      redo(applied, page)
+    }
     const first = r.format(tx, 1)
     const second = r.set(tx, 1, 0, 1)
-    expect([...r.buffer.dirtyPages()]).toEqual([[1, first]])
+    expect(dirtyAtRedo).toEqual([[[1, first]], [[1, first]]])
+    const page = r.buffer.fix(asPageId(1))
+    expect(pageLsnOf(r.buffer.view, page)).toBe(second)
+    r.buffer.unfix(page)
     expect(tx).toMatchObject({ firstLsn: first, lastLsn: second, undoNextLsn: second })
     expect(r.table.oldest()).toBe(tx)
     r.bench.log.writeOut()
