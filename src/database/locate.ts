@@ -66,10 +66,9 @@ function checkpointOf(
     throw checkpointMissing(fileSystem, newest.checkpointLsn, identity)
   }
   const master = searchLog(reader, isThere ? newest.checkpointLsn : asLsn(segments.firstLsn), newest)
-  const notice =
-    newest === undefined
-      ? 'the master record is damaged; its checkpoint was found in the log'
-      : 'one slot of the master record is damaged; the other one was used'
+  const notice = isThere
+    ? 'one slot of the master record is damaged; the other one was used'
+    : 'the master record is damaged; its checkpoint was found in the log'
   return { master, notices: [notice] }
 }
 

@@ -6,6 +6,7 @@
  *   CLR it has just written, restart calls it for every record of the redo pass (I26).
  * - `undo` changes no page. It returns the compensation, which becomes a CLR and is applied by `redo`.
  */
+import { assert } from '../common/assert.ts'
 import type { PageId } from '../common/ids.ts'
 import type { LogRecordView } from './log-record.ts'
 
@@ -49,10 +50,10 @@ export class ResourceManagers<Txn> {
     this.#byId[manager.id] = manager
   }
 
-  /** @throws an assertion when nothing is registered under `id`: the log names a manager we lack. */
+  /** The manager of `id`; logs of this format name no other than those that are registered. */
   of(id: number): ResourceManager<Txn> {
     const manager = this.#byId[id]
-    if (manager === undefined) throw new Error(`no resource manager ${id} is registered`)
+    assert(manager !== undefined, 'the resource manager that a record names is registered')
     return manager
   }
 }
