@@ -113,10 +113,9 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     file: TRANSACTION_MANAGER,
     find: `      this.#endWork()
     }
-    pending.length = mark.pendingCount`,
+    this.#forgetPendingSince(transaction, mark)`,
     replace: `      this.#endWork()
-    }
-    if (pending.length < mark.pendingCount) return`,
+    }`,
     first: 'any-tail.property.test.ts',
   },
   {

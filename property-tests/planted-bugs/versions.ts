@@ -104,14 +104,10 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     sentence: 'The older value of a key is read only after it was changed.',
     file: 'src/database/store.ts',
     find: `    this.#keepVersion(transaction, tree, key)
-    const mark = this.transactions.savepoint(transaction)
-    try {
-      this.btree.put(transaction.entry, tree, key, value)
+    this.#whole(transaction, () => this.btree.put(transaction.entry, tree, key, value))
 `,
-    replace: `    const mark = this.transactions.savepoint(transaction)
-    try {
-      this.btree.put(transaction.entry, tree, key, value)
-      this.#keepVersion(transaction, tree, key)
+    replace: `    this.#whole(transaction, () => this.btree.put(transaction.entry, tree, key, value))
+    this.#keepVersion(transaction, tree, key)
 `,
     first: SNAPSHOTS,
   },
@@ -131,12 +127,8 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     sentence: 'The making of a table is not kept as a change of the catalog, so snapshots show it before it commits.',
     file: 'src/database/store.ts',
     find: `    this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
-    const mark = this.transactions.savepoint(transaction)
-    try {
-      return this.#catalog.create`,
-    replace: `    const mark = this.transactions.savepoint(transaction)
-    try {
-      return this.#catalog.create`,
+    return this.#whole(transaction, () => this.#catalog.create`,
+    replace: `    return this.#whole(transaction, () => this.#catalog.create`,
     first: SNAPSHOTS,
   },
   {

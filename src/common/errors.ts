@@ -14,7 +14,7 @@ export type ErrorCode =
   | 'DB_LOCKED'
   /** The handle was closed. */
   | 'DB_CLOSED'
-  /** A write or sync failed; the engine stopped. Reopen to go on: restart decides what had committed. */
+  /** A write or sync failed, or an invariant of the engine broke; it stopped. Reopen to go on: restart decides what had committed. */
   | 'DB_FAILED'
   /** Recovery must write, and the directory or medium is read-only. */
   | 'DB_READ_ONLY'

@@ -204,8 +204,8 @@ export class Maintenance {
 
   /** A programmer's error is not an operating one: it stops the engine rather than being passed over. */
   #note(error: unknown): void {
-    if (!AriesError.is(error)) this.#parts.failStop.fail(error)
-    else this.#lastError = error
+    if (AriesError.is(error)) this.#lastError = error
+    else this.#parts.failStop.stopOnBug(error)
   }
 
   /**

@@ -209,10 +209,16 @@ export class Store {
     this.#checkMayWrite(transaction)
     transaction.wasAskedToWrite = true
     this.#keepVersion(transaction, tree, key)
+    this.#whole(transaction, () => this.btree.put(transaction.entry, tree, key, value))
+  }
+
+  /** Does all of `operation` or, when it throws, nothing. */
+  #whole<T>(transaction: ActiveTransaction, operation: () => T): T {
     const mark = this.transactions.savepoint(transaction)
     try {
-      this.btree.put(transaction.entry, tree, key, value)
+      return operation()
     } catch (error) {
+      this.#failStop.stopOnBug(error)
       this.transactions.undoOperation(transaction, mark)
       throw error
     }
@@ -230,19 +236,18 @@ export class Store {
     for (let row = first; row < end && this.versions.isKept; row++) {
       this.#keepVersion(transaction, tree, rows.key(row))
     }
-    this.btree.putRows(transaction.entry, tree, rows, first, end)
+    try {
+      this.btree.putRows(transaction.entry, tree, rows, first, end)
+    } catch (error) {
+      this.#failStop.stopOnBug(error)
+      throw error
+    }
   }
 
   delete(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): boolean {
     this.#checkMayWrite(transaction)
     this.#keepVersion(transaction, tree, key)
-    const mark = this.transactions.savepoint(transaction)
-    try {
-      return this.btree.delete(transaction.entry, tree, key)
-    } catch (error) {
-      this.transactions.undoOperation(transaction, mark)
-      throw error
-    }
+    return this.#whole(transaction, () => this.btree.delete(transaction.entry, tree, key))
   }
 
   /**
@@ -257,25 +262,13 @@ export class Store {
   createTree(transaction: ActiveTransaction, name: string): Tree {
     this.#checkMayWrite(transaction)
     this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
-    const mark = this.transactions.savepoint(transaction)
-    try {
-      return this.#catalog.create(transaction.entry, name)
-    } catch (error) {
-      this.transactions.undoOperation(transaction, mark)
-      throw error
-    }
+    return this.#whole(transaction, () => this.#catalog.create(transaction.entry, name))
   }
 
   dropTree(transaction: ActiveTransaction, name: string): void {
     this.#checkMayWrite(transaction)
     this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
-    const mark = this.transactions.savepoint(transaction)
-    try {
-      this.#catalog.remove(transaction.entry, name)
-    } catch (error) {
-      this.transactions.undoOperation(transaction, mark)
-      throw error
-    }
+    this.#whole(transaction, () => this.#catalog.remove(transaction.entry, name))
   }
 
   prepare(transaction: ActiveTransaction, name: unknown): Promise<void> {

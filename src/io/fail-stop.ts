@@ -2,7 +2,8 @@
  * Fail-stop: after a failed write or sync of log, data or master nothing may be acknowledged or
  * written any more (I28). A failed sync is never retried: the kernel may have dropped the dirty pages
  * and would report success for data that is gone (Rebello et al., "Can Applications Recover from
- * fsync Failures?", ATC 2020). Only a reopen, which runs restart, goes on.
+ * fsync Failures?", ATC 2020). Nor may it after a broken invariant: what that has left in memory nobody
+ * knows. Only a reopen, which runs restart, goes on.
  */
 import { AriesError } from '../common/errors.ts'
 
@@ -10,6 +11,7 @@ import { AriesError } from '../common/errors.ts'
 export class FailStop {
   #cause: unknown
   #failed = false
+  #isBug = false
   #closed: AriesError | undefined
 
   get failed(): boolean {
@@ -23,6 +25,13 @@ export class FailStop {
       this.#cause = cause
     }
     return this.error()
+  }
+
+  /** Stops the engine if the error is none that its parts expect of each other, but a broken invariant. */
+  stopOnBug(error: unknown): void {
+    if (AriesError.is(error)) return
+    if (!this.#failed) this.#isBug = true
+    this.fail(error)
   }
 
   /** The files are closed: whatever comes now fails with `error`, as after a failure. */
@@ -39,9 +48,10 @@ export class FailStop {
   error(): AriesError {
     if (this.#closed !== undefined) return this.#closed
     const reason = this.#cause instanceof Error ? this.#cause.message : String(this.#cause)
+    const what = this.#isBug ? 'a bug of the engine' : 'a failed write or sync'
     return new AriesError(
       'DB_FAILED',
-      `a write or sync failed and the engine stopped (${reason}); close and reopen the database: restart decides what had committed`,
+      `${what} stopped the engine (${reason}); close and reopen the database: restart decides what had committed`,
       {},
       this.#cause,
     )

@@ -306,7 +306,7 @@ export class TransactionManager {
         if (transaction.preparedAs !== undefined) await this.#writer.log.waitDurable(endLsn)
       }
     } catch (error) {
-      transaction.state = 'stuck'
+      this.#stuck(transaction, error)
       throw error
     } finally {
       this.#endWork()
@@ -336,18 +336,16 @@ export class TransactionManager {
    * and the transaction can only be aborted.
    */
   async rollbackTo(transaction: ActiveTransaction, mark: SavepointMark): Promise<void> {
-    const { entry, pending } = transaction
     this.#underWay++
     try {
       await this.#undoSliced(transaction, mark.lsn)
     } catch (error) {
-      if (transaction.state === 'active') transaction.state = 'stuck'
+      if (transaction.state === 'active') this.#stuck(transaction, error)
       throw error
     } finally {
       this.#endWork()
     }
-    pending.length = mark.pendingCount
-    entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
+    this.#forgetPendingSince(transaction, mark)
   }
 
   /**
@@ -355,16 +353,26 @@ export class TransactionManager {
    * with half an operation. When that fails too, the transaction can only be aborted.
    */
   undoOperation(transaction: ActiveTransaction, mark: SavepointMark): void {
-    const { entry, pending } = transaction
     try {
-      this.#rollback.rollback(entry, mark.lsn)
+      this.#failStop.check()
+      this.#rollback.rollback(transaction.entry, mark.lsn)
       this.#versions.undone(transaction, mark.lsn)
-      pending.length = mark.pendingCount
-      entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
-    } catch {
+      this.#forgetPendingSince(transaction, mark)
+    } catch (error) {
       // The operation's own error is the one to report; the state says that the rest is not undone.
-      transaction.state = 'stuck'
+      this.#stuck(transaction, error)
     }
+  }
+
+  /** It could not be rolled back, or not as far as it should be; but for a bug, it may be tried again. */
+  #stuck(transaction: ActiveTransaction, error: unknown): void {
+    transaction.state = 'stuck'
+    this.#failStop.stopOnBug(error)
+  }
+
+  #forgetPendingSince({ entry, pending }: ActiveTransaction, mark: SavepointMark): void {
+    pending.length = mark.pendingCount
+    entry.lastPendingLsn = pending.at(-1)?.lsn ?? NULL_LSN
   }
 
   /** Decides that `payload` is to be carried out when the open transaction `entry` commits. @throws `DISK_FULL` */
