@@ -6,11 +6,11 @@
 
 import { isZero, zerosOf } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
-import type { PageId } from '../common/ids.ts'
+import type { Lsn, PageId } from '../common/ids.ts'
 import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
 import { SharedSync } from '../io/shared-sync.ts'
 import type { Identity } from '../log/identity.ts'
-import { isPageValid } from '../page/page.ts'
+import { isPageValid, pageLsnOf } from '../page/page.ts'
 
 export const DATA_FILE_NAME = 'data'
 /** The file grows by so much: more at once would hold up everybody. */
@@ -63,16 +63,17 @@ export class DataFile {
   }
 
   /**
-   * Writes those of these pages that are whole once more, as they are read, durably: after a failed sync
-   * the system may show what it has given up writing.
+   * Writes those of these pages that are whole, and were written since they became dirty, once more, as they are read,
+   * durably: after a failed sync the system may show what it has given up writing. A page that is older than its
+   * recLSN is the one that was on the disk when it became dirty.
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
-  writeAgain(pageIds: Iterable<PageId>): void {
+  writeAgain(dirtyPages: Iterable<readonly [PageId, Lsn]>): void {
     const bytes = new Uint8Array(this.#identity.pageSize)
     const view = new DataView(bytes.buffer)
     let written = 0
-    for (const pageId of pageIds) {
-      if (this.read(pageId, bytes, view, 0) !== undefined) continue
+    for (const [pageId, recLsn] of dirtyPages) {
+      if (this.read(pageId, bytes, view, 0) !== undefined || pageLsnOf(view, 0) < recLsn) continue
       this.write(pageId, bytes, 0)
       written++
     }

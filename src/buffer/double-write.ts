@@ -160,9 +160,13 @@ export class DoubleWrite {
     return restored
   }
 
-  /** After a crash: the pages of which it is not known that they are synced in their places. */
-  get unfinishedPages(): PageId[] {
-    return this.#unfinished().flatMap((batch) => batch.pageIds)
+  /**
+   * After a crash: the pages of which it is not known that they are synced in their places; undefined when no batch
+   * was found. Then nothing tells whether pages were written past this file.
+   */
+  get unfinishedPages(): ReadonlySet<PageId> | undefined {
+    if (this.#found.length === 0) return undefined
+    return new Set(this.#unfinished().flatMap((batch) => batch.pageIds))
   }
 
   /** The batches that are not known to be synced in their places. */

@@ -13,8 +13,8 @@ import { openFile } from './files.ts'
 
 /**
  * Makes whole what can be, durably; which pages came back. Those that were under way when the engine stopped are in the
- * double-write file, which must not be used again before they are in their places; without it they are among the
- * dirty ones.
+ * double-write file, which must not be used again before they are in their places. Where it holds no batch, the session
+ * that stopped may have been one without it, whatever this one is: then they are among the dirty ones.
  * @throws `DISK_FULL`, `IO_ERROR`
  */
 export function restoreTornPages(
@@ -22,7 +22,10 @@ export function restoreTornPages(
   doubleWrite: DoubleWrite | undefined,
   { dirtyPages }: Analysis,
 ): PageId[] {
-  dataFile.writeAgain(doubleWrite?.unfinishedPages.filter((pageId) => dirtyPages.has(pageId)) ?? dirtyPages.keys())
+  const unfinished = doubleWrite?.unfinishedPages
+  dataFile.writeAgain(
+    unfinished === undefined ? dirtyPages : [...dirtyPages].filter(([pageId]) => unfinished.has(pageId)),
+  )
   return doubleWrite?.restore(dataFile) ?? []
 }
 

@@ -1,7 +1,19 @@
-/** Pages that a crash has torn come back, whatever the next open says of double-writing. */
+/** Pages that were under way when the engine stopped come back, whatever the next open says of double-writing. */
 import { expect, test } from 'vitest'
+import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
-import { diskWith, expectRows, keyOf, openOn, textOf, textTable } from './support.ts'
+import {
+  diskWith,
+  expectDiskHas,
+  expectFailure,
+  expectRows,
+  keyOf,
+  openOn,
+  PAGE_SIZE,
+  textOf,
+  textTable,
+  writeRows,
+} from './support.ts'
 
 /** Rows that are long in their places, changed; the power fails while the close writes the pages back, and tears them. */
 async function torn(after: number): Promise<SimulatedFileSystem> {
@@ -33,4 +45,31 @@ test('pages that a crash has torn are restored before the double-write file is r
     await without.close()
   }
   expect(restoredPages).toBeGreaterThan(0)
+})
+
+test.each([false, true])('pages whose sync failed are written again; double-writing before %s', async (before) => {
+  for (const after of [false, true]) {
+    const disk = await diskWith(0)
+    const failing = await openOn(disk, { doubleWrite: before })
+    await writeRows(failing, 0, 100)
+    disk.failNext('sync', { errno: 'EIO', file: /^data$/ })
+    await expectFailure(() => failing.close(), 'DB_FAILED', 'reopen the database')
+    const db = await openOn(disk, { doubleWrite: after })
+    await db.close()
+    await expectDiskHas(disk.crash({ mode: 'none' }), 100)
+  }
+})
+
+test('pages that nobody has written back are not written by the next open either', async () => {
+  const disk = await diskWith(100)
+  const db = await openOn(disk)
+  await writeRows(db, 100, 200)
+  const image = disk.crash({ mode: 'kill' })
+  image.trace = []
+  const reopened = await openOn(image)
+  const last = image.contentOf(DATA_FILE_NAME).length - PAGE_SIZE
+  const written = image.trace.filter(({ operation, file }) => operation === 'write' && file === DATA_FILE_NAME)
+  expect(written.map(({ offset }) => offset)).toEqual([last])
+  await expectRows(reopened, 200)
+  await reopened.close()
 })
