@@ -220,8 +220,8 @@ export class DoubleWrite {
   }
 
   /**
-   * For a clean shutdown, when every page is durable in its place and no restart will need a copy: empties the
-   * file. Durable. @throws `IO_ERROR`
+   * When every page is durable in its place and no restart will need a copy: empties the file. Durable.
+   * @throws `IO_ERROR`
    */
   giveBackRoom(): void {
     assert(this.#open.size === 0, 'what is in the double-write file is in its place too (I33)')

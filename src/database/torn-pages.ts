@@ -32,6 +32,9 @@ export function restoreTornPages(
 /**
  * For an open without double-writing: removes the file, so that no later open restores from it. The shutdown before may
  * have been one with it, and an unclean one: then it is still needed this once. Returns which pages came back.
+ *
+ * Of a removal whose sync has failed the system may show what the disk does not have, so the file may come back later
+ * (F11). It is emptied first: then its old copies do not.
  * @throws `DISK_FULL`, `IO_ERROR`
  */
 export function giveUpDoubleWrite(
@@ -41,7 +44,7 @@ export function giveUpDoubleWrite(
   isClean: boolean,
 ): PageId[] {
   if (!fileSystem.writable || !fileSystem.list().includes(DOUBLE_WRITE_FILE_NAME)) return []
-  const restored = isClean ? [] : restoreOnce(fileSystem, identity, analysis)
+  const restored = restoreAndEmpty(fileSystem, identity, analysis, isClean)
   try {
     fileSystem.remove(DOUBLE_WRITE_FILE_NAME)
     fileSystem.syncDirectory()
@@ -51,15 +54,18 @@ export function giveUpDoubleWrite(
   return restored
 }
 
-function restoreOnce(fileSystem: FileSystem, identity: Identity, analysis: Analysis): PageId[] {
+/** Restores, unless the shutdown was clean, and empties the file. */
+function restoreAndEmpty(fileSystem: FileSystem, identity: Identity, analysis: Analysis, isClean: boolean): PageId[] {
   const files: File[] = []
   let restored: PageId[]
   try {
     const data = openFile(fileSystem, DATA_FILE_NAME, 'write')
     files.push(data)
-    const doubled = openFile(fileSystem, DOUBLE_WRITE_FILE_NAME, 'read')
+    const doubled = openFile(fileSystem, DOUBLE_WRITE_FILE_NAME, 'write')
     files.push(doubled)
-    restored = restoreTornPages(new DataFile(data, identity), new DoubleWrite(doubled, identity), analysis)
+    const doubleWrite = new DoubleWrite(doubled, identity)
+    restored = isClean ? [] : restoreTornPages(new DataFile(data, identity), doubleWrite, analysis)
+    doubleWrite.giveBackRoom()
   } catch (error) {
     throw cleaningUp(error, () => closeEach(files))
   }

@@ -1,6 +1,7 @@
 /** Pages that were under way when the engine stopped come back, whatever the next open says of double-writing. */
 import { expect, test } from 'vitest'
 import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
+import { DOUBLE_WRITE_FILE_NAME } from '../../src/buffer/double-write.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import {
   diskWith,
@@ -72,4 +73,22 @@ test('pages that nobody has written back are not written by the next open either
   expect(written.map(({ offset }) => offset)).toEqual([last])
   await expectRows(reopened, 200)
   await reopened.close()
+})
+
+test('of a double-write file whose removal failed no old copy comes back', async () => {
+  const disk = await torn(30)
+  expect(disk.contentOf(DOUBLE_WRITE_FILE_NAME).some((byte) => byte !== 0)).toBe(true)
+  const remove = disk.remove.bind(disk)
+  disk.remove = (name: string): void => {
+    remove(name)
+    disk.failNext('syncDirectory', { errno: 'EIO' })
+  }
+  await expectFailure(() => openOn(disk, { doubleWrite: false }), 'IO_ERROR', DOUBLE_WRITE_FILE_NAME)
+  disk.remove = remove
+  const db = await openOn(disk, { doubleWrite: false })
+  await writeRows(db, 0, 300, 400)
+  await db.flush()
+  const image = disk.crash({ mode: 'none' })
+  expect(image.contentOf(DOUBLE_WRITE_FILE_NAME).length).toBe(0)
+  await expectDiskHas(image, 300, 400)
 })
