@@ -11,9 +11,9 @@
  * | `lock`              | pid of the process that has it open, for messages |
  *
  * A database is made behind the marker file `creating`, which goes last. A crash before that leaves
- * the marker, and the next open begins anew: nothing had been acknowledged. Beside a valid master record, which is
- * written when all else is durable, the marker does not count any more: its removal may have been given up after a
- * failed sync. So a missing file without the marker is always damage.
+ * the marker, and the next open begins anew: nothing had been acknowledged. Beside a master record, valid or damaged,
+ * which is written when all else is durable, the marker does not count any more: its removal may have been given up
+ * after a failed sync. So a missing file without the marker is always damage.
  *
  * Meta page (page 0), after the page header:
  *
@@ -26,6 +26,7 @@
  */
 import { DATA_FILE_NAME } from '../buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME, doubleWriteBytes } from '../buffer/double-write.ts'
+import { isZero } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { asPageId } from '../common/ids.ts'
 import {
@@ -79,25 +80,32 @@ export function stateOf(fileSystem: FileSystem): 'empty' | 'creating' | 'there' 
     if (isEmptyFile(fileSystem, CREATING_FILE_NAME)) return isMade(fileSystem) ? 'there' : 'creating'
     throw notOurs(fileSystem, CREATING_FILE_NAME)
   }
-  const hasParts =
-    names.includes(DATA_FILE_NAME) ||
-    names.includes(MASTER_FILE_NAME) ||
-    names.some((name) => segmentNumberOf(name) !== undefined)
+  const hasParts = names.includes(DATA_FILE_NAME) || names.includes(MASTER_FILE_NAME) || hasLog(names)
   return hasParts ? 'there' : 'empty'
 }
 
 /**
  * Whether the marker alone is left: the master record is written when all else is durable. Of a removal whose
- * sync has failed the system may show what the disk does not have, so the marker may come back later (F11).
+ * sync has failed the system may show what the disk does not have, so the marker may come back later (F11). A master
+ * record that holds something and is not valid is a damaged one, unless there is no log yet: then its zeros may not
+ * have reached the disk.
  */
 function isMade(fileSystem: FileSystem): boolean {
-  if (!fileSystem.list().includes(MASTER_FILE_NAME)) return false
+  const names = fileSystem.list()
+  if (!names.includes(MASTER_FILE_NAME)) return false
   const file = openFile(fileSystem, MASTER_FILE_NAME, 'read')
   try {
-    return readMaster(file).records.length > 0
+    if (readMaster(file).records.length > 0) return true
+    const bytes = new Uint8Array(MASTER_FILE_BYTES)
+    readFully(file, bytes, 0, bytes.length, 0)
+    return !isZero(bytes, 0, bytes.length) && hasLog(names)
   } finally {
     file.close()
   }
+}
+
+function hasLog(names: readonly string[]): boolean {
+  return names.some((name) => segmentNumberOf(name) !== undefined)
 }
 
 function isEmptyFile(fileSystem: FileSystem, name: string): boolean {

@@ -3,8 +3,10 @@
  * fails later: what was acknowledged meanwhile stays (F11).
  */
 import { expect, test } from 'vitest'
+import { CREATING_FILE_NAME } from '../../src/database/files.ts'
+import type { PendingChange } from '../../src/io/simulated-changes.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
-import { openOn, textTable } from './support.ts'
+import { diskWith, expectRows, openOn, textTable, writeFile } from './support.ts'
 
 const syncsOfCreation = async (): Promise<number> => {
   const disk = new SimulatedFileSystem()
@@ -32,4 +34,35 @@ test('what is acknowledged behind a creation that met a failed sync of the direc
     }
   }
   expect(lost).toEqual([])
+})
+
+test.each(['flipped', 'garbage'])(
+  'beside a marker that came back a master record that is %s is a damaged one',
+  async (how) => {
+    const disk = await diskWith(10)
+    writeFile(disk, CREATING_FILE_NAME, new Uint8Array(0))
+    if (how === 'garbage') writeFile(disk, 'master', new Uint8Array(8192).fill(0x77))
+    else for (const slot of [0, 4096]) disk.flipBit('master', slot + 40, 1)
+    const db = await openOn(disk)
+    expect(db.recovery.notices).toEqual([expect.stringContaining('found in the log')])
+    await expectRows(db, 10)
+    await db.close()
+    expect(disk.list()).not.toContain(CREATING_FILE_NAME)
+  },
+)
+
+test('garbage in a master record whose making was cut off is no damage', async () => {
+  for (let after = 1, isOff = true; isOff; after++) {
+    const disk = new SimulatedFileSystem()
+    disk.crashAfter(after)
+    await openOn(disk).catch((error: unknown) => {
+      if (!disk.poweredOff) throw error
+    })
+    isOff = disk.poweredOff
+    const isTorn = (change: PendingChange): boolean => change.kind === 'write' && change.file === 'master'
+    const keep = (change: PendingChange, part: number): boolean => !isTorn(change) || part === 1
+    const db = await openOn(disk.crash({ mode: 'pick', keep, missing: 'garbage' }))
+    await expectRows(db, 0)
+    await db.close()
+  }
 })
