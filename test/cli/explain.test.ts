@@ -1,13 +1,16 @@
 /** `aries explain`: the steps of a restart, with the tables after each and the reasons. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { asLsn, asTxnId } from '../../src/common/ids.ts'
 import {
   type Database,
   describeEvent,
   open,
+  type SkipReason,
   type TracedDirtyPage,
   type TracedTransaction,
   type TraceEvent,
+  type UndoPassReason,
 } from '../../src/index.ts'
 import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, leaveUnfinished, linesOf, makeDatabase, TEXT } from './databases.ts'
@@ -112,6 +115,36 @@ test('as text: the passes, the tables, the reasons', async () => {
   expect(stdout).toMatch(/LSN \d+ is redone: page \d+ has pageLSN \d+, so the change is not on it\.\n/)
   expect(stdout).toMatch(/\n\nUNDO\n/)
   expect(stdout).toMatch(/1 loser undone with 2 CLRs, 1 transaction in doubt/)
+})
+
+test('the help has every reason, by the number that steps have', async () => {
+  const { stdout } = await runCli('explain', '--help')
+  const [redo, undo] = stdout.slice(stdout.indexOf('Redo passes over')).split('and undo because')
+  const skips: Record<SkipReason, true> = {
+    'not-redoable': true,
+    'not-in-dpt': true,
+    'lsn<recLsn': true,
+    'pageLsn>=lsn': true,
+    'page-damaged': true,
+  }
+  const passes: Record<UndoPassReason, true> = {
+    clr: true,
+    'redo-only': true,
+    'not-undoable': true,
+    'nothing-left': true,
+  }
+  const numbersIn = (text: string | undefined): string[] => text?.match(/\(\d\)/g) ?? []
+  const lsn = asLsn(1000)
+  expect(numbersIn(redo)).toEqual(
+    (Object.keys(skips) as SkipReason[]).flatMap((reason) =>
+      numbersIn(describeEvent({ kind: 'redo-skipped', lsn, reason, pageId: undefined, recLsn: lsn, pageLsn: lsn })),
+    ),
+  )
+  expect(numbersIn(undo)).toEqual(
+    (Object.keys(passes) as UndoPassReason[]).flatMap((reason) =>
+      numbersIn(describeEvent({ kind: 'undo-passed', lsn, txnId: asTxnId(1), reason, nextLsn: lsn })),
+    ),
+  )
 })
 
 test('a database that was closed cleanly has nothing to explain', async () => {

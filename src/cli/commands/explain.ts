@@ -32,8 +32,20 @@ export function addExplain(program: Command): void {
     .addHelpText(
       'after',
       `
-ATT is the transaction table, DPT the dirty page table; both are shown after each record that changes them. The numbers
-in front of reasons are those of the ARIES paper's tests, as in docs/architecture.md. Nothing is written to the directory.
+ATT is the transaction table, DPT the dirty page table; both are shown after each record that changes them. Nothing is
+written to the directory.
+
+Reasons have the numbers of their tests. Redo passes over a record because
+  (1) it changes no page
+  (2) its page is not in the DPT: it was clean at the crash
+  (3) its LSN is below the recLSN of its page: the page was made dirty only after it
+  (4) the pageLSN is not below its LSN: the page on disk has the change already
+  (5) the page is damaged and stays as it is
+and undo because
+  (1) it is a CLR: what it leads past is undone or is to stay
+  (2) it was written to be redone only
+  (3) it changes no page (BEGIN, ABORT, PENDING)
+  (4) nothing is left of it to undo
 
 Examples:
   $ aries explain ./data | less
