@@ -1,6 +1,6 @@
 /**
  * Pending actions: what a transaction wants done once it has committed, because its rollback would
- * need what is freed (Mohan et al., TODS 1992, section 4.1). The payload of a PENDING record:
+ * need what is freed (Mohan et al., TODS 1992, section 5.3). The payload of a PENDING record:
  *
  * | OFFSET | SIZE | FIELD                                                      |
  * |--------|------|------------------------------------------------------------|

@@ -1,6 +1,6 @@
 /**
  * Undo: writes compensation log records and follows undoNextLsn, so that nothing is undone twice, no
- * matter how often a crash interrupts it (Mohan et al., TODS 1992, section 5.2 and figure 12). The
+ * matter how often a crash interrupts it (Mohan et al., TODS 1992, sections 5.2 and 6.3, figure 12). The
  * same step serves the abort of one transaction, the rollback to a savepoint, the clean-up of a failed
  * nested top action, and the undo pass of restart.
  *

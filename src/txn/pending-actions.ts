@@ -1,5 +1,5 @@
 /**
- * Pending actions (Mohan et al., TODS 1992, section 4.1, "OSfile_return" records of section 10.3):
+ * Pending actions (Mohan et al., TODS 1992, section 5.3, whose example is the "OSfile_return" record):
  * what may only happen once a transaction has committed, because it could not be undone, such as
  * freeing the pages of a dropped table. Each is logged as PENDING when it is decided, linked from the
  * COMMIT, carried out after it, closed one by one with PENDING_DONE and all together with END.
