@@ -103,7 +103,8 @@ export class Database {
   /**
    * Begins a transaction. Many may be open at once; each must be committed or aborted, or held by
    * `await using`.
-   * @throws `DB_CLOSED`, `DB_FAILED`, `INVALID_ARGUMENT`, `TX_CANCELLED`
+   * @throws `DB_CLOSED`, `DB_FAILED`, `INVALID_ARGUMENT`; `TX_CANCELLED` when the signal has aborted already; where
+   *   it reads without locks, as `snapshot`
    */
   begin(options: BeginOptions = NO_OPTIONS): Transaction {
     checkBeginOptions(options)
@@ -129,7 +130,7 @@ export class Database {
   /**
    * Opens a read-only snapshot: the state as of now, read synchronously, without locks and without waiting.
    * Opening takes as long as the open transactions have written; with none it is immediate. Close it.
-   * @throws `DB_CLOSED`, `DB_FAILED`, `PAGE_CORRUPT`, `IO_ERROR`
+   * @throws `DB_CLOSED`, `DB_FAILED`, `PAGE_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   snapshot(): Snapshot {
     this.#checkOpen()
@@ -144,7 +145,8 @@ export class Database {
    * of their own and wait for this one's locks, while it waits for them. `fn` must have no lasting effect
    * outside the transaction. When `signal` is aborted there is no further attempt, but `fn` runs to its
    * end: give it the signal too.
-   * @throws what `fn` and `commit` throw; why the transaction was rolled back, if `fn` has not noticed
+   * @throws what `begin`, `fn` and `commit` throw; why the transaction was rolled back, such as `TX_CANCELLED`, if
+   *   `fn` has not noticed or heard only that it is closed
    */
   async transaction<T>(
     fn: (transaction: Transaction, attempt: number) => Promise<T> | T,

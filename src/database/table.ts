@@ -73,7 +73,10 @@ export class Table<K, V> implements TableShape<K, V> {
     return this.#database.operation((tx) => tx.clear(this, range))
   }
 
-  /** The entries of a range in key order, as they are when the loop begins, whatever happens meanwhile. */
+  /**
+   * The entries of a range in key order, as they are when the loop begins, whatever happens meanwhile.
+   * Throws as `Transaction.range`.
+   */
   async *range(range: Omit<RangeOptions<K>, 'forUpdate'> = {}): AsyncGenerator<[K, V], void, undefined> {
     const tx = this.#database.begin({ readOnly: true })
     try {

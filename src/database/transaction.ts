@@ -81,9 +81,12 @@ export class Transaction {
   }
 
   /**
-   * The value under `key`, or undefined. Holds a shared lock on the key, present or not, until the
-   * transaction ends; an exclusive one with `forUpdate`.
-   * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `INVALID_ARGUMENT`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
+   * The value under `key`, or undefined. At `serializable` it holds a shared lock on the key, present or not,
+   * until the transaction ends; with `forUpdate`, at every level, an exclusive one; else none.
+   * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`; `TX_CANCELLED` when the signal aborts while it waits; `SNAPSHOT_TOO_OLD`;
+   *   with `forUpdate` `TX_CONFLICT`, `TX_READ_ONLY`; `TX_CLOSED`, after a rollback that nobody asked for with its
+   *   reason as `cause`; `TX_PREPARED`; `KEY_TOO_LARGE`, `INVALID_ARGUMENT`; `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG`,
+   *   `POOL_EXHAUSTED`, `IO_ERROR`; `DB_CLOSED`, `DB_FAILED`
    */
   get<K, V>(table: TableShape<K, V>, key: K, options?: GetOptions): Promise<V | undefined> {
     if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#get(table, key, options))
@@ -113,7 +116,7 @@ export class Transaction {
 
   /**
    * Stores `value` under `key`. Makes the table when it does not exist. Until it resolves, neither may be changed.
-   * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`, `TX_CLOSED`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `INVALID_ARGUMENT`, `DISK_FULL`, `PAGE_CORRUPT`, `IO_ERROR`, `DB_FAILED`
+   * @throws `TX_CONFLICT`, `TX_READ_ONLY`, `DB_READ_ONLY`, `VALUE_TOO_LARGE`, `DISK_FULL`, else as `get`
    */
   put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
     if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#put(table, key, value))
@@ -184,9 +187,9 @@ export class Transaction {
   }
 
   /**
-   * The entries of a range in key order. Each is locked when it is reached, and so is the gap before it:
-   * what has been passed stays as it was seen, and nothing is inserted into it. Use it before the
-   * transaction ends: afterwards it throws `TX_CLOSED`.
+   * The entries of a range in key order. At `serializable`, and with `forUpdate`, each is locked when it is
+   * reached, and so is the gap before it: what has been passed stays as it was seen, and nothing is inserted
+   * into it. Use it before the transaction ends: afterwards it throws `TX_CLOSED`.
    * @throws as `get`
    */
   range<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Entries<K, V> {
@@ -314,7 +317,7 @@ export class Transaction {
     })
   }
 
-  /** Marks a point that `rollbackTo` returns to. @throws `TX_CLOSED` */
+  /** Marks a point that `rollbackTo` returns to. @throws `TX_CLOSED`, `TX_PREPARED`, `DB_CLOSED` */
   async savepoint(): Promise<Savepoint> {
     return this.#inOrder(async () => {
       const savepoint = new Savepoint(this, this.#store.transactions.savepoint(this.#active))
@@ -326,7 +329,8 @@ export class Transaction {
   /**
    * Undoes everything done since the savepoint. The savepoint stays valid, later ones do not; locks
    * stay.
-   * @throws `INVALID_ARGUMENT` for a savepoint that is not this transaction's or not valid any more; else as `abort`
+   * @throws `INVALID_ARGUMENT` for a savepoint that is not this transaction's or not valid any more;
+   *   `TX_PREPARED`; else as `abort`
    */
   async rollbackTo(savepoint: Savepoint): Promise<void> {
     await this.#inOrder(async () => {
@@ -346,7 +350,8 @@ export class Transaction {
    * written nothing is no exception. Leaving the scope of `await using` or `db.transaction` does not end it.
    * @throws `TX_NAME_TAKEN` when another one in doubt has this name; `INVALID_ARGUMENT` for a name that is not
    *   a text of 1 to 255 bytes; `TX_CLOSED`, `TX_PREPARED`, `TX_BUSY` when an operation still waits, `DISK_FULL`:
-   *   then it is as it was. `TX_OUTCOME_UNKNOWN`: after a reopen it is in doubt, or rolled back. `DB_FAILED`
+   *   then it is as it was. `TX_OUTCOME_UNKNOWN`: after a reopen it is in doubt, or rolled back. `DB_READ_ONLY`,
+   *   `DB_CLOSED`, `DB_FAILED`
    */
   prepare(name: string): Promise<void> {
     try {
@@ -361,7 +366,8 @@ export class Transaction {
   /**
    * Commits. When it resolves, the transaction survives what its durability level promises; a prepared one
    * commits at `full` unless the call says otherwise.
-   * @throws `TX_CLOSED`, `TX_BUSY` when an operation still waits, `INVALID_ARGUMENT`, `TX_OUTCOME_UNKNOWN`, `DB_FAILED`
+   * @throws `TX_CLOSED`, `TX_BUSY` when an operation still waits or it is being prepared, `INVALID_ARGUMENT`,
+   *   `TX_OUTCOME_UNKNOWN`, `DB_CLOSED`, `DB_FAILED`; of a prepared one `DB_READ_ONLY`
    */
   commit(options?: CommitOptions): Promise<void> {
     try {
@@ -384,7 +390,9 @@ export class Transaction {
   /**
    * Rolls everything back; of a prepared transaction, durably. Operations that still wait are rejected with
    * `TX_CLOSED`.
-   * @throws `TX_CLOSED`, `PAGE_CORRUPT`, `DISK_FULL`, `IO_ERROR`, `DB_FAILED`: then what could not be undone stays locked, and `abort` may be called again
+   * @throws `TX_CLOSED`, `TX_BUSY` while it is being prepared, `DB_CLOSED`; of a prepared one `DB_READ_ONLY`;
+   *   `PAGE_CORRUPT`, `DISK_FULL`, `IO_ERROR`, `DB_FAILED`: then what could not be undone stays locked, and `abort`
+   *   may be called again
    */
   async abort(): Promise<void> {
     checkMayAbort(this.#active)
