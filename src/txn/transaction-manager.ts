@@ -49,6 +49,9 @@ export type Durability = 'none' | 'lazy' | 'full'
 /** Records undone in one turn of the event loop. */
 const UNDO_SLICE_RECORDS = 100
 
+/** COMMIT says where the last PENDING is. */
+const COMMIT_PAYLOAD_BYTES = 8
+
 const DONE: Promise<void> = Promise.resolve()
 
 export class TransactionManager {
@@ -231,8 +234,8 @@ export class TransactionManager {
 
   #logCommit(transaction: ActiveTransaction): Lsn {
     const { entry } = transaction
-    this.#rollback.spendReserve(entry, RECORD_HEADER_BYTES + 8)
-    const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, 8)
+    this.#rollback.spendReserve(entry, RECORD_HEADER_BYTES + COMMIT_PAYLOAD_BYTES)
+    const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, COMMIT_PAYLOAD_BYTES)
     setU53(this.#writer.log.view, at, entry.lastPendingLsn)
     entry.status = TxnStatus.COMMITTING
     this.#lastCommitLsn = this.#writer.finish()
@@ -386,7 +389,7 @@ export class TransactionManager {
 
   /**
    * Runs `action` as a transaction of its own: it commits, without a flush, when the action returns,
-   * and is rolled back when it throws.
+   * and is rolled back when it throws, or when there is no room for its COMMIT. @throws what it throws, `DISK_FULL`
    */
   systemTransaction<T>(action: (entry: TransactionEntry) => T): T {
     this.#failStop.check()
@@ -394,6 +397,7 @@ export class TransactionManager {
     let result: T
     try {
       result = action(entry)
+      if (entry.lastLsn !== NULL_LSN) this.#writer.log.reserve(0, COMMIT_PAYLOAD_BYTES)
     } catch (error) {
       if (entry.lastLsn !== NULL_LSN) {
         this.#rollback.begin(entry)
@@ -403,8 +407,7 @@ export class TransactionManager {
       throw error
     }
     if (entry.lastLsn !== NULL_LSN) {
-      this.#writer.log.reserve(0, 8)
-      const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, 8)
+      const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, COMMIT_PAYLOAD_BYTES)
       setU53(this.#writer.log.view, at, NULL_LSN)
       entry.status = TxnStatus.COMMITTING
       this.#writer.finish()
