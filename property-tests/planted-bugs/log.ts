@@ -268,12 +268,13 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I38',
     sentence: 'An open takes the closing mark away before the segment is whole again, so a crash leaves a damaged log.',
     file: SEGMENTS,
-    find: `    writeZeros(file, from, this.segmentBytes)
-    file.syncBlocking()
-    this.#writeHeader(number, 0)`,
-    replace: `    this.#writeHeader(number, 0)
-    writeZeros(file, from, this.segmentBytes)
-    file.syncBlocking()`,
+    find: `      writeZeros(file, from, this.segmentBytes)
+      file.syncBlocking()
+    }`,
+    replace: `      this.#writeHeader(number, 0)
+      writeZeros(file, from, this.segmentBytes)
+      file.syncBlocking()
+    }`,
     first: 'closed-log.property.test.ts',
   },
 ]

@@ -306,17 +306,17 @@ export class Segments {
 
   /**
    * Of one with a mark all is written: if it has its length, a crash or a failed sync has met this very step, and what
-   * reads as zeros may not be on the disk (F9). So one that has to be wiped is marked first.
+   * reads as zeros may not be on the disk (F9). So one that has to be wiped is marked first. A header that reads as
+   * plain is written too: the sync that should have taken the mark away may have been the one that failed.
    */
   *#wipeRest(number: number, from: number): Generator<void> {
     const file = this.file(number)
     const isMarked = !this.#hasPlainHeader(number)
-    if (!isMarked) {
-      if (file.size() >= this.segmentBytes && (yield* this.#isZeroFrom(file, from))) return
-      this.#writeHeader(number, from)
+    if (isMarked || file.size() < this.segmentBytes || !(yield* this.#isZeroFrom(file, from))) {
+      if (!isMarked) this.#writeHeader(number, from)
+      writeZeros(file, from, this.segmentBytes)
+      file.syncBlocking()
     }
-    writeZeros(file, from, this.segmentBytes)
-    file.syncBlocking()
     this.#writeHeader(number, 0)
   }
 

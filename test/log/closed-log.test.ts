@@ -202,6 +202,32 @@ describe('a power cut', () => {
   })
 })
 
+test.each([[[4000, 4000]], [UP_TO_THE_END]])(
+  'no mark stays where the log goes on, whichever sync failed',
+  async (lengths) => {
+    for (let skip = 0, hasFailed = true; hasFailed; skip++) {
+      const { disk, endLsn } = await closed(...lengths)
+      disk.failNext('sync', { errno: 'EIO', skip })
+      hasFailed = false
+      try {
+        new Segments(disk, IDENTITY).wipeFrom(endLsn)
+      } catch {
+        hasFailed = true
+      }
+      disk.clearFaults()
+      const bench = benchOn(disk, endLsn)
+      bench.segments.wipeFrom(endLsn)
+      bench.append(200)
+      await bench.log.flush()
+      const start = recordStartBehind(endLsn, SEGMENT_BYTES)
+      const after = disk.crash({ mode: 'none' })
+      expect(endOf(after)).toBe(bench.log.nextLsn)
+      truncate(after, segmentName(bench.segments.numberOf(start)), start % SEGMENT_BYTES)
+      expect(endOf(after), `sync ${skip + 1} failed`).toBe('LOG_CORRUPT')
+    }
+  },
+)
+
 test('a full disk shows when a closed log is made whole, and it can be tried again', async () => {
   const { disk, endLsn } = await closed(300)
   disk.capacityBytes = endLsn + 30_000
