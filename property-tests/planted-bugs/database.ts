@@ -26,9 +26,9 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     sentence:
       'The marker of a half-made database is not durable before its files are made, so a crash leaves parts that look like damage.',
     file: FILES,
-    find: `'create').close()
+    find: `    fileSystem.rename(NEW_MARKER_NAME, CREATING_FILE_NAME)
     fileSystem.syncDirectory()`,
-    replace: "'create').close()",
+    replace: '    fileSystem.rename(NEW_MARKER_NAME, CREATING_FILE_NAME)',
     first: 'exhaustive.test.ts',
   },
   {

@@ -7,7 +7,7 @@
  * | `log-000000000000`… | the log, see `log/segment.ts`                     |
  * | `master`            | where the last checkpoint is, see `log/master-record.ts` |
  * | `double-write`      | copies of pages being written, see `buffer/double-write.ts` |
- * | `creating`          | there while the database is being made            |
+ * | `creating`          | there while the database is being made; at first its name is `creating-new` |
  * | `lock`              | pid of the process that has it open, for messages |
  *
  * A database is made behind the marker file `creating`, which goes last. A crash before that leaves
@@ -45,6 +45,8 @@ import { NEW_SEGMENT_NAME, segmentNumberOf } from '../log/segment.ts'
 import { formatPage, isPageValid, PageType, sealPage } from '../page/page.ts'
 
 export const CREATING_FILE_NAME = 'creating'
+/** The marker before it has its name. */
+const NEW_MARKER_NAME = 'creating-new'
 const MAGIC = 'ARIESDB\0'
 const META_MAGIC = 32
 const META_VERSION = 40
@@ -63,11 +65,17 @@ export function openFile(fileSystem: FileSystem, name: string, mode: OpenMode): 
   }
 }
 
+const OUR_NAMES: readonly string[] = [
+  DATA_FILE_NAME,
+  MASTER_FILE_NAME,
+  DOUBLE_WRITE_FILE_NAME,
+  CREATING_FILE_NAME,
+  NEW_MARKER_NAME,
+  NEW_SEGMENT_NAME,
+]
+
 function isOurs(name: string): boolean {
-  return (
-    [DATA_FILE_NAME, MASTER_FILE_NAME, DOUBLE_WRITE_FILE_NAME, CREATING_FILE_NAME, NEW_SEGMENT_NAME].includes(name) ||
-    segmentNumberOf(name) !== undefined
-  )
+  return OUR_NAMES.includes(name) || segmentNumberOf(name) !== undefined
 }
 
 /**
@@ -126,7 +134,11 @@ export function notOurs(fileSystem: FileSystem, name: string): AriesError {
   )
 }
 
-/** Makes the files of an empty database behind the marker; `finishCreation` removes that. */
+/**
+ * Makes the files of an empty database behind the marker; `finishCreation` removes that. A marker that is there is
+ * replaced, never missing: the system may show one that the disk does not have, and files that the disk has behind one
+ * may seem to be gone (F11).
+ */
 export function createFiles(
   fileSystem: FileSystem,
   runtime: Runtime,
@@ -135,7 +147,8 @@ export function createFiles(
 ): Identity {
   try {
     for (const name of fileSystem.list()) if (isOurs(name) && name !== CREATING_FILE_NAME) fileSystem.remove(name)
-    if (!fileSystem.list().includes(CREATING_FILE_NAME)) fileSystem.open(CREATING_FILE_NAME, 'create').close()
+    fileSystem.open(NEW_MARKER_NAME, 'create').close()
+    fileSystem.rename(NEW_MARKER_NAME, CREATING_FILE_NAME)
     fileSystem.syncDirectory()
     const identity = makeIdentity(randomId(runtime), pageSize, segmentBytes)
     makeFile(fileSystem, DATA_FILE_NAME, metaPage(identity))

@@ -66,3 +66,20 @@ test('garbage in a master record whose making was cut off is no damage', async (
     await db.close()
   }
 })
+
+test('a creation that is tried again behind any failed sync of the directory, and cut off anywhere, can be made', async () => {
+  const count = await syncsOfCreation()
+  for (let skip = 0; skip < count; skip++) {
+    for (let after = 1 + skip, isOff = true; isOff; after += count) {
+      const disk = new SimulatedFileSystem()
+      disk.failNext('syncDirectory', { errno: 'EIO', skip })
+      await expect(openOn(disk)).rejects.toThrow('EIO')
+      disk.crashAfter(after)
+      await openOn(disk).catch((error: unknown) => {
+        if (!disk.poweredOff) throw error
+      })
+      isOff = disk.poweredOff
+      await expectRows(await openOn(disk.crash({ mode: 'none' })), 0)
+    }
+  }
+})
