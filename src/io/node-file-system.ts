@@ -87,8 +87,7 @@ export class NodeFileSystem implements FileSystem {
     } else if (!found.isDirectory()) {
       throw new AriesError('INVALID_ARGUMENT', `${location} is a file; a database is a directory`, { file: location })
     } else if (options.createIfMissing && readdirSync(location).length === 0) {
-      // Whoever made it may have died, or failed, before it was durable.
-      createDirectory(location)
+      makeDurable(location)
     }
     return new NodeFileSystem(location, isWritable(location), lockKind)
   }
@@ -240,7 +239,7 @@ function lookUp(location: string): Stats | undefined {
   }
 }
 
-/** Makes the directory and its missing parents, each durable in the one above it; one that is there is made durable. */
+/** Makes the directory and its missing parents, each durable in the one above it. */
 function createDirectory(location: string): void {
   try {
     const first = mkdirSync(location, { recursive: true }) ?? location
@@ -250,6 +249,19 @@ function createDirectory(location: string): void {
     }
   } catch (error) {
     throw ioError(error, 'creation', location)
+  }
+}
+
+/**
+ * Makes durable a directory that was found: whoever made it may have died, or failed, before it was. Where its parent
+ * may be passed and not opened, only he can have done that.
+ */
+function makeDurable(location: string): void {
+  try {
+    syncDirectoryAt(dirname(location))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EACCES' && code !== 'EPERM') throw ioError(error, 'creation', location)
   }
 }
 

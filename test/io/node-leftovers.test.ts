@@ -7,6 +7,7 @@ import { NodeFileSystem } from '../../src/io/node-file-system.ts'
 
 const gate = vi.hoisted(() => ({
   opens: Number.POSITIVE_INFINITY,
+  unreadable: '',
   failingCloses: 0,
   failFsync: 0,
   synced: [] as string[],
@@ -22,6 +23,7 @@ vi.mock('node:fs', async (original) => {
     ...real,
     openSync: (...args: Parameters<typeof real.openSync>) => {
       if (gate.opens-- <= 0) fail('EMFILE')
+      if (args[0] === gate.unreadable) fail('EACCES')
       const fd = real.openSync(...args)
       gate.paths.set(fd, String(args[0]))
       return fd
@@ -42,7 +44,7 @@ vi.mock('node:fs', async (original) => {
 let directory: string
 beforeEach(() => {
   directory = fs.mkdtempSync(join(tmpdir(), 'aries-leftovers-'))
-  Object.assign(gate, { opens: Number.POSITIVE_INFINITY, failingCloses: 0, failFsync: 0, synced: [] })
+  Object.assign(gate, { opens: Number.POSITIVE_INFINITY, unreadable: '', failingCloses: 0, failFsync: 0, synced: [] })
   gate.paths.clear()
 })
 afterEach(() => fs.rmSync(directory, { recursive: true, force: true }))
@@ -81,4 +83,12 @@ test('a directory whose making was interrupted is made durable by the next open'
   gate.synced = []
   NodeFileSystem.open(path, { createIfMissing: true })
   expect(gate.synced, 'directories synced').toContain(directory)
+})
+
+test('below a parent that may not be opened a directory is taken as it is found, and a new one is not durable', () => {
+  const found = join(directory, 'found')
+  fs.mkdirSync(found)
+  gate.unreadable = directory
+  expect(NodeFileSystem.open(found, { createIfMissing: true }).list()).toEqual([])
+  expect(() => NodeFileSystem.open(join(directory, 'new'), { createIfMissing: true })).toThrow('EACCES')
 })
