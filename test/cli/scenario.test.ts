@@ -202,6 +202,12 @@ describe('scenarios without a restart', () => {
     expect(stdout).not.toMatch(/│ (abort|end) /)
   })
 
+  test('what does not apply to this engine is counted apart', async () => {
+    const { code, stdout } = await runCli('scenario', 'run', '--verdicts', fileOf('S01'), fileOf('S10'))
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/\n2 scenarios, 0 not as expected, 1 not applicable\n$/)
+  })
+
   test('a state that is refused, and why', async () => {
     const { stdout } = await runCli('scenario', 'run', fileOf('D16'))
     expect(stdout).toMatch(/pages on disk\n(.*\n)+│ B +│ 40 +│ v = b1 +│/)

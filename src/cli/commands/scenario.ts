@@ -67,9 +67,13 @@ Exits with 0 when all come out as expected, with 1 when one does not.`,
     )
     .action((files: readonly string[], options: Options) => {
       const results = wantedOf(files, options.id).map((found) => runOne(found, options))
-      const differing = results.filter(({ verdict }) => verdict === 'differs').length
-      if (!options.json && results.length > 1)
-        printLine(`${counted(results.length, 'scenario')}, ${differing} not as expected`)
+      const count = (wanted: ScenarioResult['verdict']): number =>
+        results.filter(({ verdict }) => verdict === wanted).length
+      const [differing, inapplicable] = [count('differs'), count('not-applicable')]
+      if (!options.json && results.length > 1) {
+        const apart = inapplicable === 0 ? '' : `, ${inapplicable} not applicable`
+        printLine(`${counted(results.length, 'scenario')}, ${differing} not as expected${apart}`)
+      }
       if (differing > 0) process.exitCode = ExitCode.PROBLEMS
     })
   addConvert(scenario)
