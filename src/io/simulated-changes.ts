@@ -30,7 +30,7 @@ export interface Tearing {
   readonly tearBytes?: TearBytes
   /**
    * Default `old`. The others hit only sectors without a synced byte, newly allocated ones: a disk keeps
-   * what was synced (faults.md, section 1).
+   * what was synced (docs/media-assumptions.md).
    */
   readonly missing?: MissingContent
   /**

@@ -1,5 +1,5 @@
 /**
- * The states that a power cut can lead to, one after the other, as section 2 of faults.md counts them.
+ * The states that a power cut can lead to, one after the other.
  * With p pending changes, oldest first:
  *
  *   prefixes      p+1          the first k changes and no other

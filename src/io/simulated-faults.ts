@@ -2,7 +2,7 @@
  * Faults asked for in advance: "the third sync of a log segment fails with EIO". A rule says which
  * operations it hits (kind, file, place, how many before, how many times) and what happens to them.
  *
- *   effect      kinds                     numbers of faults.md
+ *   effect      kinds                     numbers of simulated-file-system.ts
  *   error       all                       F9, F11, F12, F14, F15, F16
  *   short       read, write               F13, F17
  *   lie         sync, syncDirectory       F10

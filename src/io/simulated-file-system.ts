@@ -14,7 +14,7 @@
  * engine goes on. What it returns is a disk of its own, as large as this one, without the faults asked
  * for, on which `crashAfter` can be used again.
  *
- * INJECTED, by the numbers of faults.md; each by a call, and from a seed by `planFaults`, `drawDamage`
+ * INJECTED, by number; each by a call, and from a seed by `planFaults`, `drawDamage`
  * and `drawCrash` (simulated-plan.ts):
  *
  *   F1  F2     unsynced writes lost, in any order        crash

@@ -19,7 +19,7 @@ import type { Errno } from './system-error.ts'
 
 /** One rule for `inject`. */
 export interface PlannedFault {
-  /** Its number in faults.md. */
+  /** Its number in the list of simulated-file-system.ts. */
   readonly fault: string
   readonly kind: OperationKind
   readonly effect: FaultEffect
