@@ -25,6 +25,10 @@ export class LinkedList<Member extends Linked<Member>> {
     return this.#size
   }
 
+  get first(): Member | undefined {
+    return this.#first
+  }
+
   /** The youngest, from which `previous` leads to the others. */
   get last(): Member | undefined {
     return this.#last

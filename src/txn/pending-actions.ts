@@ -23,7 +23,9 @@
  * | 0      | 8    | LSN of the PENDING that is carried out |
  */
 import { setU53 } from '../common/bytes.ts'
-import { asLsn, type Lsn, NULL_LSN } from '../common/ids.ts'
+import { type Lsn, NULL_LSN } from '../common/ids.ts'
+import { type Linked, LinkedList } from '../common/linked-list.ts'
+import { Queue } from '../common/queue.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import { CLR_HEADER_BYTES, RecordType } from '../log/log-record.ts'
 import { pendingLsnOf } from '../recovery/analysis.ts'
@@ -52,10 +54,11 @@ export function readPending(log: LogManager, entry: TransactionEntry): PendingAc
   for (let lsn = entry.lastPendingLsn; lsn !== NULL_LSN; ) {
     const record = log.read(lsn)
     if (!done.has(lsn))
-      actions.unshift({ lsn, payload: record.bytes.slice(record.payloadStart + LINK_BYTES, record.payloadEnd) })
+      actions.push({ lsn, payload: record.bytes.slice(record.payloadStart + LINK_BYTES, record.payloadEnd) })
     lsn = pendingLsnOf(record)
   }
-  return actions
+  // The chain leads from the youngest to the oldest.
+  return actions.reverse()
 }
 
 /** What of a committed transaction's actions has been carried out: it says so behind its COMMIT. */
@@ -69,11 +72,13 @@ function readDone(log: LogManager, entry: TransactionEntry): Set<Lsn> {
   return done
 }
 
-interface Committed {
+interface Committed extends Linked<Committed> {
   readonly entry: TransactionEntry
   /** Number of its commit: readers from before it hold its actions back. */
   readonly csn: number
-  readonly actions: PendingAction[]
+  readonly actions: readonly PendingAction[]
+  /** How many of them are carried out. */
+  done: number
 }
 
 /** The actions of committed transactions, carried out in the background one step at a time. */
@@ -83,8 +88,13 @@ export class PendingQueue {
   readonly #runStep: (payload: Uint8Array) => boolean
   readonly #isSeenByAll: (csn: number) => boolean
   /** Those that can go on, and in the order of their commits those that readers hold back. */
-  readonly #queue: Committed[] = []
-  readonly #heldBack: Committed[] = []
+  readonly #queue = new Queue<Committed>()
+  readonly #heldBack = new Queue<Committed>()
+  /**
+   * Of those held back, each that began before all who are behind it. So the first is the one that began first,
+   * and when it is let go the next is: who committed before another and began after it never is.
+   */
+  readonly #begunFirst = new LinkedList<Committed>()
 
   /**
    * `runStep` does one bounded step of an action and says whether the action is finished. What commit
@@ -103,24 +113,33 @@ export class PendingQueue {
   }
 
   get size(): number {
-    return this.#queue.length + this.#heldBack.length
+    return this.#queue.size + this.#heldBack.size
   }
 
   /** The first record of the oldest transaction whose actions readers hold back; all log since then is kept. */
   get heldBackLsn(): Lsn | undefined {
     this.#letGo()
-    if (this.#heldBack.length === 0) return undefined
-    return asLsn(Math.min(...this.#heldBack.map(({ entry }) => entry.firstLsn)))
+    return this.#begunFirst.first?.entry.firstLsn
   }
 
   /** `csn` is the number of the commit. */
   add(entry: TransactionEntry, actions: readonly PendingAction[], csn: number): void {
-    this.#heldBack.push({ entry, actions: [...actions], csn })
+    const committed: Committed = { entry, csn, actions, done: 0, previous: undefined, next: undefined }
+    this.#heldBack.push(committed)
+    const begunFirst = this.#begunFirst
+    while (begunFirst.last !== undefined && begunFirst.last.entry.firstLsn > entry.firstLsn) {
+      begunFirst.remove(begunFirst.last)
+    }
+    begunFirst.add(committed)
   }
 
   #letGo(): void {
-    while (this.#heldBack[0] !== undefined && this.#isSeenByAll(this.#heldBack[0].csn)) {
-      this.#queue.push(this.#heldBack.shift() as Committed)
+    const heldBack = this.#heldBack
+    while (heldBack.first !== undefined && this.#isSeenByAll(heldBack.first.csn)) {
+      const { first } = heldBack
+      heldBack.shift()
+      if (first === this.#begunFirst.first) this.#begunFirst.remove(first)
+      this.#queue.push(first)
     }
   }
 
@@ -130,27 +149,30 @@ export class PendingQueue {
    */
   step(): boolean {
     this.#letGo()
-    const committed = this.#queue[0]
+    const committed = this.#queue.first
     if (committed === undefined) return false
-    const action = committed.actions[0]
+    const { entry, actions } = committed
+    const action = actions[committed.done]
     if (action !== undefined) {
       this.#writer.log.reserve(0, LINK_BYTES + 2 * CLR_HEADER_BYTES)
       if (this.#runStep(action.payload)) {
-        this.#logDone(committed.entry, action)
-        committed.actions.shift()
+        this.#logDone(entry, action)
+        committed.done++
       }
     }
-    if (committed.actions.length === 0) {
-      this.#rollback.end(committed.entry)
+    if (committed.done === actions.length) {
+      this.#rollback.end(entry)
       this.#queue.shift()
     }
-    return this.#queue.length > 0
+    return this.#queue.size > 0
   }
 
   /** Moves the action that cannot go on behind the others, so that it does not hold them up. */
   postpone(): void {
-    const first = this.#queue.shift()
-    if (first !== undefined) this.#queue.push(first)
+    const { first } = this.#queue
+    if (first === undefined) return
+    this.#queue.shift()
+    this.#queue.push(first)
   }
 
   #logDone(entry: TransactionEntry, action: PendingAction): void {

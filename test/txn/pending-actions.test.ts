@@ -1,11 +1,12 @@
 /** Actions that wait for a commit: carried out once, in order, also over crashes. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { setU53 } from '../../src/common/bytes.ts'
 import { AriesError } from '../../src/common/errors.ts'
-import { asLsn, NULL_LSN } from '../../src/common/ids.ts'
+import { asLsn, asTxnId, NULL_LSN } from '../../src/common/ids.ts'
 import { RecordType } from '../../src/log/log-record.ts'
 import { analyse } from '../../src/recovery/analysis.ts'
-import type { TransactionEntry } from '../../src/recovery/transaction-table.ts'
+import { TransactionEntry } from '../../src/recovery/transaction-table.ts'
 import { logPending, PendingQueue, readPending } from '../../src/txn/pending-actions.ts'
 import { FIRST_LSN } from '../log/support.ts'
 import { RecoveryBench } from '../recovery/support.ts'
@@ -22,6 +23,13 @@ function committed(
   setU53(r.writer.log.view, at, entry.lastPendingLsn)
   r.writer.finish()
   return { entry, actions }
+}
+
+/** The entry of a transaction whose first record is there. */
+function entryFrom(firstLsn: number): TransactionEntry {
+  const entry = new TransactionEntry(asTxnId(firstLsn))
+  entry.firstLsn = asLsn(firstLsn)
+  return entry
 }
 
 const nameOf = (payload: Uint8Array): string => new TextDecoder().decode(payload)
@@ -99,6 +107,33 @@ describe('pending actions', () => {
     expect(steps).toEqual(['good', 'good'])
     expect([...r.table].map((entry) => entry.id)).toEqual([first.entry.id])
     expect(queue.size).toBe(1)
+  })
+
+  test('the oldest one held back says since when the log is kept', () => {
+    const ends = fc.record({ firstLsn: fc.integer({ min: 1, max: 30 }), seen: fc.nat(3) })
+    fc.assert(
+      fc.property(fc.array(ends), (commits) => {
+        let seen = 0
+        const queue = queueOf(new RecoveryBench(), [], undefined, (csn) => csn <= seen)
+        for (const [i, commit] of commits.entries()) {
+          queue.add(entryFrom(commit.firstLsn), [], i + 1)
+          seen = Math.min(i + 1, seen + commit.seen)
+          const heldBack = commits.slice(seen, i + 1).map(({ firstLsn }) => firstLsn)
+          expect(queue.heldBackLsn).toBe(heldBack.length === 0 ? undefined : Math.min(...heldBack))
+        }
+      }),
+    )
+  })
+
+  test('more are held back than a call takes arguments', () => {
+    let seen = 0
+    const queue = queueOf(new RecoveryBench(), [], undefined, (csn) => csn <= seen)
+    for (let csn = 1; csn <= 150_000; csn++) queue.add(entryFrom(csn), [], csn)
+    expect([queue.heldBackLsn, queue.size]).toEqual([1, 150_000])
+    seen = 100_000
+    expect([queue.heldBackLsn, queue.size]).toEqual([100_001, 150_000])
+    seen = 150_000
+    expect([queue.heldBackLsn, queue.size]).toEqual([undefined, 150_000])
   })
 
   test('those of a transaction that has none left to do, or none at all, end it', () => {
