@@ -107,8 +107,8 @@ export const IN_DOUBT_BUGS: readonly PlantedBug[] = [
     invariant: 'I37',
     sentence: 'What a prepared transaction was to do after its commit is forgotten by a restart, and pages leak.',
     file: TRANSACTION_MANAGER,
-    find: '    transaction.pending.push(...pending)\n',
-    replace: '',
+    find: 'new ActiveTransaction(entry, this.#runtime.nowMs(), pending)',
+    replace: 'new ActiveTransaction(entry, this.#runtime.nowMs())',
   },
   {
     name: 'prepare-without-pending-actions',

@@ -287,7 +287,8 @@ export class BufferManager {
    */
   minRecLsn(): Lsn {
     if (this.deferred !== undefined) return this.deferred.startLsn
-    const min = Math.min(this.#dirty.oldestRecLsn(), ...this.#quarantine.values())
+    let min = this.#dirty.oldestRecLsn()
+    for (const recLsn of this.#quarantine.values()) min = Math.min(min, recLsn)
     return min === Number.POSITIVE_INFINITY ? NULL_LSN : asLsn(min)
   }
 

@@ -24,7 +24,7 @@ export function checkDatabase(managers: Managers, onProgress?: (progress: CheckP
   const onPage = onProgress && (() => onProgress({ done: ++done, total: allocated.length }))
   const checkOne = (name: string, tree: PageId): void => {
     const result = checkTree(managers.btree, tree, new Set(), onPage)
-    problems.push(...result.problems.map((problem) => `${problem} (table ${name})`))
+    for (const problem of result.problems) problems.push(`${problem} (table ${name})`)
     for (const pageId of result.pages) {
       const other = owners.get(pageId)
       if (other !== undefined) problems.push(`page ${pageId}: is in table ${name} and in table ${other}`)
@@ -37,8 +37,8 @@ export function checkDatabase(managers: Managers, onProgress?: (progress: CheckP
   // Then every page of every table would look leaked.
   if (tables === undefined) return [...problems, ...unread.map((problem) => `no table can be checked: ${problem}`)]
   for (const { name, tree } of tables) checkOne(name, tree)
-  if (!isFreeingOpen(managers)) problems.push(...leaks(allocated, owners))
-  return [...new Set(problems)]
+  const leaked = isFreeingOpen(managers) ? [] : leaks(allocated, owners)
+  return [...new Set([...problems, ...leaked])]
 }
 
 /** Whether pages are out of every table that will be freed: after a commit, or a commit that may yet come. */

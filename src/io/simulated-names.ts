@@ -94,9 +94,8 @@ export class SimulatedNames {
 
   /** Every change that a power cut could lose, oldest first. */
   pendingChanges(): PendingChange[] {
-    const changes: PendingChange[] = [...this.#pending]
-    for (const content of this.#contents()) changes.push(...content.pending)
-    return changes.sort((a, b) => a.sequence - b.sequence)
+    const ofContents = [...this.#contents()].flatMap(({ pending }) => pending)
+    return [...this.#pending, ...ofContents].sort((a, b) => a.sequence - b.sequence)
   }
 
   /** The sequence number of the oldest pending change, at most `next`. */

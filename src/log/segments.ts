@@ -79,8 +79,8 @@ export class Segments {
     this.#identity = identity
     const numbers = fileSystem.list().flatMap((name) => segmentNumberOf(name) ?? [])
     this.#present = new Set(numbers)
-    this.#first = numbers.length === 0 ? 0 : Math.min(...numbers)
-    this.#end = numbers.length === 0 ? 0 : Math.max(...numbers) + 1
+    this.#first = numbers.length === 0 ? 0 : numbers.reduce((a, b) => Math.min(a, b))
+    this.#end = numbers.reduce((end, number) => Math.max(end, number + 1), 0)
   }
 
   get segmentBytes(): number {

@@ -55,15 +55,16 @@ export class ActiveTransaction implements LockingTransaction, Linked<ActiveTrans
   wasAskedToWrite = false
   /** How often its work has been begun. */
   attempt = 1
-  readonly pending: PendingAction[] = []
+  readonly pending: PendingAction[]
   readonly startedMs: number
   previous: ActiveTransaction | undefined = undefined
   next: ActiveTransaction | undefined = undefined
   #endings: (() => void)[] | undefined
 
-  /** `entry` is new, or that of a prepared transaction that restart has found. */
-  constructor(entry: TransactionEntry, startedMs: number) {
+  /** `entry` is new, or that of a prepared transaction that restart has found, with its `pending` actions. */
+  constructor(entry: TransactionEntry, startedMs: number, pending: PendingAction[] = []) {
     this.entry = entry
+    this.pending = pending
     this.owner = new LockOwner(this)
     this.startedMs = startedMs
   }

@@ -130,9 +130,8 @@ export class TransactionManager {
   }
 
   /** Takes over a prepared transaction that restart has found. Its locks are the caller's to take. */
-  adopt(entry: TransactionEntry, preparedAs: PreparedAs, pending: readonly PendingAction[]): ActiveTransaction {
-    const transaction = new ActiveTransaction(entry, this.#runtime.nowMs())
-    transaction.pending.push(...pending)
+  adopt(entry: TransactionEntry, preparedAs: PreparedAs, pending: PendingAction[]): ActiveTransaction {
+    const transaction = new ActiveTransaction(entry, this.#runtime.nowMs(), pending)
     transaction.preparedAs = preparedAs
     transaction.state = 'prepared'
     this.#active.add(transaction)

@@ -215,6 +215,12 @@ describe('dirty pages (I10, I11)', () => {
     expect(bench.buffer.quarantined).toEqual([])
     expect(bench.fillOf(4)).toBe(4)
   })
+
+  test('that are quarantined may be more than a call takes arguments', () => {
+    const { buffer } = new Bench()
+    for (let i = 1; i <= 150_000; i++) buffer.quarantine(asPageId(i), asLsn(1000 + i))
+    expect(buffer.minRecLsn()).toBe(1001)
+  })
 })
 
 describe('a failed write or sync (I28)', () => {

@@ -1,9 +1,11 @@
 /** `aries repl`: the commands, and the shell around them. */
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { DirtyPageTable } from '../../src/buffer/dirty-page-table.ts'
 import { COMMANDS, completionsOf, runLine } from '../../src/cli/repl/commands.ts'
 import { Session } from '../../src/cli/repl/session.ts'
 import { nextTurn } from '../../src/cli/turns.ts'
+import { asLsn, asPageId } from '../../src/common/ids.ts'
 import { open } from '../../src/index.ts'
 import { makeDatabase, scratchPath, TEXT } from './databases.ts'
 import { outcomeOf, startCli } from './run-cli.ts'
@@ -219,6 +221,15 @@ describe('looking inside', () => {
     expect(lsns).toEqual([...lsns].sort((a, b) => a - b))
     expect(Math.floor((lsns[0] as number) / 262_144)).toBeLessThan(Math.floor((lsns.at(-1) as number) / 262_144))
   })
+})
+
+test('a table has more rows than a call takes arguments', async () => {
+  const { session } = await openShell()
+  const { buffer } = session.opened.managers
+  const dirtyPages = new DirtyPageTable(150_000)
+  for (let i = 1; i <= 150_000; i++) dirtyPages.add(asPageId(i), asLsn(i))
+  buffer.dirtyPages = () => dirtyPages
+  expect((await runLine(session, 'show dpt')).length).toBe(150_001)
 })
 
 test('what is no command, or not as it should be, is usage', async () => {

@@ -1,8 +1,10 @@
 /** Damaged pages: only what needs them fails, the check lists them, and putting the bytes back makes them work. */
 import { describe, expect, test } from 'vitest'
 import { AriesError } from '../../src/common/errors.ts'
+import { asPageId } from '../../src/common/ids.ts'
 import type { CheckProgress } from '../../src/database/check.ts'
 import type { Database } from '../../src/database/database.ts'
+import { openParts } from '../../src/database/open-location.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import {
   diskWith,
@@ -223,6 +225,16 @@ describe('a truncated data file', () => {
       await expectDiskHas(image, 2000, LENGTH)
     }
   })
+})
+
+test('a check tells of more pages than a call takes arguments', async () => {
+  const { database, opened } = await openParts(await diskWith(ROWS), {})
+  const { space } = opened.managers
+  const allocated = space.allocatedPages()
+  for (let i = 0; i < 150_000; i++) allocated.add(asPageId(1000 + i))
+  space.allocatedPages = () => allocated
+  expect(database.check().length).toBe(150_000)
+  await database.close()
 })
 
 describe('damage to the double-write file', () => {

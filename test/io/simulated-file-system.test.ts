@@ -302,6 +302,12 @@ test('pending changes are listed across files and names, oldest first', () => {
   expect(disk.pendingChanges().map(({ kind }) => kind)).toEqual(['write', 'rename', 'truncate'])
 })
 
+test('pending changes of one file may be more than a call takes arguments', () => {
+  const file = durableFile(disk, 'a', run(1, 1))
+  for (let i = 0; i < 150_000; i++) put(file, run(1, 2))
+  expect(disk.pendingChanges().length).toBe(150_000)
+})
+
 test('pending changes include those of a file that was made and removed meanwhile', () => {
   const file = disk.open('a', 'create')
   put(file, run(1, 1))

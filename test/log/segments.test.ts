@@ -52,6 +52,17 @@ describe('segment names', () => {
   })
 })
 
+test('there may be more segments than a call takes arguments', () => {
+  const disk = new SimulatedFileSystem()
+  disk.list = () => Array.from({ length: 150_000 }, (_, i) => segmentName(7 + i))
+  const segments = new Segments(disk, IDENTITY)
+  expect([segments.count, segments.firstLsn, segments.allocatedLsn]).toEqual([
+    150_000,
+    7 * SEGMENT_BYTES,
+    150_007 * SEGMENT_BYTES,
+  ])
+})
+
 describe('making segments', () => {
   test('a segment is whole and its name durable before it counts', () => {
     const disk = new SimulatedFileSystem()

@@ -64,7 +64,7 @@ function lowWaterOf(records: readonly LogRecordView[], checkpointLsn: number): n
   const parts = checkpointParts(records, checkpointLsn)
   const firstLsns = parts.flatMap(({ transactions }) => transactions.map(({ firstLsn }) => firstLsn))
   const recLsns = parts.flatMap(({ dirtyPages }) => dirtyPages.map(([, recLsn]) => recLsn))
-  return Math.min(checkpointLsn, ...firstLsns, ...recLsns)
+  return [...firstLsns, ...recLsns].reduce((lowest, lsn) => Math.min(lowest, lsn), checkpointLsn)
 }
 
 /** The parts of the tables behind a BEGIN_CHECKPOINT. */

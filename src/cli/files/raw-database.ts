@@ -98,7 +98,8 @@ function identityOf(directory: string, fileSystem: FileSystem, master: MasterCon
   const hasData = names.includes(DATA_FILE_NAME)
   // All are of one size but the last of a closed log, which is shorter; if it is the only one the default is tried.
   const whole = segments.map((name) => sizeOf(fileSystem, name)).filter((bytes) => bytes % SEGMENT_UNIT_BYTES === 0)
-  const segmentBytes = whole.length === 0 ? SEGMENT_BYTES_DEFAULT : Math.max(...whole, SEGMENT_UNIT_BYTES)
+  const segmentBytes =
+    whole.length === 0 ? SEGMENT_BYTES_DEFAULT : whole.reduce((a, b) => Math.max(a, b), SEGMENT_UNIT_BYTES)
   const found = hasData ? identityOfMetaPage(headOf(fileSystem, DATA_FILE_NAME, META_BYTES), segmentBytes) : undefined
   if (found !== undefined) return found
   if (!hasData && segments.length === 0 && !names.includes(MASTER_FILE_NAME)) throw noDatabase(directory)

@@ -24,7 +24,7 @@ export const SHOWN: Readonly<Record<string, (session: Session, argument: string 
 
 function columns(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
   const all = [head, ...rows].map((row) => row.map(String))
-  const widths = head.map((_, i) => Math.max(...all.map((row) => (row[i] ?? '').length)))
+  const widths = head.map((_, i) => all.reduce((widest, row) => Math.max(widest, (row[i] ?? '').length), 0))
   const lines = all.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
