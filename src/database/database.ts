@@ -210,8 +210,18 @@ export class Database {
     try {
       this.#checkOpen()
       // Nothing is done in a turn that is over: all clients together would make it as long again.
-      const pause = this.#store.transactions.giveWay()
-      if (pause !== undefined) return pause.then(() => this.#put(table, key, value))
+      const pause = this.#store.transactions.enter()
+      return pause === undefined
+        ? this.#putAtOnce(table, key, value)
+        : pause.then(() => this.#putAtOnce(table, key, value))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #putAtOnce<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
+    try {
+      this.#checkOpen()
       const committed = putNow(this.#store, table, key, value, this.#defaults.durability)
       if (committed !== undefined) return committed
     } catch (error) {

@@ -149,6 +149,11 @@ export class TransactionManager {
     return this.#giveWay.count(operations)
   }
 
+  /** To be asked before an operation that holds nothing yet: as `GiveWay.enter`. */
+  enter(): Promise<void> | undefined {
+    return this.#giveWay.enter()
+  }
+
   /**
    * Prepares. Resolves when no crash can take it back: the transaction is in doubt.
    * Rejects with `TX_OUTCOME_UNKNOWN` when the log could not be written: after a reopen it is in doubt, or

@@ -65,3 +65,73 @@ test('at the beginning of a turn the clock is looked at after each operation, si
   runtime.timeMs = 2
   expect(giveWay.count()).toBeDefined()
 })
+
+/** Has so many wait to begin an operation; who has begun, in order, comes to stand in the list. */
+function askToEnter(giveWay: GiveWay, count: number, entered: number[], took: () => void = () => undefined): void {
+  for (let i = 0; i < count; i++) {
+    const enter = (): void => {
+      entered.push(i)
+      took()
+    }
+    const pause = giveWay.enter()
+    if (pause === undefined) enter()
+    else void pause.then(enter)
+  }
+}
+
+/** What was ready to run has run when it resolves, and what that had made ready too. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('of those who wait to begin only as many are woken as fit in a turn, each once and in order', async () => {
+  const runtime = new HandRuntime()
+  const giveWay = new GiveWay(runtime)
+  const entered: number[] = []
+  askToEnter(giveWay, 2000, entered)
+  const perTurn: number[] = []
+  for (let before = 0; before < 2000; before = entered.length) {
+    await settled()
+    perTurn.push(entered.length - before)
+    runtime.turn()
+  }
+  expect(perTurn).toEqual([511, 512, 512, 465])
+  expect(entered).toEqual(Array.from({ length: 2000 }, (_, i) => i))
+  expect(giveWay.enter()).toBeUndefined()
+})
+
+test('of those who wait to begin only as many are woken as the clock leaves time for', async () => {
+  const runtime = new HandRuntime()
+  const giveWay = new GiveWay(runtime)
+  while (giveWay.count() === undefined);
+  const entered: number[] = []
+  askToEnter(giveWay, 100, entered, () => {
+    runtime.timeMs += 0.5
+  })
+  runtime.turn()
+  await settled()
+  expect(entered).toHaveLength(4)
+  runtime.turn()
+  await settled()
+  expect(entered).toHaveLength(8)
+})
+
+test('who comes while others wait to begin waits behind them; who has begun goes on with the next turn', async () => {
+  const runtime = new HandRuntime()
+  const giveWay = new GiveWay(runtime)
+  while (giveWay.count() === undefined);
+  const entered: number[] = []
+  askToEnter(giveWay, 600, entered)
+  const begun = giveWay.count()
+  runtime.turn()
+  await begun
+  expect(entered.length).toBeLessThan(10)
+  let isLate = true
+  void giveWay.enter()?.then(() => {
+    isLate = entered.length < 600
+  })
+  for (let turn = 0; turn < 3; turn++) {
+    await settled()
+    runtime.turn()
+  }
+  expect(entered).toHaveLength(600)
+  expect(isLate).toBe(false)
+})
