@@ -11,6 +11,7 @@
 
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { assert } from '../common/assert.ts'
+import { copyBytes } from '../common/bytes.ts'
 import { asPageId, NULL_LSN, type PageId } from '../common/ids.ts'
 import { pageIdOf, pageLsnOf, rightSiblingOf, slotCountOf } from '../page/page.ts'
 import type { BTree } from './btree.ts'
@@ -74,15 +75,16 @@ export class TreeCursor {
     assert(this.#slot >= 0, 'the cursor is at an entry')
     const page = this.#fixUnchanged()
     if (page < 0) {
-      const key = this.#key.slice(0, this.#keyLength)
-      return this.seek(key, { reverse: this.#reverse, inclusive: false })
+      return this.seek(this.key(), { reverse: this.#reverse, inclusive: false })
     }
     return this.#reverse ? this.#settleBackward(page, this.#slot - 1) : this.#settleForward(page, this.#slot + 1)
   }
 
   /** A copy of the key of the current entry. */
   key(): Uint8Array {
-    return this.#key.slice(0, this.#keyLength)
+    const key = new Uint8Array(this.#keyLength)
+    copyBytes(key, 0, this.#key, 0, this.#keyLength)
+    return key
   }
 
   /** Whether the current entry is deleted, or has gone since. @throws as `seek` */

@@ -58,8 +58,8 @@ export class LockedWalk extends Walk {
   }
 
   get key(): Uint8Array {
-    assert(this.#key !== undefined, 'the walk has found an entry')
-    return this.#key
+    assert(this.#cursor !== undefined, 'the walk has found an entry')
+    return this.#cursor.key()
   }
 
   value(): Uint8Array {

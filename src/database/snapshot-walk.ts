@@ -18,12 +18,13 @@ export class SnapshotWalk extends Walk {
   readonly #view: VersionView
   #cursor: TreeCursor | undefined
   #batch: LeafBatch | undefined
-  /** The last key that was asked for: a value is given out after its key. */
-  #key: Uint8Array | undefined
   /** Where in the batch the walk is, and how much of the batch lies in the range. */
   #index = -1
   #count = 0
   #isLastBatch = false
+  /** The key that the batch begins with, and how many of its entries the walk has found. */
+  #first: Uint8Array | undefined
+  #found = 0
   /** The entries of the batch of which an older version has to be shown. */
   #versions: Map<number, Version> | undefined
 
@@ -33,8 +34,7 @@ export class SnapshotWalk extends Walk {
   }
 
   get key(): Uint8Array {
-    this.#key = (this.#batch as LeafBatch).keyAt(this.#index)
-    return this.#key
+    return (this.#batch as LeafBatch).keyAt(this.#index)
   }
 
   value(): Uint8Array {
@@ -52,20 +52,26 @@ export class SnapshotWalk extends Walk {
 
   protected nextIn(tree: PageId): boolean {
     this.#view.check()
-    if (this.#batch?.isGone === true) this.#forgetBatch()
-    do {
-      if (++this.#index >= this.#count && !this.#readOn(tree)) return false
-    } while (!this.#isShown(this.#index))
+    for (let steps = this.#batch?.isGone === true ? this.#rewind() : 1; steps > 0; steps--) {
+      do {
+        if (++this.#index >= this.#count && !this.#readOn(tree)) return false
+      } while (!this.#isShown(this.#index))
+      this.#found++
+    }
     return true
   }
 
-  /** The rest of the leaf will be read again, behind the entry that was given out last. */
-  #forgetBatch(): void {
+  /**
+   * Goes back to before the batch, which will be read again; returns how many steps from there to the next entry. What
+   * the view shows does not change, so they are as many as they were.
+   */
+  #rewind(): number {
     this.#batch = undefined
     this.#cursor = undefined
     this.#index = -1
     this.#count = 0
     this.#isLastBatch = false
+    return this.#found + 1
   }
 
   #isShown(index: number): boolean {
@@ -79,6 +85,8 @@ export class SnapshotWalk extends Walk {
     if (this.#isLastBatch || !this.#step(tree)) return false
     const batch = (this.#cursor as TreeCursor).takeLeaf(this.left)
     this.#batch = batch
+    this.#first = batch.keyAt(0)
+    this.#found = 0
     this.#index = 0
     this.#count = this.#countInRange(batch)
     this.#isLastBatch = this.#count < batch.count
@@ -90,7 +98,7 @@ export class SnapshotWalk extends Walk {
     if (this.#cursor !== undefined) return this.#cursor.advance()
     this.#cursor = this.#view.store.cursor(tree)
     const { start, startInclusive, reverse } = this.range
-    if (this.#key !== undefined) return this.#cursor.seek(this.#key, { reverse, inclusive: false })
+    if (this.#first !== undefined) return this.#cursor.seek(this.#first, { reverse, inclusive: true })
     return this.#cursor.seek(start, { reverse, inclusive: startInclusive })
   }
 

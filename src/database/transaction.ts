@@ -216,7 +216,7 @@ export class Transaction {
       this.#active.wasAskedToWrite = true
       const mark = this.#store.transactions.savepoint(this.#active)
       try {
-        return await this.#forEach(table, options, LockMode.X, (tree, key) =>
+        return await this.#forEach(table, options, LockMode.X, ({ tree, key }) =>
           this.#store.delete(this.#active, tree, key),
         )
       } catch (error) {
@@ -231,7 +231,7 @@ export class Transaction {
     table: TableShape<K, V>,
     options: RangeOptions<K>,
     mode: LockMode,
-    visit: (tree: PageId, key: Uint8Array) => void,
+    visit: (walk: Walk) => void,
   ): Promise<number> {
     const walk = this.#openWalk(table, options, mode)
     try {
@@ -243,7 +243,7 @@ export class Transaction {
           await found
           continue
         }
-        visit(walk.tree, walk.key)
+        visit(walk)
         count++
         const pause = this.#store.transactions.giveWay()
         if (pause !== undefined) await pause

@@ -36,8 +36,8 @@ export class ViewWalk extends Walk {
   }
 
   get key(): Uint8Array {
-    assert(this.#key !== undefined, 'the walk has found an entry')
-    return this.#key
+    assert(this.#cursor !== undefined, 'the walk has found an entry')
+    return this.#cursor.key()
   }
 
   value(): Uint8Array {
@@ -64,7 +64,7 @@ export class ViewWalk extends Walk {
         if (this.#claim === undefined) return true
         this.#isClaiming = true
       }
-      const wait = this.#claim?.(tree, this.key)
+      const wait = this.#claim?.(tree, this.#key as Uint8Array)
       if (wait !== undefined) return wait
       this.#isClaiming = false
       // Now it is locked, and the page has the state that will be changed; somebody may have deleted it.

@@ -42,7 +42,7 @@ export abstract class Walk {
     return this.#left
   }
 
-  /** The key of the entry that `next` has just found. */
+  /** A copy of the key of the entry that `next` has just found: whoever gets it may write over it. */
   abstract get key(): Uint8Array
 
   /** A copy of its value. */
