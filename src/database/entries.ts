@@ -2,6 +2,7 @@
  * Iterators over the entries of a range: one that may have to wait for locks, and one that never waits.
  * Both stay right while others, or their own transaction, write, split, merge and delete around them.
  */
+import { type ByteRange, copyOfBound, restOf } from './range.ts'
 import type { TableShape } from './table-shape.ts'
 import type { Walk } from './walk.ts'
 
@@ -9,7 +10,10 @@ import type { Walk } from './walk.ts'
 export interface Entries<K, V> extends AsyncIterableIterator<[K, V], undefined> {
   next(): Promise<IteratorResult<[K, V], undefined>>
   return(): Promise<IteratorReturnResult<undefined>>
-  /** Goes to the first entry of the range at or after `key` (at or before it in reverse); `next` gives it. */
+  /**
+   * Goes to the first entry of the range at or after `key` (at or before it in reverse); `next` gives it.
+   * @throws `KEY_TOO_LARGE`, `INVALID_ARGUMENT`: then it stays where it is
+   */
   seek(key: K): void
   /** The next entries, at most `count`; fewer only at the end. */
   nextv(count: number): Promise<[K, V][]>
@@ -23,7 +27,10 @@ export interface Entries<K, V> extends AsyncIterableIterator<[K, V], undefined> 
 export interface SnapshotEntries<K, V> extends IterableIterator<[K, V], undefined> {
   next(): IteratorResult<[K, V], undefined>
   return(): IteratorReturnResult<undefined>
-  /** Goes to the first entry of the range at or after `key` (at or before it in reverse); `next` gives it. */
+  /**
+   * Goes to the first entry of the range at or after `key` (at or before it in reverse); `next` gives it.
+   * @throws `KEY_TOO_LARGE`, `INVALID_ARGUMENT`: then it stays where it is
+   */
   seek(key: K): void
   /** The next entries, at most `count`; fewer only at the end. */
   nextv(count: number): [K, V][]
@@ -35,36 +42,38 @@ export interface SnapshotEntries<K, V> extends IterableIterator<[K, V], undefine
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
-/**
- * Begins to walk what is left of the range: from a key on, if one is given, and less the entries that were
- * given out already.
- */
-export type OpenWalk<K> = (from: K | undefined, givenCount: number) => Walk
+/** The range that an iterator goes over. */
+export interface RangePorts {
+  readonly range: ByteRange
+  readonly keyBytesMax: number
+  /** Begins to walk the range, or what is left of it. */
+  readonly open: (range: ByteRange) => Walk
+}
 
 /** Where an iterator is: opens the walk when it is first needed, and again after a seek. */
 class Position<K, V> {
   readonly #table: TableShape<K, V>
-  readonly #open: OpenWalk<K>
+  readonly #ports: RangePorts
   #walk: Walk | undefined
-  #from: K | undefined
+  #from: Uint8Array | undefined
   #isOpen = true
   #count = 0
 
-  constructor(table: TableShape<K, V>, open: OpenWalk<K>) {
+  constructor(table: TableShape<K, V>, ports: RangePorts) {
     this.#table = table
-    this.#open = open
+    this.#ports = ports
   }
 
   seek(key: K): void {
+    this.#from = copyOfBound(this.#table, key, this.#ports.keyBytesMax)
     this.#walk?.close()
     this.#walk = undefined
-    this.#from = key
   }
 
   /** As `Walk.next`. */
   next(): boolean | Promise<void> {
     if (!this.#isOpen) return false
-    this.#walk ??= this.#open(this.#from, this.#count)
+    this.#walk ??= this.#ports.open(restOf(this.#ports.range, this.#from, this.#count))
     const found = this.#walk.next()
     if (found === true) this.#count++
     else if (found === false) this.#walk.close()
@@ -83,8 +92,7 @@ class Position<K, V> {
 }
 
 /** How the operations of an iterator run among those of its transaction. */
-export interface EntriesPorts<K> {
-  readonly open: OpenWalk<K>
+export interface EntriesPorts extends RangePorts {
   /** @throws why the iterator cannot be used any more */
   readonly check: () => void
   /** Runs an operation after those that wait. */
@@ -96,8 +104,8 @@ export interface EntriesPorts<K> {
   readonly giveWay: () => Promise<void> | undefined
 }
 
-export function entriesOf<K, V>(table: TableShape<K, V>, ports: EntriesPorts<K>): Entries<K, V> {
-  const position = new Position<K, V>(table, ports.open)
+export function entriesOf<K, V>(table: TableShape<K, V>, ports: EntriesPorts): Entries<K, V> {
+  const position = new Position<K, V>(table, ports)
   const step = (): Promise<IteratorResult<[K, V], undefined>> => {
     try {
       ports.check()
@@ -138,8 +146,8 @@ export function entriesOf<K, V>(table: TableShape<K, V>, ports: EntriesPorts<K>)
 }
 
 /** The same for a walk that never waits. */
-export function snapshotEntriesOf<K, V>(table: TableShape<K, V>, open: OpenWalk<K>): SnapshotEntries<K, V> {
-  const position = new Position<K, V>(table, open)
+export function snapshotEntriesOf<K, V>(table: TableShape<K, V>, ports: RangePorts): SnapshotEntries<K, V> {
+  const position = new Position<K, V>(table, ports)
   const next = (): IteratorResult<[K, V], undefined> =>
     position.next() === true ? { done: false, value: position.entry() } : END
   const nextv = (count: number): [K, V][] => {

@@ -1,6 +1,7 @@
 /** Ranges of keys, as their users write them and in bytes. How one is walked is in locked-walk.ts and view-walk.ts. */
 import { compareBytes } from '../common/bytes.ts'
 import { checkOptions, invalid, type OptionNames } from './options.ts'
+import { boundOf, checkTable, type TableShape } from './table-shape.ts'
 
 /** Bounds of a range, its direction, and how many entries at most. */
 export interface RangeOptions<K> {
@@ -36,8 +37,14 @@ const RANGE_OPTIONS: OptionNames<RangeOptions<unknown>> = {
   forUpdate: true,
 }
 
-/** Encodes the bounds. @throws `INVALID_ARGUMENT` */
-export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uint8Array): ByteRange {
+/** The bytes of a bound, copied: the codec for bytes hands out the caller's own, which he may use again. @throws as `boundOf` */
+export function copyOfBound<K, V>(table: TableShape<K, V>, key: K, maxBytes: number): Uint8Array {
+  return new Uint8Array(boundOf(table, key, maxBytes))
+}
+
+/** Checks a range of a table and encodes its bounds, of at most `maxBytes`. @throws `KEY_TOO_LARGE`, `INVALID_ARGUMENT` */
+export function byteRangeOf<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, maxBytes: number): ByteRange {
+  checkTable(table)
   checkOptions('a range', options, RANGE_OPTIONS)
   const { gt, gte, lt, lte, reverse = false, limit = Number.POSITIVE_INFINITY } = options
   if (gt !== undefined && gte !== undefined) throw invalid('a range has gt or gte, not both')
@@ -48,9 +55,8 @@ export function byteRangeOf<K>(options: RangeOptions<K>, encode: (key: K) => Uin
   // A codec may have null as a key, so only undefined is no bound.
   const low = gte !== undefined ? gte : gt
   const high = lte !== undefined ? lte : lt
-  // Copies: the codec for bytes hands out the caller's own, which may change while an iteration goes on.
-  const lowBytes = low === undefined ? undefined : new Uint8Array(encode(low))
-  const highBytes = high === undefined ? undefined : new Uint8Array(encode(high))
+  const lowBytes = low === undefined ? undefined : copyOfBound(table, low, maxBytes)
+  const highBytes = high === undefined ? undefined : copyOfBound(table, high, maxBytes)
   return reverse
     ? {
         start: highBytes,

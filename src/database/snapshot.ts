@@ -6,10 +6,10 @@
 import { AriesError } from '../common/errors.ts'
 import type { VersionReader } from '../txn/version-store.ts'
 import { type SnapshotEntries, snapshotEntriesOf } from './entries.ts'
-import { byteRangeOf, type RangeOptions, restOf } from './range.ts'
+import { type ByteRange, byteRangeOf, type RangeOptions } from './range.ts'
 import { SnapshotWalk } from './snapshot-walk.ts'
 import type { Store } from './store.ts'
-import { boundOf, checkTable, keyOf, type TableShape } from './table-shape.ts'
+import { keyOf, type TableShape } from './table-shape.ts'
 import { VersionView } from './version-view.ts'
 import { tablesOf } from './view-walk.ts'
 
@@ -41,16 +41,16 @@ export class Snapshot {
     return this.#view.read(table, bytes)
   }
 
-  /** The entries of a range in key order. @throws as `get` */
+  /** The entries of a range in key order. A wrong range is refused at the call. @throws as `get` */
   range<K, V>(table: TableShape<K, V>, options: Omit<RangeOptions<K>, 'forUpdate'> = {}): SnapshotEntries<K, V> {
-    checkTable(table)
-    return snapshotEntriesOf(table, (from, givenCount) => this.#walk(table, options, from, givenCount))
+    const { keyBytesMax } = this.#store
+    const range = byteRangeOf(table, options, keyBytesMax)
+    return snapshotEntriesOf(table, { range, keyBytesMax, open: (rest) => this.#walk(table.name, rest) })
   }
 
   /** How many keys lie in the range. @throws as `get` */
   count<K, V>(table: TableShape<K, V>, options: Omit<RangeOptions<K>, 'forUpdate'> = {}): number {
-    checkTable(table)
-    const walk = this.#walk(table, options, undefined, 0)
+    const walk = this.#walk(table.name, byteRangeOf(table, options, this.#store.keyBytesMax))
     let count = 0
     while (walk.next() === true) count++
     return count
@@ -75,18 +75,11 @@ export class Snapshot {
     this.close()
   }
 
-  #walk<K, V>(
-    table: TableShape<K, V>,
-    options: RangeOptions<K>,
-    from: K | undefined,
-    givenCount: number,
-  ): SnapshotWalk {
+  #walk(name: string, range: ByteRange): SnapshotWalk {
     this.#check()
-    const encode = (key: K): Uint8Array => boundOf(table, key, this.#store.keyBytesMax)
-    const rest = restOf(byteRangeOf(options, encode), from === undefined ? undefined : encode(from), givenCount)
-    return new SnapshotWalk(rest, this.#view, {
+    return new SnapshotWalk(range, this.#view, {
       check: () => this.#check(),
-      findTree: () => this.#view.findTree(table.name),
+      findTree: () => this.#view.findTree(name),
     })
   }
 

@@ -74,8 +74,8 @@ export class Table<K, V> implements TableShape<K, V> {
   }
 
   /**
-   * The entries of a range in key order, as they are when the loop begins, whatever happens meanwhile.
-   * Throws as `Transaction.range`.
+   * The entries of a range in key order, as they are when the loop begins, whatever happens meanwhile. Until it begins
+   * the bounds may not be changed. Throws as `Transaction.range`.
    */
   async *range(range: Omit<RangeOptions<K>, 'forUpdate'> = {}): AsyncGenerator<[K, V], void, undefined> {
     const tx = this.#database.begin({ readOnly: true })

@@ -24,9 +24,9 @@ import {
   type TransactionSettings,
 } from './options.ts'
 import { putMany } from './put-many.ts'
-import { byteRangeOf, type RangeOptions, restOf } from './range.ts'
+import { type ByteRange, byteRangeOf, type RangeOptions } from './range.ts'
 import type { Store } from './store.ts'
-import { boundOf, checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
+import { checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { openWalk } from './transaction-walks.ts'
 import { type VersionView, viewFor } from './version-view.ts'
@@ -189,13 +189,18 @@ export class Transaction {
   /**
    * The entries of a range in key order. At `serializable`, and with `forUpdate`, each is locked when it is
    * reached, and so is the gap before it: what has been passed stays as it was seen, and nothing is inserted
-   * into it. Use it before the transaction ends: afterwards it throws `TX_CLOSED`.
+   * into it. Use it before the transaction ends: afterwards it throws `TX_CLOSED`. A wrong range is refused
+   * at the call.
    * @throws as `get`
    */
   range<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Entries<K, V> {
-    const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
+    const { keyBytesMax } = this.#store
+    const range = byteRangeOf(table, options, keyBytesMax)
+    const mode = options.forUpdate === true ? LockMode.X : LockMode.S
     return entriesOf(table, {
-      open: (from, givenCount) => this.#openWalk(table, options, mode, from, givenCount),
+      range,
+      keyBytesMax,
+      open: (rest) => this.#openWalk(table.name, rest, mode),
       check: () => this.#checkActive(),
       isBusy: () => this.#queue.isBusy,
       enqueue: (operation) => this.#queue.enqueue(operation),
@@ -206,17 +211,19 @@ export class Transaction {
 
   /** How many keys lie in the range; they are locked like those of `range`. @throws as `get` */
   async count<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
-    return this.#inOrder(() => this.#forEach(table, options, LockMode.S, () => undefined))
+    const range = byteRangeOf(table, options, this.#store.keyBytesMax)
+    return this.#inOrder(() => this.#forEach(table.name, range, LockMode.S, () => undefined))
   }
 
   /** Removes all keys in the range, or, when it fails, none; how many there were. @throws as `put` */
   async clear<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
     this.#checkMayChange()
+    const range = byteRangeOf(table, options, this.#store.keyBytesMax)
     return this.#inOrder(async () => {
       this.#active.wasAskedToWrite = true
       const mark = this.#store.transactions.savepoint(this.#active)
       try {
-        return await this.#forEach(table, options, LockMode.X, ({ tree, key }) =>
+        return await this.#forEach(table.name, range, LockMode.X, ({ tree, key }) =>
           this.#store.delete(this.#active, tree, key),
         )
       } catch (error) {
@@ -227,13 +234,8 @@ export class Transaction {
   }
 
   /** Does something with every entry of a range, once it is locked in `mode`; returns how many. */
-  async #forEach<K, V>(
-    table: TableShape<K, V>,
-    options: RangeOptions<K>,
-    mode: LockMode,
-    visit: (walk: Walk) => void,
-  ): Promise<number> {
-    const walk = this.#openWalk(table, options, mode)
+  async #forEach(name: string, range: ByteRange, mode: LockMode, visit: (walk: Walk) => void): Promise<number> {
+    const walk = this.#openWalk(name, range, mode)
     try {
       for (let count = 0; ; ) {
         this.#checkActive()
@@ -253,22 +255,19 @@ export class Transaction {
     }
   }
 
-  #openWalk<K, V>(table: TableShape<K, V>, options: RangeOptions<K>, mode: LockMode, from?: K, givenCount = 0): Walk {
-    checkTable(table)
+  #openWalk(name: string, range: ByteRange, mode: LockMode): Walk {
     if (mode === LockMode.X) this.#checkMayWrite()
-    const encode = (key: K): Uint8Array => boundOf(table, key, this.#store.keyBytesMax)
-    const range = restOf(byteRangeOf(options, encode), from === undefined ? undefined : encode(from), givenCount)
     return openWalk(
       {
         locks: this.#locks,
         view: this.#view,
         isReadOnly: this.#isReadOnly,
         hasSavepoints: () => this.#savepoints.length > 0,
-        treeToChange: () => this.#treeToChange(table.name, LockMode.IX),
+        treeToChange: () => this.#treeToChange(name, LockMode.IX),
         openCursor: (tree) => this.#store.cursor(tree),
         whenEnded: (end) => this.#active.whenEnded(end),
       },
-      table.name,
+      name,
       range,
       mode === LockMode.X,
     )

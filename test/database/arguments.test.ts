@@ -209,7 +209,10 @@ describe('arguments', () => {
   ])('a range with %s', async (_what, options, text) => {
     const db = await fresh()
     const tx = db.begin()
-    await expectFailure(() => tx.range(textTable(db), options as never).next(), 'INVALID_ARGUMENT', text)
+    using snapshot = db.snapshot()
+    await expectFailure(() => tx.range(textTable(db), options as never), 'INVALID_ARGUMENT', text)
+    await expectFailure(() => snapshot.range(textTable(db), options as never), 'INVALID_ARGUMENT', text)
+    await expectFailure(() => snapshot.count(textTable(db), options as never), 'INVALID_ARGUMENT', text)
     await expectFailure(() => tx.count(textTable(db), options as never), 'INVALID_ARGUMENT', text)
     await expectFailure(() => tx.clear(textTable(db), options as never), 'INVALID_ARGUMENT', text)
     await tx.abort()

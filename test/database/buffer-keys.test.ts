@@ -1,13 +1,15 @@
 /**
- * Keys that are arrays: whoever was given one may write over it or transfer it, and no range goes astray (I21, I34).
+ * Keys that are arrays: whoever was given one may write over it or transfer it, and who gave one may use it again, and no
+ * range goes astray (I21, I34).
  */
 import { describe, expect, test } from 'vitest'
 import { buffer } from '../../src/database/codecs.ts'
 import type { Database } from '../../src/database/database.ts'
+import type { Entries, SnapshotEntries } from '../../src/database/entries.ts'
 import type { RangeOptions } from '../../src/database/range.ts'
 import type { Table } from '../../src/database/table.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
-import { openOn, waits } from './support.ts'
+import { expectFailure, openOn, waits } from './support.ts'
 
 /** Several leaves of them. */
 const ROWS = 100
@@ -143,6 +145,49 @@ describe('a range whose keys are written over by who reads it', () => {
     expect(await tx.count(table, { gte: keyOf(10), lte: keyOf(12) })).toBe(3)
     await tx.commit()
     await insert
+    await db.close()
+  })
+})
+
+type Iterator = Entries<Uint8Array, Uint8Array> | SnapshotEntries<Uint8Array, Uint8Array>
+const iterators: Record<string, (db: Database, table: Bytes, range: RangeOptions<Uint8Array>) => Iterator> = {
+  'a snapshot': (db, table, range) => db.snapshot().range(table, range),
+  'a transaction with locks': (db, table, range) => db.begin().range(table, range),
+  'a transaction without': (db, table, range) => db.begin({ isolation: 'snapshot' }).range(table, range),
+}
+
+describe.each(Object.keys(iterators))('a range of %s', (name) => {
+  const rangeOf = iterators[name] as (typeof iterators)[string]
+
+  test('has the bounds of its call, whatever becomes of their arrays', async () => {
+    const { db, table } = await makeTable()
+    const [gte, lt] = [keyOf(10), keyOf(20)]
+    const rows = rangeOf(db, table, { gte, lt })
+    gte.set(keyOf(0))
+    lt.set(keyOf(99))
+    expect((await rows.nextv(2)).map(([key]) => numberOf(key))).toEqual([10, 11])
+    rows.seek(keyOf(5))
+    expect((await rows.all()).map(([key]) => numberOf(key))).toEqual(numbers(10, 20))
+    await db.close()
+  })
+
+  test('goes to the key that seek was called with', async () => {
+    const { db, table } = await makeTable()
+    const rows = rangeOf(db, table, { lt: keyOf(20) })
+    const key = keyOf(15)
+    rows.seek(key)
+    key.set(keyOf(18))
+    expect((await rows.all()).map(([found]) => numberOf(found))).toEqual(numbers(15, 20))
+    await db.close()
+  })
+
+  test('stays where it is when seek is called with what is no key', async () => {
+    const { db, table } = await makeTable()
+    const rows = rangeOf(db, table, { gte: keyOf(15), lt: keyOf(20) })
+    await rows.nextv(1)
+    await expectFailure(() => rows.seek(new Uint8Array(4000)), 'KEY_TOO_LARGE', '4000 bytes')
+    await expectFailure(() => rows.seek('text' as never), 'INVALID_ARGUMENT', 'expected a Uint8Array')
+    expect((await rows.all()).map(([key]) => numberOf(key))).toEqual(numbers(16, 20))
     await db.close()
   })
 })
