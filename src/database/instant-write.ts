@@ -33,6 +33,7 @@ export function putNow<K, V>(
   if (tree === undefined || store.room() !== undefined) return undefined
 
   const active = store.transactions.begin()
+  active.wasAskedToWrite = true
   locks.names.set(tree, table.name)
   locks.acquire(active.owner, catalogTree, name, 0, name.length, LockMode.IX, 0)
   locks.acquireToOverwrite(active.owner, tree, bytes, 0)

@@ -207,7 +207,6 @@ export class Store {
 
   put(transaction: ActiveTransaction, tree: Tree, key: Uint8Array, value: Uint8Array): void {
     this.#checkMayWrite(transaction)
-    transaction.wasAskedToWrite = true
     this.#keepVersion(transaction, tree, key)
     this.#whole(transaction, () => this.btree.put(transaction.entry, tree, key, value))
   }
@@ -232,7 +231,6 @@ export class Store {
   /** Puts the rows [first, end) of a sorted batch. When it throws, its caller rolls back to before it. @throws as `BTree.put` */
   putRows(transaction: ActiveTransaction, tree: Tree, rows: RowBatch, first: number, end: number): void {
     this.#checkMayWrite(transaction)
-    transaction.wasAskedToWrite = true
     for (let row = first; row < end && this.versions.isKept; row++) {
       this.#keepVersion(transaction, tree, rows.key(row))
     }

@@ -126,7 +126,7 @@ export class Transaction {
   #put<K, V>(table: TableShape<K, V>, key: K, value: V): Promise<void> {
     try {
       const bytes = this.#keyOf(table, key)
-      this.#checkMayChange()
+      this.#beginChange()
       const content = encodedValue(table, value)
       const tree = this.#locks.treeForPut(table.name)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#put(table, key, value))
@@ -150,7 +150,7 @@ export class Transaction {
   putMany<K, V>(table: TableShape<K, V>, entries: Iterable<readonly [K, V]>): Promise<void> {
     return this.#inOrder(async () => {
       checkTable(table)
-      this.#checkMayChange()
+      this.#beginChange()
       await putMany(this.#store, this.#active, this.#locks, this.#view, table, entries)
     })
   }
@@ -172,9 +172,8 @@ export class Transaction {
   #delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
     try {
       const bytes = this.#keyOf(table, key)
-      this.#checkMayChange()
+      this.#beginChange()
       const tree = this.#treeToChange(table.name, LockMode.IX)
-      this.#active.wasAskedToWrite = true
       if (tree === undefined) return Promise.resolve(false)
       if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#delete(table, key))
       const wait = this.#locks.lock(tree, bytes, LockMode.X)
@@ -217,10 +216,9 @@ export class Transaction {
 
   /** Removes all keys in the range, or, when it fails, none; how many there were. @throws as `put` */
   async clear<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
-    this.#checkMayChange()
+    this.#beginChange()
     const range = byteRangeOf(table, options, this.#store.keyBytesMax)
     return this.#inOrder(async () => {
-      this.#active.wasAskedToWrite = true
       const mark = this.#store.transactions.savepoint(this.#active)
       try {
         return await this.#forEach(table.name, range, LockMode.X, ({ tree, key }) =>
@@ -277,7 +275,7 @@ export class Transaction {
   async createTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
-      this.#checkMayChange()
+      this.#beginChange()
       const tree = await this.#locks.treeOf(table.name, LockMode.X)
       this.#view?.checkTableUnchanged(table.name)
       if (tree !== undefined) {
@@ -295,7 +293,7 @@ export class Transaction {
   async dropTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#inOrder(async () => {
       checkTable(table)
-      this.#checkMayChange()
+      this.#beginChange()
       const tree = await this.#locks.treeOf(table.name, LockMode.X)
       this.#view?.checkTableUnchanged(table.name)
       if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
@@ -423,10 +421,14 @@ export class Transaction {
     }
   }
 
-  /** The same for what is written now: on a read-only database nothing is locked for it. */
-  #checkMayChange(): void {
+  /**
+   * The same for what is written now: on a read-only database nothing is locked for it. Also what then changes nothing
+   * has looked at what may not be durable yet, so the commit has to wait for that.
+   */
+  #beginChange(): void {
     this.#checkMayWrite()
     this.#store.checkWritable()
+    this.#active.wasAskedToWrite = true
   }
 
   /**

@@ -51,7 +51,7 @@ export class ActiveTransaction implements LockingTransaction, Linked<ActiveTrans
   preparedAs: PreparedAs | undefined
   /** The rollback that it has not asked for. */
   forcedRollback: Promise<void> | undefined
-  /** Whether it was to put or delete something, also if that was there, or gone, already and nothing was logged. */
+  /** Whether it was to change something, also if that was as it should be already and nothing was logged. */
   wasAskedToWrite = false
   /** How often its work has been begun. */
   attempt = 1

@@ -186,7 +186,7 @@ export class TransactionManager {
 
   /**
    * Commits. Resolves when the transaction is as durable as `durability` asks. One that has logged nothing, because
-   * what it put was there already, is as durable as the last COMMIT: what it found may be of that one.
+   * what it was to change was so already, is as durable as the last COMMIT: what it found may be of that one.
    * Rejects with `TX_OUTCOME_UNKNOWN` when the log could not be written: a reopen decides.
    */
   commit(transaction: ActiveTransaction, durability: Durability): Promise<void> {

@@ -181,6 +181,24 @@ describe('putting what is there already', () => {
     expect(await bench.left()).toBe(await textTable(db).get(KEY))
     await bench.close()
   })
+
+  test.each([
+    ['createTable', 'TABLE_EXISTS', 'another'],
+    ['dropTable', 'TABLE_NOT_FOUND', 'rows'],
+  ] as const)('%s at full that fails with %s was right also after a power cut', async (method, code, name) => {
+    const bench = await Bench.open()
+    const { db, disk } = bench
+    disk.clearFaults()
+    const table = textTable(db, name)
+    await db.transaction((tx) => tx[method](table), { durability: 'none' })
+    const tx = db.begin()
+    await expectFailure(() => tx[method](table), code, name)
+    await tx.commit()
+    const after = await openOn(disk.crash({ mode: 'none' }))
+    expect(await after.tables()).toEqual(await db.tables())
+    await after.close()
+    await bench.close()
+  })
 })
 
 describe('who has overwritten', () => {
