@@ -38,15 +38,17 @@ export class TreeFreer {
     })
   }
 
-  /** For the undo of a creation: the root itself is left to the undo of its allocation. */
+  /**
+   * For the undo of a creation: the root itself is left to the undo of its allocation. A tree that is only a root
+   * takes no room in the log. @throws `DISK_FULL`
+   */
   freeAllButRoot(entry: TransactionEntry, tree: Tree): void {
     const { ports } = this.#context
-    for (let done = false; !done; ) {
-      assert(this.#lastChain(last(this.#lastPath(tree))) === undefined, 'what was put into the tree is undone by now')
-      done = this.#context.structureChange(entry, (savedLsn) => {
-        const isLast = this.#freeLeaves(entry, tree)
+    for (let path = this.#lastPath(tree); path.length > 1; path = this.#lastPath(tree)) {
+      assert(this.#lastChain(last(path)) === undefined, 'what was put into the tree is undone by now')
+      this.#context.structureChange(entry, (savedLsn) => {
+        this.#freeLeaves(entry, tree)
         ports.writer.closeWithDummyClr(entry, savedLsn)
-        return isLast
       })
     }
   }
