@@ -136,11 +136,13 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
   {
     name: 'rolled-back-table-still-known',
     invariant: 'I18',
-    sentence: 'After a rollback to a savepoint the transaction still knows a table whose creation was undone.',
+    sentence: 'After a rollback within the transaction it still knows a table whose creation was undone.',
     file: TRANSACTION,
-    find: `      this.#locks.forgetTrees()
+    find: `  #forgetTrees(): void {
+    this.#locks.forgetTrees()
 `,
-    replace: '',
+    replace: `  #forgetTrees(): void {
+`,
     first: 'isolation.property.test.ts',
   },
   {

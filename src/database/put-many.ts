@@ -87,7 +87,7 @@ class Putter {
     for (let first = 0; first < rows.count; ) {
       const end = Math.min(first + rows.sliceRows, rows.count)
       const startedMs = this.#store.nowMs()
-      const tree = this.#locks.treeForPut(this.#name)
+      const tree = this.#locks.treeForPut(this.#name) ?? this.#locks.create(this.#name)
       const wait = typeof tree === 'number' ? this.#lock(tree, rows, first, end) : tree
       if (wait !== undefined) {
         await wait

@@ -122,17 +122,31 @@ export class TransactionLocks {
   }
 
   /**
-   * The tree to put into; makes the table when there is none. Who finds none locks the name exclusively
-   * at once: if two took the weaker lock first, neither could get the stronger one.
+   * The names of the tables, which are locked now; a promise when one must be waited for. It is called again then,
+   * and looks at them all anew: meanwhile a commit may have made several, also where a first look had passed.
    */
-  treeForPut(name: string): PageId | Promise<void> {
+  tableNames(): string[] | Promise<void> {
+    const names: string[] = []
+    for (const name of this.#store.tableNames()) {
+      const tree = this.treeFor(name, LockMode.IS)
+      if (tree === undefined) continue
+      if (typeof tree !== 'number') return tree
+      names.push(name)
+    }
+    return names
+  }
+
+  /**
+   * The tree to put into; undefined when there is none, and the table is the caller's to make. Who finds none
+   * locks the name exclusively at once: if two took the weaker lock first, neither could get the stronger one.
+   */
+  treeForPut(name: string): PageId | Promise<void> | undefined {
     const known = this.#tableNamed(name)
     if (known?.tree !== undefined && known.holds(LockMode.IX)) return known.tree
     const isThere = this.#store.findTree(name) !== undefined
     const found = (isThere ? this.treeFor(name, LockMode.IX) : undefined) ?? this.treeFor(name, LockMode.X)
-    if (found !== undefined) return found
-    this.#view?.checkTableUnchanged(name)
-    return this.create(name)
+    if (found === undefined) this.#view?.checkTableUnchanged(name)
+    return found
   }
 
   /** Makes the table, whose name is locked exclusively. */

@@ -129,7 +129,10 @@ export class Transaction {
       this.#beginChange()
       const content = encodedValue(table, value)
       const tree = this.#locks.treeForPut(table.name)
-      if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#put(table, key, value))
+      if (typeof tree !== 'number') {
+        if (tree === undefined) return this.#putIntoNewTable(table.name, bytes, content)
+        return this.#queue.waitAndRepeat(tree, () => this.#put(table, key, value))
+      }
       const wait = this.#locks.lockForPut(tree, bytes, this.#view === undefined)
       if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#put(table, key, value))
       if (this.#view !== undefined) this.#checkMayPut(this.#view, table.name, tree, bytes)
@@ -138,6 +141,27 @@ export class Transaction {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * Makes a table, whose name is locked exclusively, with its first row: both, or, when it fails, neither. The lock
+   * of the name covers the row.
+   */
+  #putIntoNewTable(name: string, key: Uint8Array, value: Uint8Array): Promise<void> {
+    const mark = this.#store.transactions.savepoint(this.#active)
+    try {
+      this.#store.put(this.#active, this.#locks.create(name), key, value)
+    } catch (error) {
+      this.#forgetTrees()
+      this.#store.transactions.undoOperation(this.#active, mark)
+      throw error
+    }
+    return this.#store.giveWay() ?? DONE
+  }
+
+  #forgetTrees(): void {
+    this.#locks.forgetTrees()
+    this.#view?.forgetTrees()
   }
 
   /**
@@ -306,11 +330,11 @@ export class Transaction {
   async tables(): Promise<string[]> {
     return this.#inOrder(async () => {
       if (this.#view !== undefined) return tablesOf(this.#view)
-      const names: string[] = []
-      for (const name of this.#store.tableNames()) {
-        if ((await this.#locks.treeOf(name, LockMode.IS)) !== undefined) names.push(name)
+      for (;;) {
+        const names = this.#locks.tableNames()
+        if (Array.isArray(names)) return names
+        await names
       }
-      return names
     })
   }
 
@@ -334,8 +358,7 @@ export class Transaction {
       const index = this.#savepoints.indexOf(savepoint)
       if (index < 0) throw invalid('the savepoint is of another transaction, or was rolled back over')
       this.#savepoints.length = index + 1
-      this.#locks.forgetTrees()
-      this.#view?.forgetTrees()
+      this.#forgetTrees()
       await this.#store.transactions.rollbackTo(this.#active, savepoint.mark)
     })
   }

@@ -13,6 +13,7 @@ import {
   failureOf,
   keyOf,
   openOn,
+  PAGE_SIZE,
   SEGMENT_BYTES,
   settle,
   textOf,
@@ -160,6 +161,30 @@ describe('a full disk', () => {
     await table.put('big', new Uint8Array(5_000_000).fill(2))
     expect((await table.get('big'))?.every((byte) => byte === 2)).toBe(true)
     await db.close()
+  })
+
+  test('a put that made its table leaves none when it fails, and the transaction goes on', async () => {
+    const disk = await diskWith(10)
+    // No page has to leave the pool, so it is the log that finds no room.
+    const db = await openOn(disk, { poolBytes: 1024 * PAGE_SIZE })
+    const table = db.table('blobs', { key: utf8, value: buffer })
+    const tx = db.begin()
+    await tx.put(textTable(db), keyOf(10), textOf(10))
+    fill(disk)
+    const big = new Uint8Array(1_000_000)
+    await expectFailure(() => tx.put(table, 'big', big), 'DISK_FULL', 'make room, then try again')
+    await expectFailure(() => tx.putMany(table, [['big', big]]), 'DISK_FULL', 'make room, then try again')
+    expect(await tx.tables()).toEqual(['rows'])
+    await tx.put(table, 'small', new Uint8Array(10))
+    expect(await tx.count(table)).toBe(1)
+    await tx.delete(table, 'small')
+    await tx.dropTable(table)
+    await expectFailure(() => tx.put(table, 'big', big), 'DISK_FULL', 'make room, then try again')
+    await tx.commit()
+    expect(await db.tables()).toEqual(['rows'])
+    await expectRows(db, 11)
+    await db.close()
+    await expectDiskHas(disk, 11)
   })
 
   test.each([0, 100, 5000, 9000, 300_000, 500_000, 1_500_000, 2_500_000, 4_500_000])(

@@ -336,3 +336,17 @@ test('who lists the tables waits for a drop that may be rolled back', async () =
   await reader.commit()
   await db.close()
 })
+
+test('who lists the tables sees all that a transaction has made, or none', async () => {
+  const db = await openOn(new SimulatedFileSystem())
+  const [maker, reader] = [db.begin(), db.begin()]
+  await maker.put(textTable(db, 'm'), 'k', 'v')
+  const names = reader.tables()
+  expect(await waits(names)).toBe(true)
+  await maker.put(textTable(db, 'a'), 'k', 'v')
+  await maker.put(textTable(db, 'z'), 'k', 'v')
+  await maker.commit()
+  expect(await names).toEqual(['a', 'm', 'z'])
+  await reader.commit()
+  await db.close()
+})
