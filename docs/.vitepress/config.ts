@@ -20,6 +20,7 @@ const GUIDE: readonly (readonly [group: string, ...(readonly [title: string, pag
   [
     'Use',
     ['Start', 'start'],
+    ['Running a database', 'operations'],
     ['Isolation', 'isolation'],
     ['Two databases, one commit', 'two-phase-commit'],
     ['The program aries', 'cli'],
