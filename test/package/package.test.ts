@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -24,7 +24,9 @@ import packageJson from '../../package.json' with { type: 'json' }
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const SETUP_TIMEOUT_MS = 600_000
 /** What the build needs and does not pack. */
-const LABS_ARE_MADE_OF = ['docs/course/labs', 'docs/invariants.md', 'test/scenarios', 'property-tests/planted-bugs']
+const LABS_ARE_MADE_OF = ['test/scenarios', 'property-tests/planted-bugs']
+/** What others have installed or made there. */
+const IS_MADE = /[\\/](node_modules|generated|\.vitepress)$/
 
 let scratch = ''
 let consumer = ''
@@ -71,9 +73,10 @@ beforeAll(async () => {
   consumer = join(scratch, 'consumer')
   mkdirSync(source)
   mkdirSync(consumer)
-  const packed = packageJson.files.filter((file) => file !== 'dist')
-  for (const name of ['package.json', 'tsconfig.json', ...packed, ...LABS_ARE_MADE_OF]) {
-    if (existsSync(join(REPOSITORY, name))) cpSync(join(REPOSITORY, name), join(source, name), { recursive: true })
+  const packed = packageJson.files.filter((file) => file !== 'dist' && !file.startsWith('docs/'))
+  for (const name of ['package.json', 'tsconfig.json', 'docs', ...packed, ...LABS_ARE_MADE_OF]) {
+    const isWanted = (path: string): boolean => !IS_MADE.test(path)
+    cpSync(join(REPOSITORY, name), join(source, name), { recursive: true, filter: isWanted })
   }
   symlinkSync(join(REPOSITORY, 'node_modules'), join(source, 'node_modules'), 'junction')
   const tarballs = [await pack(source), await pack(join(REPOSITORY, 'node_modules', 'crc-32'), '--ignore-scripts')]
@@ -122,6 +125,19 @@ try {
 test('only the package itself and crc-32 are installed', () => {
   const installed = readdirSync(join(consumer, 'node_modules')).filter((name) => !name.startsWith('.'))
   expect(installed.sort()).toEqual(['aries-db', 'crc-32'])
+})
+
+test('the links of the README, and the figures of the pages, are in the package', () => {
+  const root = join(consumer, 'node_modules', 'aries-db')
+  const pagesIn = (folder: string): string[] =>
+    readdirSync(join(root, folder)).flatMap((name) => (name.endsWith('.md') ? [join(folder, name)] : []))
+  const missing = ['README.md', ...pagesIn('docs'), ...pagesIn('docs/course')].flatMap((page) => {
+    const links = [...readFileSync(join(root, page), 'utf8').matchAll(/(!?)\[[^\]]*\]\((?!https?:|#)([^)#]+)/g)]
+    const needed = links.filter(([, figure]) => figure === '!' || page === 'README.md')
+    const targets = needed.map(([, , link]) => join(dirname(page), link as string))
+    return targets.filter((target) => !existsSync(join(root, target)))
+  })
+  expect(missing).toEqual([])
 })
 
 test('the example of the README runs as it stands', async () => {
