@@ -32,6 +32,21 @@ export class OperationQueue {
     return this.#last === undefined ? this.#hold(repeated) : repeated
   }
 
+  /**
+   * As `enqueue`, for an operation on a key. It gets a copy: the codec for bytes hands out the caller's own, which he may
+   * use again meanwhile. An operation that runs at once needs none.
+   */
+  enqueueWith<T>(key: Uint8Array, operation: (key: Uint8Array) => Promise<T>): Promise<T> {
+    const own = new Uint8Array(key)
+    return this.enqueue(() => operation(own))
+  }
+
+  /** As `waitAndRepeat`, with a copy of the key. */
+  repeatWith<T>(key: Uint8Array, wait: Promise<void>, operation: (key: Uint8Array) => Promise<T>): Promise<T> {
+    const own = new Uint8Array(key)
+    return this.waitAndRepeat(wait, () => operation(own))
+  }
+
   /** Makes `operation` the one that later operations wait for. */
   #hold<T>(operation: Promise<T>): Promise<T> {
     this.#waitingCount++

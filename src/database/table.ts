@@ -58,17 +58,23 @@ export class Table<K, V> implements TableShape<K, V> {
     return this.#database.operation((tx) => tx.putMany(this, entries), options)
   }
 
-  /** Removes `key` and commits; whether it was there. Throws as `Transaction.delete` and `commit`. */
+  /**
+   * Removes `key` and commits; whether it was there. Until it resolves, `key` may not be changed. Throws as
+   * `Transaction.delete` and `commit`.
+   */
   delete(key: K): Promise<boolean> {
     return this.#database.operation((tx) => tx.delete(this, key))
   }
 
-  /** How many keys lie in the range, as of now. Throws as `Transaction.count`. */
+  /** How many keys lie in the range, as of now. Until it resolves, its bounds may not be changed. Throws as `Transaction.count`. */
   count(range: Omit<RangeOptions<K>, 'forUpdate'> = {}): Promise<number> {
     return this.#database.operation((tx) => tx.count(this, range), { readOnly: true })
   }
 
-  /** Removes all keys in the range and commits; how many there were. Throws as `Transaction.clear`. */
+  /**
+   * Removes all keys in the range and commits; how many there were. Until it resolves, its bounds may not be changed.
+   * Throws as `Transaction.clear`.
+   */
   clear(range: RangeOptions<K> = {}): Promise<number> {
     return this.#database.operation((tx) => tx.clear(this, range))
   }

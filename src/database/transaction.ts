@@ -89,23 +89,28 @@ export class Transaction {
    *   `POOL_EXHAUSTED`, `IO_ERROR`; `DB_CLOSED`, `DB_FAILED`
    */
   get<K, V>(table: TableShape<K, V>, key: K, options?: GetOptions): Promise<V | undefined> {
-    if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#get(table, key, options))
-    return this.#get(table, key, options)
-  }
-
-  #get<K, V>(table: TableShape<K, V>, key: K, options?: GetOptions): Promise<V | undefined> {
     const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
     try {
       if (options !== undefined) checkGetOptions(options)
       const bytes = this.#keyOf(table, key)
+      if (this.#queue.isBusy) return this.#queue.enqueueWith(bytes, (own) => this.#get(table, own, mode))
+      return this.#get(table, bytes, mode)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #get<K, V>(table: TableShape<K, V>, bytes: Uint8Array, mode: LockMode): Promise<V | undefined> {
+    try {
+      this.#checkActive()
       if (mode === LockMode.X) this.#checkMayWrite()
       else if (this.#view !== undefined) return Promise.resolve(this.#view.read(table, bytes))
       const isRead = mode === LockMode.S
       const tree = isRead ? this.#locks.treeFor(table.name, LockMode.IS) : this.#treeToChange(table.name, LockMode.IX)
       if (tree === undefined) return NOTHING
-      if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#get(table, key, options))
+      if (typeof tree !== 'number') return this.#queue.repeatWith(bytes, tree, (own) => this.#get(table, own, mode))
       const wait = this.#locks.lock(tree, bytes, mode)
-      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#get(table, key, options))
+      if (wait !== undefined) return this.#queue.repeatWith(bytes, wait, (own) => this.#get(table, own, mode))
       this.#view?.checkMayChange(tree, bytes)
       const value = this.#store.btree.get(tree, bytes, 0, bytes.length)
       return value === undefined ? NOTHING : Promise.resolve(table.value.decode(value))
@@ -189,19 +194,23 @@ export class Transaction {
    * @throws as `put`
    */
   delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
-    if (this.#queue.isBusy) return this.#queue.enqueue(() => this.#delete(table, key))
-    return this.#delete(table, key)
-  }
-
-  #delete<K, V>(table: TableShape<K, V>, key: K): Promise<boolean> {
     try {
       const bytes = this.#keyOf(table, key)
+      if (this.#queue.isBusy) return this.#queue.enqueueWith(bytes, (own) => this.#delete(table.name, own))
+      return this.#delete(table.name, bytes)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #delete(name: string, bytes: Uint8Array): Promise<boolean> {
+    try {
       this.#beginChange()
-      const tree = this.#treeToChange(table.name, LockMode.IX)
+      const tree = this.#treeToChange(name, LockMode.IX)
       if (tree === undefined) return Promise.resolve(false)
-      if (typeof tree !== 'number') return this.#queue.waitAndRepeat(tree, () => this.#delete(table, key))
+      if (typeof tree !== 'number') return this.#queue.repeatWith(bytes, tree, (own) => this.#delete(name, own))
       const wait = this.#locks.lock(tree, bytes, LockMode.X)
-      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#delete(table, key))
+      if (wait !== undefined) return this.#queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))
       this.#view?.checkMayChange(tree, bytes)
       return Promise.resolve(this.#store.delete(this.#active, tree, bytes))
     } catch (error) {

@@ -8,6 +8,7 @@ import type { Database } from '../../src/database/database.ts'
 import type { Entries, SnapshotEntries } from '../../src/database/entries.ts'
 import type { RangeOptions } from '../../src/database/range.ts'
 import type { Table } from '../../src/database/table.ts'
+import type { Transaction } from '../../src/database/transaction.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
 import { expectFailure, openOn, waits } from './support.ts'
 
@@ -190,4 +191,38 @@ describe.each(Object.keys(iterators))('a range of %s', (name) => {
     expect((await rows.all()).map(([key]) => numberOf(key))).toEqual(numbers(16, 20))
     await db.close()
   })
+})
+
+describe('while an operation waits', () => {
+  type Operation = (tx: Transaction, table: Bytes, key: Uint8Array) => Promise<unknown>
+  const operations: Record<string, [Operation, unknown]> = {
+    get: [(tx, table, key) => tx.get(table, key), contentOf(1)],
+    'get forUpdate': [(tx, table, key) => tx.get(table, key, { forUpdate: true }), contentOf(1)],
+    delete: [(tx, table, key) => tx.delete(table, key), true],
+    count: [(tx, table, key) => tx.count(table, { lte: key }), 2],
+    clear: [(tx, table, key) => tx.clear(table, { lte: key }), 2],
+  }
+
+  test.each(Object.keys(operations).flatMap((name) => [false, true].map((isQueued) => [name, isQueued] as const)))(
+    'its caller may use the key of %s again (behind another: %s)',
+    async (name, isQueued) => {
+      const { db, table } = await makeTable()
+      const holder = db.begin()
+      await holder.put(table, keyOf(1), contentOf(99))
+      const tx = db.begin()
+      const first = isQueued ? tx.get(table, keyOf(1)) : undefined
+      const key = keyOf(1)
+      const [operation, expected] = operations[name] as [Operation, unknown]
+      const result = operation(tx, table, key)
+      expect(await waits(result)).toBe(true)
+      key.set(keyOf(5))
+      await holder.abort()
+      expect(await result).toEqual(expected)
+      await first
+      // Nothing else has been locked.
+      expect(await waits(table.put(keyOf(5), contentOf(5)))).toBe(false)
+      await tx.abort()
+      await db.close()
+    },
+  )
 })
