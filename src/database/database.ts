@@ -344,7 +344,7 @@ export class Database {
   async #cleanUp(): Promise<void> {
     const { managers, checkpointer } = this.#opened
     await this.#maintenance.finishRedo()
-    this.#maintenance.finish()
+    await this.#maintenance.finish()
     await managers.buffer.writeAll()
     const isUnwritten = checkpointer.logBytesSince === 0 && this.#isCleanAlready
     const isClean = isUnwritten || (areAllPrepared(managers.table) && managers.buffer.isWhole)

@@ -292,9 +292,9 @@ export class Maintenance {
   }
 
   /** After `stop`: does all clean-up that is left, for a clean close. */
-  finish(): void {
+  async finish(): Promise<void> {
     const { pending, btree } = this.#parts
-    while (pending.size > 0 && this.#quietStep(() => pending.step() || pending.size > 0));
-    while (btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep()));
+    while (pending.size > 0 && this.#quietStep(() => pending.step() || pending.size > 0)) await this.#turn()
+    while (btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep())) await this.#turn()
   }
 }

@@ -66,3 +66,31 @@ test('who waits for room goes on, when there is room before the background has l
   buffer.dirtyCount = 50
   expect(await waits(room as Promise<void>)).toBe(false)
 })
+
+test('a close that has much to clean up does one step of it a turn', async () => {
+  const runtime = new SimulatedRuntime(1)
+  let turn = 0
+  const stepsOfTurns: number[] = []
+  const step = (): void => {
+    if (stepsOfTurns[turn] === undefined) runtime.nextTurn(() => turn++)
+    stepsOfTurns[turn] = (stepsOfTurns[turn] ?? 0) + 1
+  }
+  const pending = {
+    size: 20,
+    step: () => {
+      step()
+      return --pending.size > 0
+    },
+  }
+  const btree = {
+    uncleanLeafCount: 30,
+    cleanStep: () => {
+      step()
+      return --btree.uncleanLeafCount > 0
+    },
+  }
+  const parts = { runtime, pending, btree, settings: { flushIntervalMs: 100 }, writable: false }
+  await new Maintenance(parts as unknown as MaintenanceParts).finish()
+  expect([pending.size, btree.uncleanLeafCount]).toEqual([0, 0])
+  expect(Math.max(...stepsOfTurns), 'the last step of one kind and the first of the other').toBeLessThanOrEqual(2)
+})
