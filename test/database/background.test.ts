@@ -1,5 +1,6 @@
 /** When the background begins to work, and that nobody waits for what it will not do. */
 import { expect, test } from 'vitest'
+import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
 import { asLsn, NULL_LSN } from '../../src/common/ids.ts'
 import type { Database } from '../../src/database/database.ts'
 import { Maintenance, type MaintenanceParts } from '../../src/database/maintenance.ts'
@@ -7,7 +8,7 @@ import type { OpenOptions } from '../../src/database/options.ts'
 import { FailStop } from '../../src/io/fail-stop.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { expectRows, openOn, PAGE_SIZE, settle, waits, writeRows } from './support.ts'
+import { expectRows, openOn, PAGE_SIZE, settle, textTable, waits, writeRows } from './support.ts'
 
 type PoolStats = ReturnType<Database['stats']>['buffer']
 
@@ -38,6 +39,21 @@ test('pages are written back when redo would become too long', async () => {
   const [before, after] = await poolWhenFilled({ options, few: 100, many: 1200, length: 500 })
   expect(before.pagesWritten, 'those of the empty database').toBeLessThan(5)
   expect(after.pagesWritten).toBeGreaterThan(50)
+})
+
+test('pages are written back many at a time, however few are too old for redo at a time', async () => {
+  const disk = new SimulatedFileSystem()
+  const db = await openOn(disk, { durability: 'none', poolBytes: 1000 * PAGE_SIZE, maxRedoBytes: 1 << 19 })
+  await writeRows(db, 0, 1000, 1000)
+  await textTable(db).clear()
+  disk.trace = []
+  const pagesBefore = db.stats().buffer.pagesWritten
+  while (db.stats().background.uncleanLeaves > 0) await settle()
+  const pages = db.stats().buffer.pagesWritten - pagesBefore
+  expect(pages).toBeGreaterThan(100)
+  const syncs = disk.trace.filter(({ operation, file }) => operation === 'sync' && file === DATA_FILE_NAME)
+  expect(syncs.length).toBeLessThan(pages / 5)
+  await db.close()
 })
 
 test('pages are written back when most of the pool is dirty', async () => {
