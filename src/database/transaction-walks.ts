@@ -4,6 +4,7 @@
 import type { TreeCursor } from '../btree/cursor.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
+import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import type { ByteRange } from './range.ts'
 import { SnapshotWalk } from './snapshot-walk.ts'
@@ -22,7 +23,8 @@ export interface WalkingTransaction {
   /** Locks the table to change it, and finds its tree; a promise when it has to be called again. */
   readonly treeToChange: () => PageId | Promise<void> | undefined
   readonly openCursor: (tree: PageId) => TreeCursor
-  readonly whenEnded: (end: () => void) => void
+  /** Closes the view of a walk that is still open when the transaction ends. */
+  readonly endings: Pick<ActiveTransaction, 'whenEnded' | 'forgetEnding'>
 }
 
 /** What a walk locks of a key, for reading and for writing. */
@@ -56,17 +58,23 @@ function mayVanish({ locks, hasSavepoints }: WalkingTransaction, tree: PageId, k
 
 /** A walk without locks; what will be changed is locked when it is reached. */
 function openViewWalk(
-  { locks, isReadOnly, treeToChange, whenEnded }: WalkingTransaction,
+  { locks, isReadOnly, treeToChange, endings }: WalkingTransaction,
   view: VersionView,
   name: string,
   range: ByteRange,
   forUpdate: boolean,
 ): Walk {
   const { view: fixed, close } = view.fixed()
-  whenEnded(close)
+  if (close !== undefined) endings.whenEnded(close)
+  const onClose = (): void => {
+    if (close === undefined) return
+    // A transaction may read any number of ranges.
+    endings.forgetEnding(close)
+    close()
+  }
   const treeChanges = (): number => locks.treeChanges
   if (!forUpdate) {
-    const ports = { findTree: () => fixed.findTree(name), onClose: close }
+    const ports = { findTree: () => fixed.findTree(name), onClose }
     return isReadOnly ? new SnapshotWalk(range, fixed, ports) : new ViewWalk(range, fixed, { ...ports, treeChanges })
   }
   return new ViewWalk(range, fixed, {
@@ -77,6 +85,6 @@ function openViewWalk(
       if (wait === undefined) view.checkMayChange(tree, key)
       return wait
     },
-    onClose: close,
+    onClose,
   })
 }

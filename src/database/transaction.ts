@@ -296,7 +296,7 @@ export class Transaction {
         hasSavepoints: () => this.#savepoints.length > 0,
         treeToChange: () => this.#treeToChange(name, LockMode.IX),
         openCursor: (tree) => this.#store.cursor(tree),
-        whenEnded: (end) => this.#active.whenEnded(end),
+        endings: this.#active,
       },
       name,
       range,

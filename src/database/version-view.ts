@@ -32,9 +32,9 @@ export class VersionView {
     this.#isFixed = isFixed
   }
 
-  /** A view that stays as this one is now, and what closes it. @throws as `get` */
-  fixed(): { view: VersionView; close: () => void } {
-    if (this.#isFixed) return { view: this, close: () => undefined }
+  /** A view that stays as this one is now, and what closes it if it is another one. @throws as `get` */
+  fixed(): { view: VersionView; close?: () => void } {
+    if (this.#isFixed) return { view: this }
     const { store } = this
     const reader = store.openReader()
     // It keeps no trees in mind, which its transaction may drop: who walks looks a table up seldom.

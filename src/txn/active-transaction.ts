@@ -59,7 +59,7 @@ export class ActiveTransaction implements LockingTransaction, Linked<ActiveTrans
   readonly startedMs: number
   previous: ActiveTransaction | undefined = undefined
   next: ActiveTransaction | undefined = undefined
-  #endings: (() => void)[] | undefined
+  #endings: Set<() => void> | undefined
 
   /** `entry` is new, or that of a prepared transaction that restart has found, with its `pending` actions. */
   constructor(entry: TransactionEntry, startedMs: number, pending: PendingAction[] = []) {
@@ -87,8 +87,13 @@ export class ActiveTransaction implements LockingTransaction, Linked<ActiveTrans
 
   /** Has `action` called once, when the transaction has ended or is prepared; it must not throw. */
   whenEnded(action: () => void): void {
-    this.#endings ??= []
-    this.#endings.push(action)
+    this.#endings ??= new Set()
+    this.#endings.add(action)
+  }
+
+  /** What `action` was to do has been done: it is not called any more. */
+  forgetEnding(action: () => void): void {
+    this.#endings?.delete(action)
   }
 
   /** For the transaction manager: it has ended, or is prepared. */

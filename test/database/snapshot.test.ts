@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { json } from '../../src/database/codecs.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { OpenOptions } from '../../src/database/options.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
+import { ActiveTransaction } from '../../src/txn/active-transaction.ts'
+import { VersionStore } from '../../src/txn/version-store.ts'
 import { failureOf, keyOf, openOn, textOf, textTable, writeRows } from './support.ts'
 
 interface Bench {
@@ -322,6 +324,27 @@ describe('iterators', () => {
       expect(await down.next()).toEqual({ done: true, value: undefined })
       await tx.commit()
     }
+    await db.close()
+  })
+
+  test('that are closed leave nothing with the transaction that it would have to do when it ends', async () => {
+    const { db, table } = await bench()
+    await writeRows(db, 0, 5)
+    const noted = vi.spyOn(ActiveTransaction.prototype, 'whenEnded')
+    const closed = vi.spyOn(VersionStore.prototype, 'close')
+    const readers = { 'read-committed': 2, snapshot: 1 } as const
+    for (const isolation of ['read-committed', 'snapshot'] as const) {
+      const tx = db.begin({ isolation })
+      noted.mockClear()
+      for (let i = 0; i < 10; i++) for await (const _ of tx.range(table, { gte: keyOf(i % 3) })) break
+      const open = tx.range(table)
+      await open.next()
+      expect(noted).toHaveBeenCalledTimes(isolation === 'snapshot' ? 0 : 11)
+      closed.mockClear()
+      await tx.commit()
+      expect(closed, 'its own and that of the range that is open').toHaveBeenCalledTimes(readers[isolation])
+    }
+    vi.restoreAllMocks()
     await db.close()
   })
 })
