@@ -196,8 +196,8 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     invariant: 'I23',
     sentence: 'Losers are not undone in one backward sweep, so one is undone in a tree that another left half split.',
     file: UNDO,
-    find: 'entry.undoNextLsn > found.undoNextLsn',
-    replace: 'entry.undoNextLsn < found.undoNextLsn',
+    find: 'a.undoNextLsn > b.undoNextLsn',
+    replace: 'a.undoNextLsn < b.undoNextLsn',
     first: 'any-tail.property.test.ts',
   },
   {

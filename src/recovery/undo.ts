@@ -16,6 +16,7 @@
  * (nothing is compensated twice), I19 (the room for it was reserved).
  */
 import { assert } from '../common/assert.ts'
+import { Heap } from '../common/heap.ts'
 import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import type { UndoPassReason } from '../common/trace.ts'
 import { SILENT, type Tracer } from '../common/tracer.ts'
@@ -138,22 +139,31 @@ export class Rollback {
    * record with the highest LSN that any of them has left (section 6.3).
    */
   undoLosers(losers: Iterable<TransactionEntry>, onRecord?: (lsn: Lsn) => void): number {
-    const left = new Set(losers)
+    const left = new Heap<TransactionEntry>((a, b) => a.undoNextLsn > b.undoNextLsn)
+    for (const entry of losers) {
+      if (entry.undoNextLsn === NULL_LSN) this.#endLoser(entry)
+      else left.push(entry)
+    }
     let undone = 0
-    while (left.size > 0) {
-      const entry = highest(left)
-      if (entry.undoNextLsn === NULL_LSN) {
-        left.delete(entry)
-        const endLsn = this.end(entry)
-        this.tracer.listener?.({ kind: 'rolled-back', txnId: entry.id, endLsn })
-        continue
-      }
+    for (let entry = left.first; entry !== undefined; entry = left.first) {
       const before = entry.lastLsn
       onRecord?.(entry.undoNextLsn)
       this.undoNext(entry)
       if (entry.lastLsn !== before) undone++
+      if (entry.undoNextLsn === NULL_LSN) {
+        left.shift()
+        this.#endLoser(entry)
+      } else {
+        left.firstChanged()
+      }
     }
     return undone
+  }
+
+  /** Nothing is left of it to undo: that is said before anything else is undone. */
+  #endLoser(entry: TransactionEntry): void {
+    const endLsn = this.end(entry)
+    this.tracer.listener?.({ kind: 'rolled-back', txnId: entry.id, endLsn })
   }
 }
 
@@ -167,15 +177,4 @@ export function* changesOf(log: LogManager, entry: TransactionEntry): Generator<
     lsn = record.type === RecordType.CLR ? record.undoNextLsn : record.prevLsn
     if (record.type === RecordType.UPDATE && !record.isRedoOnly) yield record
   }
-}
-
-function highest(entries: Set<TransactionEntry>): TransactionEntry {
-  let found: TransactionEntry | undefined
-  for (const entry of entries) {
-    // A loser with nothing left is ended before anything else is undone.
-    if (entry.undoNextLsn === NULL_LSN) return entry
-    if (found === undefined || entry.undoNextLsn > found.undoNextLsn) found = entry
-  }
-  assert(found !== undefined, 'there is a loser left')
-  return found
 }

@@ -295,6 +295,25 @@ describe('undo', () => {
     for (let i = 0; i < 5; i++) expect(r.get(1, i)).toBe(0)
   })
 
+  test('does not look at every loser for each record', () => {
+    const r = new RecoveryBench()
+    const losers = Array.from({ length: 200 }, () => r.begin())
+    r.format(losers[0]!, 1)
+    const lsns = [0, 1, 2].flatMap((place) => losers.map((tx) => r.set(tx, 1, place, 9)))
+    let looks = 0
+    for (const tx of losers) {
+      let { undoNextLsn } = tx
+      const get = (): Lsn => {
+        looks++
+        return undoNextLsn
+      }
+      Object.defineProperty(tx, 'undoNextLsn', { get, set: (lsn: Lsn) => (undoNextLsn = lsn) })
+    }
+    expect(r.rollback.undoLosers(losers)).toBe(lsns.length)
+    expect(r.undone).toEqual([...lsns].reverse())
+    expect(looks).toBeLessThan(lsns.length * losers.length * 0.25)
+  })
+
   test('goes on where it was after an interruption, and never undoes twice (I16)', () => {
     const r = new RecoveryBench()
     const tx = r.begin()
