@@ -62,6 +62,9 @@ interface Wait {
   readonly overwrites: boolean
 }
 
+/** The last of the waits ahead; if that is an upgrade all of them, which are upgrades then: none waits for another. */
+const directlyAhead = (ahead: Wait[]): Wait[] => (ahead.at(-1)?.upgrade === true ? ahead : ahead.slice(-1))
+
 const NO_LSN = asLsn(0)
 
 class Shadow {
@@ -253,7 +256,7 @@ class Shadow {
     }
   }
 
-  #blockers(key: string, wait: Wait): number[] {
+  #blockers(key: string, wait: Wait, choose = (ahead: Wait[]): Wait[] => ahead): number[] {
     const blockers: number[] = []
     for (const [owner, mode] of this.held.get(key) ?? []) {
       const isPassed = wait.overwrites && this.yielded.has(owner)
@@ -261,7 +264,7 @@ class Shadow {
     }
     if (wait.upgrade) return blockers
     const waits = this.waits.get(key) ?? []
-    return blockers.concat(waits.slice(0, waits.indexOf(wait)).map((ahead) => ahead.owner))
+    return blockers.concat(choose(waits.slice(0, waits.indexOf(wait))).map((ahead) => ahead.owner))
   }
 
   /** Takes away owners that wait for nobody left, until none can be: whoever stays is on a cycle. */
@@ -284,7 +287,7 @@ class Shadow {
     const expected = keys.flatMap((key) => {
       const holders = [...(this.held.get(key) ?? [])].map(([owner, mode]) => `T${owner + 1} ${mode}`).sort()
       const waits = (this.waits.get(key) ?? []).map((wait) => {
-        const waitsFor = [...new Set(this.#blockers(key, wait))].map((other) => other + 1).sort()
+        const waitsFor = [...new Set(this.#blockers(key, wait, directlyAhead))].map((other) => other + 1).sort()
         return `T${wait.owner + 1} ${wait.mode} for ${waitsFor}`
       })
       return holders.length + waits.length > 0 ? [`${key}: ${holders.join(' ')} | ${waits.join(' ')}`] : []

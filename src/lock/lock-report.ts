@@ -5,7 +5,14 @@ import { NULL_LSN, type TxnId } from '../common/ids.ts'
 import type { TracedLock } from '../common/trace.ts'
 import { resourceInWords } from '../common/trace-text.ts'
 import { areCompatible, type LockMode, type LockModeName, modeName } from './lock-mode.ts'
-import { isInTheWay, type LockHead, type LockOwner, type LockTable, type LockWait } from './lock-owner.ts'
+import {
+  isInTheWay,
+  type LockHead,
+  type LockingTransaction,
+  type LockOwner,
+  type LockTable,
+  type LockWait,
+} from './lock-owner.ts'
 
 /** Something that is locked, and who has to do with it. Times are in milliseconds. */
 export interface LockReport {
@@ -41,7 +48,10 @@ export interface LockWaiter {
   /** The mode it holds already, when this is an upgrade. */
   readonly heldMode: LockModeName | undefined
   readonly waitingMs: number
-  /** Whom it waits for: holders that are in its way, and for want of overtaking everyone before it. */
+  /**
+   * Whom it waits for: holders that are in its way, and, because nobody overtakes, who waits directly before it, which
+   * for the first behind waiting upgrades is each of these. Whom those wait for it waits for as well.
+   */
   readonly waitsFor: readonly TxnId[]
 }
 
@@ -66,6 +76,8 @@ export interface DeadlockStep extends Pick<LockReport, 'kind' | 'table' | 'space
 }
 
 const PRINTED_KEY_BYTES_MAX = 32
+/** So many holders are named in the message of an error; its details have all. */
+const NAMED_HOLDERS_MAX = 10
 /** Bytes of a character that the end of what is shown may have cut. */
 const CUT_BYTES_MAX = 3
 
@@ -160,7 +172,10 @@ function reportWait(wait: LockWait, nowMs: number): LockWaiter {
   }
 }
 
-/** The edges of the search for deadlocks, but those to who has yielded, which lead no further. */
+/**
+ * The edges of the search for deadlocks, but those to who has yielded, which lead no further, and those to waits that
+ * the wait directly ahead leads to: with them the report on many waiters would grow with their square.
+ */
 function blockersOf(wait: LockWait): TxnId[] {
   const blockers = new Set<TxnId>()
   for (let grant = wait.head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
@@ -171,6 +186,8 @@ function blockersOf(wait: LockWait): TxnId[] {
   if (wait.held === undefined) {
     for (let ahead = wait.previous; ahead !== undefined; ahead = ahead.previous) {
       blockers.add(ahead.owner.transaction.txnId)
+      // An upgrade does not wait for the upgrades ahead of it.
+      if (ahead.held === undefined) break
     }
   }
   return [...blockers]
@@ -201,23 +218,29 @@ export function timeoutError(wait: LockWait, timeoutMs: number, names: SpaceName
   const { txnId } = owner.transaction
   const { kind, table, space, keyText } = names.describe(head)
   const mode = modeName(wait.mode)
-  const others: TxnId[] = []
-  const story: string[] = []
+  const holders: LockingTransaction[] = []
   for (let grant = head.firstGrant; grant !== undefined; grant = grant.nextOfHead) {
-    const { transaction } = grant.owner
-    if (transaction.txnId === txnId) continue
-    // The list has the latest first.
-    others.unshift(transaction.txnId)
-    story.unshift(holderInWords(transaction))
+    if (grant.owner !== owner) holders.push(grant.owner.transaction)
   }
+  // The list has the latest first.
+  holders.reverse()
   return new AriesError(
     'TX_LOCK_TIMEOUT',
     `transaction ${txnId} waited ${timeoutMs} ms for ${mode} on ${names.inWords(head)}, held by ` +
-      `${story.join(', ')}; a holder that waits for this call itself never lets go: inside a transaction use ` +
+      `${holdersInWords(holders)}; a holder that waits for this call itself never lets go: inside a transaction use ` +
       'tx.put, not table.put; else run the transaction again, or raise lockTimeoutMs',
-    { txnId, mode, kind, table, space, key: keyText, holders: others, timeoutMs },
+    { txnId, mode, kind, table, space, key: keyText, holders: holders.map((holder) => holder.txnId), timeoutMs },
   )
 }
 
-const holderInWords = ({ txnId, preparedAs }: LockOwner['transaction']): string =>
+/** The prepared ones come first: those do not end by themselves. */
+function holdersInWords(holders: readonly LockingTransaction[]): string {
+  const prepared = holders.filter(({ preparedAs }) => preparedAs !== undefined)
+  const others = holders.filter(({ preparedAs }) => preparedAs === undefined)
+  const named = [...prepared, ...others].slice(0, NAMED_HOLDERS_MAX)
+  const rest = holders.length > named.length ? ` and ${holders.length - named.length} more` : ''
+  return `${named.map(holderInWords).join(', ')}${rest}`
+}
+
+const holderInWords = ({ txnId, preparedAs }: LockingTransaction): string =>
   preparedAs === undefined ? String(txnId) : `${txnId} (prepared as ${JSON.stringify(preparedAs.name)})`

@@ -47,6 +47,7 @@ export interface OwnerFacts {
   logBytes?: number
   attempt?: number
   isRollingBack?: boolean
+  preparedAs?: { name: string }
 }
 
 export function makeOwner(txnId: number, facts: OwnerFacts = {}): LockOwner {
@@ -56,7 +57,7 @@ export function makeOwner(txnId: number, facts: OwnerFacts = {}): LockOwner {
     logBytes: facts.logBytes ?? 0,
     attempt: facts.attempt ?? 1,
     isRollingBack: facts.isRollingBack ?? false,
-    preparedAs: undefined,
+    preparedAs: facts.preparedAs,
   })
 }
 
