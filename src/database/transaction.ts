@@ -241,10 +241,11 @@ export class Transaction {
     })
   }
 
-  /** How many keys lie in the range; they are locked like those of `range`. @throws as `get` */
+  /** How many keys lie in the range; they are locked like those of `range`, also with `forUpdate`. @throws as `get` */
   async count<K, V>(table: TableShape<K, V>, options: RangeOptions<K> = {}): Promise<number> {
     const range = byteRangeOf(table, options, this.#store.keyBytesMax)
-    return this.#inOrder(() => this.#forEach(table.name, range, LockMode.S, () => undefined))
+    const mode = options.forUpdate === true ? LockMode.X : LockMode.S
+    return this.#inOrder(() => this.#forEach(table.name, range, mode, () => undefined))
   }
 
   /** Removes all keys in the range, or, when it fails, none; how many there were. @throws as `put` */

@@ -1,6 +1,6 @@
 /** What people see of locks: `db.locks()`, and the errors of waits that failed. */
 import { expect, test } from 'vitest'
-import type { DeadlockStep } from '../../src/index.ts'
+import type { DeadlockStep, Transaction } from '../../src/index.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { expectFailure, failureOf, openOn, settle, textTable } from './support.ts'
@@ -164,4 +164,22 @@ test('prepared transactions keep their locks, and the tables their names, when t
     ['key', 'towns', "'Bern'", ['X']],
   ])
   await again.close()
+})
+
+test('a count forUpdate locks what a range forUpdate does', async () => {
+  const db = await openOn(new SimulatedFileSystem())
+  const table = textTable(db)
+  await table.putMany(['a', 'b', 'c'].map((key) => [key, 'v'] as const))
+  const range = { gte: 'a', lt: 'c', forUpdate: true }
+  const locked = async (read: (tx: Transaction) => Promise<unknown>): Promise<unknown> => {
+    const tx = db.begin()
+    await read(tx)
+    const locks = db.locks().map(({ kind, keyText, holders }) => ({ kind, keyText, modes: holders.map((h) => h.mode) }))
+    await tx.abort()
+    return locks
+  }
+  const byRange = await locked((tx) => tx.range(table, range).all())
+  expect(byRange).toContainEqual({ kind: 'key', keyText: "'b'", modes: ['X+gapS'] })
+  expect(await locked((tx) => tx.count(table, range))).toEqual(byRange)
+  await db.close()
 })
