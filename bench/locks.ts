@@ -41,7 +41,7 @@ function lockCost(): { ns: number; bytes: number } {
       preparedAs: undefined,
     })
   const lock = (owner: LockOwner, from: number, to: number): void => {
-    for (let i = from; i < to; i++) locks.acquire(owner, TREE, keys[i] as Uint8Array, 0, 16, LockMode.X, 0)
+    for (let i = from; i < to; i++) locks.acquire(owner, TREE, keys[i] as Uint8Array, LockMode.X, 0)
   }
   let bestMs = Number.POSITIVE_INFINITY
   for (let round = 0; round < ROUNDS; round++) {

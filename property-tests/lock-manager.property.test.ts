@@ -129,7 +129,7 @@ class Shadow {
     const { locks } = this.bench
     const promise = overwrites
       ? locks.acquireToOverwrite(owner, space, bytes, Number.POSITIVE_INFINITY)
-      : locks.acquire(owner, space, bytes, 0, 1, LockMode[mode], Number.POSITIVE_INFINITY)
+      : locks.acquire(owner, space, bytes, LockMode[mode], Number.POSITIVE_INFINITY)
     if (promise === undefined) {
       if (held === undefined) expect(this.waits.get(key) ?? [], `${key}: granted although others wait`).toEqual([])
       const isNew = target !== held

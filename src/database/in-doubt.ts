@@ -161,6 +161,6 @@ function lockKeys(
 }
 
 function lock(managers: Managers, { owner }: ActiveTransaction, tree: Tree, key: Uint8Array, mode: LockMode): void {
-  const wait = managers.locks.acquire(owner, tree, key, 0, key.length, mode, 0)
+  const wait = managers.locks.acquire(owner, tree, key, mode, 0)
   assert(wait === undefined, 'transactions in doubt together held these locks together before (I36)')
 }

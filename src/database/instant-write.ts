@@ -35,7 +35,7 @@ export function putNow<K, V>(
   const active = store.transactions.begin()
   active.wasAskedToWrite = true
   locks.names.set(tree, table.name)
-  locks.acquire(active.owner, catalogTree, name, 0, name.length, LockMode.IX, 0)
+  locks.acquire(active.owner, catalogTree, name, LockMode.IX, 0)
   locks.acquireToOverwrite(active.owner, tree, bytes, 0)
   try {
     store.put(active, tree, bytes, content)

@@ -76,13 +76,13 @@ export class TransactionLocks {
     if (next === undefined) return this.lock(tree, key, LockMode.X)
     const wait = this.lock(tree, next, LockMode.gapI)
     if (wait !== undefined) return wait
-    const keepsIt = locks.holds(this.#active.owner, tree, next, 0, next.length, LockMode.gapS)
+    const keepsIt = locks.holds(this.#active.owner, tree, next, LockMode.gapS)
     return this.lock(tree, key, keepsIt ? LockMode['X+gapS'] : LockMode.X)
   }
 
   /** Whether the key itself, and not only its table, is locked to be written. */
   holdsExclusively(tree: PageId, key: Uint8Array): boolean {
-    return this.#store.locks.holds(this.#active.owner, tree, key, 0, key.length, LockMode.X)
+    return this.#store.locks.holds(this.#active.owner, tree, key, LockMode.X)
   }
 
   /**
@@ -214,7 +214,7 @@ export class TransactionLocks {
   }
 
   #acquire(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {
-    const wait = this.#store.locks.acquire(this.#active.owner, tree, key, 0, key.length, mode, this.#timeoutMs)
+    const wait = this.#store.locks.acquire(this.#active.owner, tree, key, mode, this.#timeoutMs)
     return wait === undefined ? undefined : this.#orRolledBack(wait)
   }
 

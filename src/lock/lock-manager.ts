@@ -109,7 +109,7 @@ export class LockManager {
   }
 
   /**
-   * Locks `key[keyStart, keyEnd)` of `space` for `owner` in at least `mode`. The key is copied.
+   * Locks `key` of `space` for `owner` in at least `mode`. The key is copied.
    * Returns undefined when the lock is granted at once, else a promise that resolves when it is. An
    * owner must not call this while it waits.
    *
@@ -121,35 +121,31 @@ export class LockManager {
     owner: LockOwner,
     space: number,
     key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
     mode: LockMode,
     timeoutMs: number,
   ): Promise<void> | undefined {
-    return this.#acquire(owner, space, key, keyStart, keyEnd, mode, timeoutMs, false)
+    return this.#acquire(owner, space, key, mode, timeoutMs, false)
   }
 
   /** As `acquire` in mode X, for who will store something under the key without having looked at it: see YIELDING. */
   acquireToOverwrite(owner: LockOwner, space: number, key: Uint8Array, timeoutMs: number): Promise<void> | undefined {
-    return this.#acquire(owner, space, key, 0, key.length, LockMode.X, timeoutMs, true)
+    return this.#acquire(owner, space, key, LockMode.X, timeoutMs, true)
   }
 
   #acquire(
     owner: LockOwner,
     space: number,
     key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
     mode: LockMode,
     timeoutMs: number,
     overwrites: boolean,
   ): Promise<void> | undefined {
     assert(owner.waiting === undefined, 'a transaction waits for one lock at a time')
     if (this.#closeError !== undefined) return Promise.reject(this.#closeError)
-    const hash = hashKey(space, key, keyStart, keyEnd)
-    const head = this.#table.find(hash, space, key, keyStart, keyEnd)
+    const hash = hashKey(space, key, 0, key.length)
+    const head = this.#table.find(hash, space, key, 0, key.length)
     if (head === undefined) {
-      this.#grant(owner, this.#table.insert(hash, space, key, keyStart, keyEnd), mode, 'locked')
+      this.#grant(owner, this.#table.insert(hash, space, key, 0, key.length), mode, 'locked')
       return undefined
     }
     const held = findGrant(owner, head)
@@ -193,14 +189,14 @@ export class LockManager {
   }
 
   /** Whether `owner` holds the resource in `mode` or a stronger one. */
-  holds(owner: LockOwner, space: number, key: Uint8Array, keyStart: number, keyEnd: number, mode: LockMode): boolean {
-    const held = this.#grantOf(owner, space, key, keyStart, keyEnd)
+  holds(owner: LockOwner, space: number, key: Uint8Array, mode: LockMode): boolean {
+    const held = this.#grantOf(owner, space, key)
     return held !== undefined && supremum(held.mode, mode) === held.mode
   }
 
   /** The mode in which `owner` holds a table, undefined when it does not. */
   tableModeOf(owner: LockOwner, name: Uint8Array): LockMode | undefined {
-    return this.#grantOf(owner, this.settings.tableSpace, name, 0, name.length)?.mode
+    return this.#grantOf(owner, this.settings.tableSpace, name)?.mode
   }
 
   /** Whether anyone holds or waits for the resource, in any mode, or holds all of its space exclusively. */
@@ -215,7 +211,7 @@ export class LockManager {
    * some mode already. Never waits; returns whether the table is locked now.
    */
   escalate(owner: LockOwner, name: Uint8Array, space: number, mode: LockMode): boolean {
-    const held = this.#grantOf(owner, this.settings.tableSpace, name, 0, name.length)
+    const held = this.#grantOf(owner, this.settings.tableSpace, name)
     assert(held !== undefined, 'who locks keys holds their table')
     const target = supremum(held.mode, mode)
     if (target !== held.mode) {
@@ -317,8 +313,8 @@ export class LockManager {
     return reportLocks(this.#table, this.names, this.#runtime.nowMs())
   }
 
-  #grantOf(owner: LockOwner, space: number, key: Uint8Array, keyStart: number, keyEnd: number): LockGrant | undefined {
-    const head = this.#table.find(hashKey(space, key, keyStart, keyEnd), space, key, keyStart, keyEnd)
+  #grantOf(owner: LockOwner, space: number, key: Uint8Array): LockGrant | undefined {
+    const head = this.#table.find(hashKey(space, key, 0, key.length), space, key, 0, key.length)
     return head === undefined ? undefined : findGrant(owner, head)
   }
 

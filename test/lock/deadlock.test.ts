@@ -171,7 +171,7 @@ describe('the victim', () => {
     bench.lock(T1, 'X', 'a')
     bench.lock(T2, 'X', 'b')
     bench.lock(T1, 'X', 'b')
-    const wait = bench.locks.acquire(T2, 1, bytesOf('a'), 0, 1, 5, 0)
+    const wait = bench.locks.acquire(T2, 1, bytesOf('a'), 5, 0)
     await expect(wait).rejects.toThrow('not rolling back')
   })
 

@@ -20,7 +20,7 @@ const OTHER_TREE = 8
 
 function lockKey(owner: LockOwner, mode: LockModeName, key: string, tree = TREE): Promise<void> | undefined {
   const bytes = bytesOf(key)
-  return bench.locks.acquire(owner, tree, bytes, 0, bytes.length, LockMode[mode], Number.POSITIVE_INFINITY)
+  return bench.locks.acquire(owner, tree, bytes, LockMode[mode], Number.POSITIVE_INFINITY)
 }
 const isLocked = (key: string, tree = TREE): boolean => {
   const bytes = bytesOf(key)

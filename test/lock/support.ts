@@ -84,7 +84,7 @@ export class LockBench {
     space = 1,
   ): 'granted' | 'waits' {
     const bytes = bytesOf(key)
-    const wait = this.locks.acquire(owner, space, bytes, 0, bytes.length, LockMode[mode], timeoutMs)
+    const wait = this.locks.acquire(owner, space, bytes, LockMode[mode], timeoutMs)
     if (wait === undefined) return 'granted'
     const name = `T${owner.transaction.txnId}`
     wait.then(
@@ -99,7 +99,7 @@ export class LockBench {
 
   holds(owner: LockOwner, mode: LockModeName, key: string): boolean {
     const bytes = bytesOf(key)
-    return this.locks.holds(owner, 1, bytes, 0, bytes.length, LockMode[mode])
+    return this.locks.holds(owner, 1, bytes, LockMode[mode])
   }
 
   /** The state as text: `k: T1 S, T2 S | T3 X, T4 S>X`. */
