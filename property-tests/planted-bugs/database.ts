@@ -106,9 +106,9 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     sentence: 'A delete locks its key as a read does, and two transactions write the same row.',
     file: TRANSACTION,
     find: `const wait = this.#locks.lock(tree, bytes, LockMode.X)
-      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#delete(table, key))`,
+      if (wait !== undefined) return this.#queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))`,
     replace: `const wait = this.#locks.lock(tree, bytes, LockMode.S)
-      if (wait !== undefined) return this.#queue.waitAndRepeat(wait, () => this.#delete(table, key))`,
+      if (wait !== undefined) return this.#queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))`,
     first: 'isolation.property.test.ts',
   },
   {

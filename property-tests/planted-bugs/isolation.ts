@@ -59,8 +59,8 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'A range at read-committed shows of each row the newest state when it comes by.',
     file: 'src/database/version-view.ts',
-    find: 'if (this.#isFixed) return { view: this, close: () => undefined }',
-    replace: 'return { view: this, close: () => undefined }',
+    find: 'if (this.#isFixed) return { view: this }',
+    replace: 'return { view: this }',
     first: HISTORY,
   },
   {
