@@ -30,6 +30,7 @@ import { isZero } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { asPageId } from '../common/ids.ts'
 import {
+  cleaningUp,
   type File,
   type FileSystem,
   ioError,
@@ -244,16 +245,25 @@ export function openMaster(fileSystem: FileSystem): File {
   return openOrMake(fileSystem, MASTER_FILE_NAME, MASTER_FILE_BYTES)
 }
 
+/** What is seen counts as durable: a file whose name could not be made durable does not stay (F11). */
 function openOrMake(fileSystem: FileSystem, name: string, length: number): File {
   try {
     if (!fileSystem.list().includes(name)) {
       makeFile(fileSystem, name, new Uint8Array(length))
-      fileSystem.syncDirectory()
+      syncOrRemove(fileSystem, name)
     }
   } catch (error) {
     throw ioError(error, 'creation', name)
   }
   return openFile(fileSystem, name, fileSystem.writable ? 'write' : 'read')
+}
+
+function syncOrRemove(fileSystem: FileSystem, name: string): void {
+  try {
+    fileSystem.syncDirectory()
+  } catch (error) {
+    throw cleaningUp(error, () => fileSystem.remove(name))
+  }
 }
 
 function makeFile(fileSystem: FileSystem, name: string, content: Uint8Array): void {

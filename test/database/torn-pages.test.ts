@@ -92,3 +92,19 @@ test('of a double-write file whose removal failed no old copy comes back', async
   expect(image.contentOf(DOUBLE_WRITE_FILE_NAME).length).toBe(0)
   await expectDiskHas(image, 300, 400)
 })
+
+test('a double-write file whose name did not become durable is made again', async () => {
+  const disk = await diskWith(0)
+  await (await openOn(disk, { doubleWrite: false })).close()
+  for (let skip = 0, hasFailed = true; hasFailed; skip++) {
+    const image = disk.crash({ mode: 'none' })
+    image.failNext('syncDirectory', { errno: 'EIO', skip })
+    hasFailed = await openOn(image).then(
+      () => false,
+      () => true,
+    )
+    image.clearFaults()
+    if (hasFailed) await openOn(image)
+    expect(image.crash({ mode: 'none' }).list(), `sync ${skip + 1} failed`).toContain(DOUBLE_WRITE_FILE_NAME)
+  }
+})
