@@ -219,6 +219,27 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     first: 'exhaustive.test.ts',
   },
   {
+    name: 'cached-pages-told-by-this-session',
+    invariant: 'I16',
+    sentence:
+      'An open with double-writing takes the pages of a session without it for durable, although their sync has failed, and redo leaves them out.',
+    file: 'src/database/torn-pages.ts',
+    find: 'unfinished === undefined ? dirtyPages : [...dirtyPages].filter(([pageId]) => unfinished.has(pageId)),',
+    replace:
+      'doubleWrite === undefined ? dirtyPages : [...dirtyPages].filter(([pageId]) => unfinished?.has(pageId) ?? false),',
+    first: 'failing-lives.property.test.ts',
+  },
+  {
+    name: 'double-write-removed-full',
+    invariant: 'I33',
+    sentence:
+      'The double-write file is removed with its batches in it, and comes back with old copies of pages if the removal is not durable.',
+    file: 'src/database/torn-pages.ts',
+    find: '    doubleWrite.giveBackRoom()\n',
+    replace: '',
+    first: 'failing-lives.property.test.ts',
+  },
+  {
     name: 'restored-pages-not-synced',
     invariant: 'I25',
     sentence: 'Pages put back from the double-write file are not synced before that file is used again.',

@@ -277,4 +277,16 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     }`,
     first: 'closed-log.property.test.ts',
   },
+  {
+    name: 'cleared-mark-believed',
+    invariant: 'I38',
+    sentence:
+      'An open that finds no closing mark believes that the disk has none, so one whose clearing failed stays while the log goes on.',
+    file: SEGMENTS,
+    find: `    }
+    this.#writeHeader(number, 0)`,
+    replace: `      this.#writeHeader(number, 0)
+    }`,
+    first: 'failing-lives.property.test.ts',
+  },
 ]
