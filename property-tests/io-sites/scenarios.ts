@@ -166,9 +166,27 @@ function withoutHandles(disk: SimulatedFileSystem): void {
   disk.failNext('open', { file: /^master$/, skip: 2, errno: 'EMFILE', times: Number.POSITIVE_INFINITY })
 }
 
+/** What is made anew does not become durable, and so is removed again. */
+function withoutDurableNames(disk: SimulatedFileSystem): void {
+  // The first is that of what was there already.
+  disk.failNext('syncDirectory', { errno: 'EIO', skip: 1 })
+}
+
 function withMarker(specimen: Specimen): SimulatedFileSystem {
   const disk = diskOf(specimen.files)
   disk.placeFile(CREATING_FILE_NAME, new Uint8Array(0))
+  return disk
+}
+
+/** A marker that has come back beside a master record that holds something and is not valid. */
+function withDamagedMaster(specimen: Specimen): SimulatedFileSystem {
+  const disk = withMarker(specimen)
+  disk.damage(MASTER_FILE_NAME, {
+    kind: 'garbage',
+    offset: 0,
+    length: disk.contentOf(MASTER_FILE_NAME).length,
+    seed: 1,
+  })
   return disk
 }
 
@@ -214,11 +232,20 @@ export async function makeScenarios(): Promise<Scenario[]> {
     { name: 'close at once', disk: new SimulatedFileSystem(), content: nothing, run: hasty },
     { name: 'make again', disk: halfMade(), content: nothing, run: brief },
     { name: 'made but for the marker', disk: withMarker(closed), content, run: brief },
+    { name: 'made, and the master damaged', disk: withDamagedMaster(closed), content, run: brief },
     { name: 'work', disk: withHalfMadeSegment(closed), content, run: work },
     { name: 'restart', disk: diskOf(torn.files), content, run: brief },
     { name: 'untidy log', disk: untidy(closed), content, run: brief },
     { name: 'many segments', disk: await manySegments(), content: nothing, run: patient },
     { name: 'no master', disk: without(closed, ...bare), content, run: brief },
+    {
+      name: 'no master that stays',
+      disk: without(closed, ...bare),
+      content,
+      prepare: withoutDurableNames,
+      fails: 'IO_ERROR',
+      run: readOnly,
+    },
     { name: 'no double-write', disk: diskOf(closed.files), content, options: { doubleWrite: false }, run: brief },
     {
       name: 'no double-write any more',

@@ -106,7 +106,7 @@ describe('mistakes', () => {
   })
 
   test('loser by loser, and not in one sweep', async () => {
-    const files = solutions({ 'undo.ts': ['entry.undoNextLsn > found.undoNextLsn', 'entry.id < found.id'] })
+    const files = solutions({ 'undo.ts': ['a.undoNextLsn > b.undoNextLsn', 'a.id < b.id'] })
     const { complaintOf } = await judged(files, 'undo')
     expect(complaintOf('undo S09')).toMatch(/the highest LSN that any loser has left/)
   })

@@ -87,12 +87,11 @@ export const RECOVERY_PLANS: Readonly<Record<RecoveryFile, SkeletonPlan>> = {
       {
         name: 'Rollback.undoLosers',
         hint: [
-          'One backward sweep over the log for all losers together. Call onRecord before each record. Who has nothing',
-          "left gets its END (this.end) at once; tell the listener: { kind: 'rolled-back', txnId, endLsn }. Returns how many",
-          'CLRs were written.',
+          'One backward sweep over the log for all losers together. Call onRecord before each record. Whose turn is it? A',
+          'Heap has the first of many by an order of yours, and takes it back when it has changed (firstChanged). Who has',
+          'nothing left gets its END (this.#endLoser) at once. Returns how many CLRs were written.',
         ],
       },
-      { name: 'highest', hint: ['The loser whose turn it is.'] },
     ],
   },
 }
