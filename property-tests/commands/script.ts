@@ -113,7 +113,7 @@ const how: fc.Arbitrary<CrashHow> = fc.oneof(
   { weight: 2, arbitrary: fc.constant<CrashHow>('kill') },
   { weight: 5, arbitrary: fc.nat(1_000_000) },
 )
-const plan = (afterMax: number): fc.Arbitrary<CrashPlan> => fc.record({ after: fc.nat(afterMax), how })
+export const plan = (afterMax: number): fc.Arbitrary<CrashPlan> => fc.record({ after: fc.nat(afterMax), how })
 
 const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
   { weight: 14, arbitrary: fc.record({ do: fc.constant('put'), by, table, from, count, stride, bytes }) },
@@ -185,12 +185,15 @@ const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
   },
 ]
 
+/** Any step. */
+export const steps: fc.Arbitrary<Step> = fc.oneof(...WEIGHTED_STEPS)
+
 /** Scripts in which splits, merges, evictions, segment switches and crashes are frequent. */
 export const scripts: fc.Arbitrary<Script> = fc.record({
   frames: fc.constantFrom(8, 8, 12, 64),
   checkpointBytes: fc.constantFrom(65_536, 65_536, 1 << 20),
   deferRedo: fc.boolean(),
-  steps: fc.array(fc.oneof(...WEIGHTED_STEPS), { minLength: 4, maxLength: 45, size: 'max' }),
+  steps: fc.array(steps, { minLength: 4, maxLength: 45, size: 'max' }),
 })
 
 /** The script as text that compiles, a line a step. */
@@ -201,7 +204,7 @@ export function printScript(script: Script): string {
   return `{\n${head.join('')}  steps: [\n${steps.join('\n')}\n  ],\n}`
 }
 
-function printValue(value: unknown): string {
+export function printValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(printValue).join(', ')}]`
   if (typeof value === 'string') return `'${value}'`
   if (typeof value !== 'object' || value === null) return String(value)
