@@ -23,7 +23,7 @@ import type { Life, LifeStep, Opening } from './script.ts'
 /** What an operation may end with while the disk fails or is full. */
 const FAILING = new Set(['DISK_FULL', 'IO_ERROR', 'DB_FAILED', 'TX_OUTCOME_UNKNOWN', 'TX_CLOSED'])
 /** Those that leave a part of a page. */
-const TEARING = new Set(['F12', 'F13'])
+const TEARING = new Set(['F13'])
 
 export interface LifeCounts extends OperationCounts {
   crashes: number
@@ -140,7 +140,8 @@ export class LivesRun {
         if (ENDS.has(step.do)) return false
       }
     }
-    return true
+    // A database that has stopped is closed without an error, and nothing is made durable.
+    return !lab.managers.failStop.failed
   }
 
   async #take(lab: Lab, session: Session, step: LifeStep): Promise<void> {
