@@ -141,7 +141,7 @@ export class LivesRun {
       }
     }
     // A database that has stopped is closed without an error, and nothing is made durable.
-    return !lab.managers.failStop.failed
+    return this.#disk.faultsHit.length === 0
   }
 
   async #take(lab: Lab, session: Session, step: LifeStep): Promise<void> {
