@@ -27,7 +27,7 @@ import { findSites, type StaticSite } from './static-sites.ts'
 const IS_THOROUGH = runsOf(1) > 1
 
 /** Errors on the way out after another error, which says more: `cleaningUp` passes over them, and tells that one. */
-const CLEANING_UP = /^close (openAll <|#close < close < (restartDatabase|locate)\b)/
+const CLEANING_UP = /^(close (openAll <|#close < close < (restartDatabase|locate)\b)|remove syncOrRemove <)/
 
 let sites: StaticSite[]
 const reached = new Map<string, Reached[]>()
