@@ -294,7 +294,8 @@ export class Database {
    * Closes: rolls back open transactions, whose handles then throw `DB_CLOSED`, writes everything back,
    * takes a clean checkpoint, gives back the disk space that only an open database needs, and gives the directory free.
    * Prepared transactions stay in doubt, and then the space is kept. Calling it again waits for the same.
-   * After `DB_FAILED` it only lets go of the files.
+   * After `DB_FAILED` it only lets go of the files. When no call has been refused with that yet, as when the background
+   * met the error, this one is: what was committed below `full` may be lost.
    * @throws `DB_FAILED`, `DISK_FULL`, `IO_ERROR`: the files are closed all the same, and the next open recovers
    */
   close(): Promise<void> {
@@ -304,17 +305,20 @@ export class Database {
 
   async #close(): Promise<void> {
     const { managers } = this.#opened
+    const { failStop } = managers
     const cause = new AriesError('DB_CLOSED', 'the database was closed')
+    const isTold = failStop.isTold
     try {
       await this.#endTransactions(cause)
       await this.#maintenance.stop()
-      if (!managers.failStop.failed && this.#fileSystem.writable) await this.#cleanUp()
+      if (failStop.failed && !isTold) throw failStop.error()
+      if (!failStop.failed && this.#fileSystem.writable) await this.#cleanUp()
     } finally {
       try {
         closeFiles(managers)
       } finally {
         // Whoever still has a handle must not write to the files of who opens them next.
-        managers.failStop.close(cause)
+        failStop.close(cause)
         this.#unlock()
       }
     }
@@ -382,7 +386,7 @@ export class Database {
 
   #checkOpen(): void {
     if (this.#closing !== undefined) throw new AriesError('DB_CLOSED', 'the database was closed; open it again')
-    this.#opened.managers.failStop.check()
+    this.#opened.managers.failStop.checkForUser()
   }
 
   /** Closes: `await using db = await open(...)`. */

@@ -101,12 +101,12 @@ export class Store {
 
   /** @throws `DB_FAILED` */
   checkRunning(): void {
-    this.#failStop.check()
+    this.#failStop.checkForUser()
   }
 
   /** @throws `DB_FAILED`, `DB_READ_ONLY` */
   checkWritable(): void {
-    this.#failStop.check()
+    this.#failStop.checkForUser()
     if (!this.#isWritable) throw new AriesError('DB_READ_ONLY', 'the directory is read-only, and so is the database')
   }
 

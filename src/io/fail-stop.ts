@@ -12,10 +12,16 @@ export class FailStop {
   #cause: unknown
   #failed = false
   #isBug = false
+  #isTold = false
   #closed: AriesError | undefined
 
   get failed(): boolean {
     return this.#failed
+  }
+
+  /** Whether a call of a user has been refused because of it. */
+  get isTold(): boolean {
+    return this.#isTold
   }
 
   /** Stops the engine for good; the first cause is kept. Returns the error to throw. */
@@ -43,6 +49,12 @@ export class FailStop {
   /** @throws `DB_FAILED` when the engine has stopped, or why it was closed. */
   check(): void {
     if (this.#failed) throw this.error()
+  }
+
+  /** The same at a call of a user, who knows then. @throws as `check` */
+  checkForUser(): void {
+    if (this.#failed) this.#isTold = true
+    this.check()
   }
 
   error(): AriesError {

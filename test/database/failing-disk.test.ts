@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { AriesError } from '../../src/common/errors.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { diskWith, expectFailure, expectRows, failureOf, keyOf, openOn, settle, textOf, textTable } from './support.ts'
 
 type OperationKind = Parameters<SimulatedFileSystem['failNext']>[0]
@@ -91,6 +92,26 @@ describe('a failed sync or write stops the engine (I28)', () => {
     }
   })
 
+  test('also when only the background has met it: then the close says so, unless a call has been refused before', async () => {
+    for (const isAsked of [false, true]) {
+      const disk = await diskWith(10)
+      const runtime = new SimulatedRuntime(1)
+      const db = await openOn(disk, { runtime, flushIntervalMs: 100 })
+      const rows = textTable(db)
+      await db.transaction((tx) => tx.put(rows, keyOf(10), textOf(10)), { durability: 'none' })
+      disk.failNext('sync', { errno: 'EIO', file: /^log-/ })
+      runtime.advance(100)
+      await settle()
+      if (isAsked) {
+        await expectFailure(() => rows.put(keyOf(11), textOf(11)), 'DB_FAILED', 'failed write or sync')
+        await db.close()
+      } else await expectFailure(() => db.close(), 'DB_FAILED', 'a failed write or sync stopped the engine')
+      // The files are closed all the same.
+      const reopened = await openOn(disk)
+      await reopened.close()
+    }
+  })
+
   test('commits in flight are TX_OUTCOME_UNKNOWN, and what they wait for ends', async () => {
     const disk = await diskWith(10)
     const db = await openOn(disk)
@@ -104,7 +125,10 @@ describe('a failed sync or write stops the engine (I28)', () => {
     for (const result of results) {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'TX_OUTCOME_UNKNOWN', retryable: false } })
     }
-    await Promise.all([expectFailure(() => waiting, 'DB_CLOSED', 'closed'), db.close()])
+    await Promise.all([
+      expectFailure(() => waiting, 'DB_CLOSED', 'closed'),
+      expectFailure(() => db.close(), 'DB_FAILED', 'a failed write or sync stopped the engine'),
+    ])
     const reopened = await openOn(disk)
     const count = await textTable(reopened).count()
     await expectRows(reopened, count)
