@@ -58,4 +58,28 @@ export const LIVES_REGRESSIONS: readonly (readonly Life[])[] = [
       ],
     },
   ],
+  // The sync of what a restart had written again failed with an error of the system's, not of ours.
+  [
+    {
+      ...LIFE,
+      options: { frames: 8, doubleWrite: false },
+      steps: [{ do: 'put', by: 0, table: 0, from: 0, count: 53, stride: 1, bytes: 3000 }],
+    },
+    {
+      ...LIFE,
+      options: { frames: 12, doubleWrite: false },
+      steps: [{ do: 'put', by: 0, table: 2, from: 89, count: 46, stride: 1, bytes: 36 }],
+      crash: { after: 46, how: 0 },
+    },
+    {
+      ...LIFE,
+      openings: [
+        {
+          options: { frames: 8 },
+          faults: [{ ...failingSync('sync'), match: { skip: 9, times: Number.POSITIVE_INFINITY } }],
+          crash: NEVER,
+        },
+      ],
+    },
+  ],
 ]

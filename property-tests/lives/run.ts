@@ -23,7 +23,7 @@ import type { Life, LifeStep, Opening } from './script.ts'
 /** What an operation may end with while the disk fails or is full. */
 const FAILING = new Set(['DISK_FULL', 'IO_ERROR', 'DB_FAILED', 'TX_OUTCOME_UNKNOWN', 'TX_CLOSED'])
 /** Those that leave a part of a page. */
-const TEARING = new Set(['F13'])
+const TEARING = new Set(['F12', 'F13'])
 
 export interface LifeCounts extends OperationCounts {
   crashes: number
@@ -140,8 +140,7 @@ export class LivesRun {
         if (ENDS.has(step.do)) return false
       }
     }
-    // A database that has stopped is closed without an error, and nothing is made durable.
-    return this.#disk.faultsHit.length === 0
+    return !lab.managers.failStop.isTold
   }
 
   async #take(lab: Lab, session: Session, step: LifeStep): Promise<void> {

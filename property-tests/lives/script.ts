@@ -54,8 +54,8 @@ const options: fc.Arbitrary<Options> = fc.record({
 
 /** About how many operations of a kind a life, or an opening, has. */
 const HORIZON = 60
-/** Faults of syncs and of room, and transfers that end early. */
-const FAULTS = new Set(['F9', 'F11', 'F13', 'F14'])
+/** Faults of syncs and of room, and transfers that end early or midway. */
+const FAULTS = new Set(['F9', 'F11', 'F12', 'F13', 'F14'])
 
 /** A close that fails loses nothing that was synced. */
 const fault: fc.Arbitrary<PlannedFault> = fc

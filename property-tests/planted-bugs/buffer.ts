@@ -244,7 +244,7 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I25',
     sentence: 'Pages put back from the double-write file are not synced before that file is used again.',
     file: DOUBLE_WRITE,
-    find: 'if (restored.length > 0) dataFile.syncBlocking()',
+    find: 'if (restored.length > 0) dataFile.syncRestored()',
     replace: '',
     first: 'page-store.property.test.ts',
   },

@@ -7,7 +7,7 @@
 import { isZero, zerosOf } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { Lsn, PageId } from '../common/ids.ts'
-import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
+import { closeFile, type File, ioError, readFully, writeFully } from '../io/file-system.ts'
 import { SharedSync } from '../io/shared-sync.ts'
 import type { Identity } from '../log/identity.ts'
 import { isPageValid, pageLsnOf } from '../page/page.ts'
@@ -77,7 +77,7 @@ export class DataFile {
       this.write(pageId, bytes, 0)
       written++
     }
-    if (written > 0) this.syncBlocking()
+    if (written > 0) this.syncRestored()
   }
 
   /**
@@ -111,6 +111,15 @@ export class DataFile {
   syncBlocking(): void {
     this.#file.syncBlocking()
     this.#syncedPageCount = this.#pageCount
+  }
+
+  /** The same for what a restart has put in its place before anything else is done. @throws `IO_ERROR` */
+  syncRestored(): void {
+    try {
+      this.syncBlocking()
+    } catch (error) {
+      throw ioError(error, 'sync', DATA_FILE_NAME)
+    }
   }
 
   close(): void {

@@ -156,7 +156,7 @@ export class DoubleWrite {
   restore(dataFile: DataFile): PageId[] {
     const restored: PageId[] = []
     for (const batch of this.#unfinished()) this.#restoreBatch(batch, dataFile, restored)
-    if (restored.length > 0) dataFile.syncBlocking()
+    if (restored.length > 0) dataFile.syncRestored()
     return restored
   }
 
