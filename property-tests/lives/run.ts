@@ -140,7 +140,7 @@ export class LivesRun {
         if (ENDS.has(step.do)) return false
       }
     }
-    return !lab.managers.failStop.isTold
+    return !lab.managers.failStop.failed || lab.managers.failStop.isUnheard
   }
 
   async #take(lab: Lab, session: Session, step: LifeStep): Promise<void> {

@@ -65,7 +65,7 @@ export class DataFile {
   /**
    * Writes those of these pages that are whole, and were written since they became dirty, once more, as they are read,
    * durably: after a failed sync the system may show what it has given up writing. A page that is older than its
-   * recLSN is the one that was on the disk when it became dirty.
+   * recLSN is the one that was on the disk when it became dirty. Of one that cannot be read its redo will tell.
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   writeAgain(dirtyPages: Iterable<readonly [PageId, Lsn]>): void {
@@ -73,11 +73,20 @@ export class DataFile {
     const view = new DataView(bytes.buffer)
     let written = 0
     for (const [pageId, recLsn] of dirtyPages) {
-      if (this.read(pageId, bytes, view, 0) !== undefined || pageLsnOf(view, 0) < recLsn) continue
+      if (!this.#isReadable(pageId, bytes, view) || pageLsnOf(view, 0) < recLsn) continue
       this.write(pageId, bytes, 0)
       written++
     }
     if (written > 0) this.syncRestored()
+  }
+
+  #isReadable(pageId: PageId, bytes: Uint8Array, view: DataView): boolean {
+    try {
+      return this.read(pageId, bytes, view, 0) === undefined
+    } catch (error) {
+      if (AriesError.is(error) && error.code === 'IO_ERROR') return false
+      throw error
+    }
   }
 
   /**

@@ -294,8 +294,8 @@ export class Database {
    * Closes: rolls back open transactions, whose handles then throw `DB_CLOSED`, writes everything back,
    * takes a clean checkpoint, gives back the disk space that only an open database needs, and gives the directory free.
    * Prepared transactions stay in doubt, and then the space is kept. Calling it again waits for the same.
-   * After `DB_FAILED` it only lets go of the files. When no call has been refused with that yet, as when the background
-   * met the error, this one is: what was committed below `full` may be lost.
+   * After `DB_FAILED` it only lets go of the files. When only the background has met that, and no call has been refused
+   * with it yet, this one is: what was committed below `full` may be lost.
    * @throws `DB_FAILED`, `DISK_FULL`, `IO_ERROR`: the files are closed all the same, and the next open recovers
    */
   close(): Promise<void> {
@@ -307,11 +307,11 @@ export class Database {
     const { managers } = this.#opened
     const { failStop } = managers
     const cause = new AriesError('DB_CLOSED', 'the database was closed')
-    const isTold = failStop.isTold
+    const isKnown = failStop.failed && !failStop.isUnheard
     try {
       await this.#endTransactions(cause)
       await this.#maintenance.stop()
-      if (failStop.failed && !isTold) throw failStop.error()
+      if (failStop.failed && !isKnown) throw failStop.error()
       if (!failStop.failed && this.#fileSystem.writable) await this.#cleanUp()
     } finally {
       try {

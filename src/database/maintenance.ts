@@ -212,6 +212,7 @@ export class Maintenance {
   #note(error: unknown): void {
     if (AriesError.is(error)) this.#lastError = error
     else this.#parts.failStop.stopOnBug(error)
+    this.#parts.failStop.metInBackground()
   }
 
   /**

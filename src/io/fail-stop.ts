@@ -12,16 +12,21 @@ export class FailStop {
   #cause: unknown
   #failed = false
   #isBug = false
-  #isTold = false
+  #isUnheard = false
   #closed: AriesError | undefined
 
   get failed(): boolean {
     return this.#failed
   }
 
-  /** Whether a call of a user has been refused because of it. */
-  get isTold(): boolean {
-    return this.#isTold
+  /** Whether the background alone has met the failure, and no call of a user has been refused since. */
+  get isUnheard(): boolean {
+    return this.#isUnheard
+  }
+
+  /** The background has met an error: when that is the failure, no user has heard of it. */
+  metInBackground(): void {
+    if (this.#failed) this.#isUnheard = true
   }
 
   /** Stops the engine for good; the first cause is kept. Returns the error to throw. */
@@ -53,19 +58,24 @@ export class FailStop {
 
   /** The same at a call of a user, who knows then. @throws as `check` */
   checkForUser(): void {
-    if (this.#failed) this.#isTold = true
+    this.#isUnheard = false
     this.check()
   }
 
   error(): AriesError {
     if (this.#closed !== undefined) return this.#closed
     const reason = this.#cause instanceof Error ? this.#cause.message : String(this.#cause)
-    const what = this.#isBug ? 'a bug of the engine' : 'a failed write or sync'
     return new AriesError(
       'DB_FAILED',
-      `${what} stopped the engine (${reason}); close and reopen the database: restart decides what had committed`,
+      `${this.#what} stopped the engine (${reason}); close and reopen the database: restart decides what had committed`,
       {},
       this.#cause,
     )
+  }
+
+  get #what(): string {
+    if (this.#isBug) return 'a bug of the engine'
+    const isDamage = AriesError.is(this.#cause) && this.#cause.code.endsWith('_CORRUPT')
+    return isDamage ? 'damage' : 'a failed write or sync'
   }
 }

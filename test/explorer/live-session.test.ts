@@ -177,7 +177,6 @@ describe('steps', () => {
       'insert more = P4 in the catalog',
       'rollback begins',
       expect.stringContaining('remove slot'),
-      'closes a nested top action',
       expect.stringContaining('free page 4'),
       `unghost slot 0, undoes ${deleted?.lsn}`,
       `restore slot 0, undoes ${changed?.lsn}`,

@@ -26,7 +26,7 @@ restart
 describe('the textbook', () => {
   test('has every scenario of the tests, those of books first', () => {
     expect(textbook.map(({ id }) => id)).toContain('S01')
-    expect(textbook).toHaveLength(46)
+    expect(textbook).toHaveLength(47)
     expect(textbook[0]).toMatchObject({ id: 'S01', title: expect.stringContaining('R&G 18.5') })
     expect(textbook.every(({ id, title, source }) => id !== '' && title !== '' && source !== '')).toBe(true)
     expect(textbookText('S01')).toContain('scenario S01')
