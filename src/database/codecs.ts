@@ -15,7 +15,7 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const SHORT_TEXT = 64
 
-function wrongType(expected: string, value: unknown): AriesError {
+export function wrongType(expected: string, value: unknown): AriesError {
   return new AriesError('INVALID_ARGUMENT', `expected ${expected}, got ${value === null ? 'null' : typeof value}`)
 }
 

@@ -13,7 +13,7 @@
  * 00 01, is less than what any longer part goes on with.
  */
 import { AriesError } from '../common/errors.ts'
-import type { Codec } from './codecs.ts'
+import { type Codec, wrongType } from './codecs.ts'
 
 const NUMBER_BYTES = 8
 const SIGN = 0x80
@@ -28,7 +28,8 @@ const refused = (message: string): AriesError => new AriesError('INVALID_ARGUMEN
  */
 export const number: Codec<number> = {
   encode: (value) => {
-    if (typeof value !== 'number' || Number.isNaN(value)) throw refused(`expected a number, got ${nameOf(value)}`)
+    if (typeof value !== 'number') throw wrongType('a number', value)
+    if (Number.isNaN(value)) throw refused('expected a number, got NaN')
     const bytes = new Uint8Array(NUMBER_BYTES)
     // The sum makes 0 of -0.
     new DataView(bytes.buffer).setFloat64(0, value + 0)
@@ -42,11 +43,6 @@ export const number: Codec<number> = {
     turn(turned, ((bytes[0] as number) & SIGN) === 0)
     return new DataView(turned.buffer).getFloat64(0)
   },
-}
-
-function nameOf(value: unknown): string {
-  if (value === null) return 'null'
-  return typeof value === 'number' ? 'NaN' : typeof value
 }
 
 function turn(bytes: Uint8Array, isNegative: boolean): void {
@@ -66,11 +62,8 @@ export function tuple<const T extends readonly [unknown, ...unknown[]]>(
   const parts = codecs as readonly Codec<unknown>[]
   return {
     encode: (values) => {
-      if (!Array.isArray(values) || values.length !== parts.length) {
-        throw refused(
-          `expected a tuple of ${parts.length}, got ${Array.isArray(values) ? values.length : nameOf(values)}`,
-        )
-      }
+      if (!Array.isArray(values)) throw wrongType(`a tuple of ${parts.length}`, values)
+      if (values.length !== parts.length) throw refused(`expected a tuple of ${parts.length}, got ${values.length}`)
       return joined(parts.map((codec, i) => codec.encode(values[i])))
     },
     decode: (bytes) =>
