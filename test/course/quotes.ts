@@ -9,7 +9,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -86,11 +86,15 @@ export function outputOf(
   files: Readonly<Record<string, readonly string[]>> = {},
 ): string[] {
   const directory = mkdtempSync(join(tmpdir(), 'aries-course-'))
-  for (const [name, lines] of Object.entries({ ...files, 'program.mts': program })) {
-    const text = lines.join('\n').replaceAll(/(?<= from ')[^']+/g, (specifier) => MODULES[specifier] ?? specifier)
-    writeFileSync(join(directory, name), text)
+  try {
+    for (const [name, lines] of Object.entries({ ...files, 'program.mts': program })) {
+      const text = lines.join('\n').replaceAll(/(?<= from ')[^']+/g, (specifier) => MODULES[specifier] ?? specifier)
+      writeFileSync(join(directory, name), text)
+    }
+    return print(join(directory, 'program.mts'), [])
+  } finally {
+    rmSync(directory, { recursive: true })
   }
-  return print(join(directory, 'program.mts'), [])
 }
 
 const untimed = (line: string): string => line.replace(/\d+(\.\d+)? m?s\b/g, 'TIME')
