@@ -35,7 +35,7 @@ export class Display {
     this.#figures = figures
   }
 
-  /** Shows the figures until the time is over, or Ctrl-C; whether it was the latter. */
+  /** Shows the figures until the time is over and there are some, or Ctrl-C; whether it was the latter. */
   untilOver(): Promise<boolean> {
     const bar = process.stdout.isTTY
       ? new SingleBar({ format: '{bar} {seconds}/{total} s | {text}', clearOnComplete: true })
@@ -58,9 +58,14 @@ export class Display {
           lineMs = this.#elapsedMs
           console.log(`${seconds} s: ${this.#line()}`)
         }
-        if (this.#elapsedMs >= this.#totalMs) finish(false)
+        if (this.#elapsedMs >= this.#totalMs && this.#hasFigures) finish(false)
       }, DRAW_EVERY_MS)
     })
+  }
+
+  /** On a slow machine a short time may pass before the first state is judged. */
+  get #hasFigures(): boolean {
+    return this.#figures.coverage.total.distinct > 0 || this.#figures.failures > 0
   }
 
   get #elapsedMs(): number {
