@@ -1,13 +1,14 @@
 /**
  * Properties seen from outside, on the way to the disk: the WAL rule (I1), commits that are durable when
  * they are acknowledged (I2), pageLSNs that name a record of their page (I4) and never go down (I3), a
- * master record whose checkpoint is durable (I13), the double-write file before the data file (I25,
- * I33), and runs that repeat from their seed (I29).
+ * master record whose checkpoint is durable (I13) and seen by the data file (I39), the double-write file before the
+ * data file (I25, I33), and runs that repeat from their seed (I29).
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
 import { AREA_COUNT, DOUBLE_WRITE_FILE_NAME } from '../src/buffer/double-write.ts'
+import { META_PAGE } from '../src/buffer/meta-page.ts'
 import { compareBytes, isZero } from '../src/common/bytes.ts'
 import { asLsn } from '../src/common/ids.ts'
 import type { File } from '../src/io/file-system.ts'
@@ -63,8 +64,10 @@ class Watchman {
     this.#pageLsns.set(pageId, pageLsn)
     const log = this.durableLog()
     if (!log.isValidAt(pageLsn)) say('the durable log does not reach it (I1)')
-    else if (log.readAt(pageLsn).pageId !== pageId) say('the record is of another page (I4)')
-    if (!this.#isInDoubleWrite(bytes)) say('no durable copy in the double-write file (I25)')
+    else if (pageId === META_PAGE) {
+      if (log.readAt(pageLsn).type !== RecordType.BEGIN_CHECKPOINT) say('the record is no BEGIN_CHECKPOINT (I39)')
+    } else if (log.readAt(pageLsn).pageId !== pageId) say('the record is of another page (I4)')
+    if (pageId !== META_PAGE && !this.#isInDoubleWrite(bytes)) say('no durable copy in the double-write file (I25)')
   }
 
   #isInDoubleWrite(page: Uint8Array): boolean {
@@ -86,6 +89,10 @@ class Watchman {
     const data = this.#disk.crash({ mode: 'none' }).open(DATA_FILE_NAME, 'read')
     if (data.size() < master.pageCount * PAGE_SIZE)
       this.problems.push(`master with ${master.pageCount} pages: durable are ${data.size()} bytes (I13)`)
+    const meta = new Uint8Array(PAGE_SIZE)
+    data.readAt(meta, 0, PAGE_SIZE, 0)
+    if (pageLsnOf(new DataView(meta.buffer), 0) < master.checkpointLsn)
+      this.problems.push(`master with checkpoint ${master.checkpointLsn}: the data file has not seen it (I39)`)
     const log = this.durableLog()
     log.seek(master.checkpointLsn)
     while (log.position < master.endLsn) {

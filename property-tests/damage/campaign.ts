@@ -1,5 +1,4 @@
 /** Does damages, one at a time, each to a copy of its own, and counts what came of them. */
-import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
 import { AriesError } from '../../src/common/errors.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { type Group, losable, nameOf } from './cases.ts'
@@ -24,14 +23,14 @@ const disks = new WeakMap<Specimen, SimulatedFileSystem>()
 
 /** What is judged has to be right before it is damaged. @throws when it is not */
 export async function checkUndamaged(specimen: Specimen): Promise<void> {
-  const { verdict } = await judge(diskOf(specimen.files), specimen, { losable: 0, isOlderData: false })
+  const { verdict } = await judge(diskOf(specimen.files), specimen, { losable: 0 })
   const expected = specimen.name === 'torn' ? 'repaired' : 'unharmed'
   if (verdict.outcome !== expected) throw new Error(`${specimen.name}: ${verdict.outcome} ${verdict.why}`)
 }
 
 /** A copy of the specimen's disk with the damage done, and what that may lead to. */
 export function damagedDisk(group: Group, index: number): { disk: SimulatedFileSystem; allowance: Allowance } {
-  const { specimen, file, kind } = group
+  const { specimen, file } = group
   let whole = disks.get(specimen)
   if (whole === undefined) {
     whole = diskOf(specimen.files)
@@ -39,8 +38,7 @@ export function damagedDisk(group: Group, index: number): { disk: SimulatedFileS
   }
   const disk = whole.crash({ mode: 'none' })
   const range = group.damage(disk, index)
-  const isOlderData = kind === 'older' && file === DATA_FILE_NAME
-  return { disk, allowance: { losable: losable(specimen, file, range), isOlderData } }
+  return { disk, allowance: { losable: losable(specimen, file, range) } }
 }
 
 /** Judges a case; `again` closes the database then, opens it once more, and judges that. */

@@ -8,7 +8,6 @@
  *   refused     `open` fails, and names the place
  *   unreadable  reads of what is on a damaged page fail and name it; everything else is right
  *   lastBatch   the last synced batch of an unclean shutdown is gone, as if its tail were torn
- *   stale       the content is that of an older copy of the data file that was put in its place
  *   violation   wrong or missing content without an error, an error without a place, another exception
  */
 import { compareBytes } from '../../src/common/bytes.ts'
@@ -19,16 +18,7 @@ import { openLab, tableOf } from '../lab.ts'
 import { type Content, firstDifference, type TableContent } from '../model.ts'
 import type { Specimen } from './specimen.ts'
 
-export const OUTCOMES = [
-  'unharmed',
-  'repaired',
-  'checked',
-  'refused',
-  'unreadable',
-  'lastBatch',
-  'stale',
-  'violation',
-] as const
+export const OUTCOMES = ['unharmed', 'repaired', 'checked', 'refused', 'unreadable', 'lastBatch', 'violation'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
 export interface Verdict {
@@ -37,12 +27,10 @@ export interface Verdict {
   readonly why: string
 }
 
-/** What damage may do beyond being found: what it is, for the two things that cannot be told. */
+/** What damage may do beyond being found: what it is, for the one thing that cannot be told. */
 export interface Allowance {
   /** So many of the last commits may be gone. */
   readonly losable: number
-  /** The whole data file is an older copy of itself. */
-  readonly isOlderData: boolean
 }
 
 export type Opener = (disk: FileSystem) => Promise<Database>
@@ -94,7 +82,6 @@ function judgeOlder(found: Content, { states }: Specimen, allowance: Allowance, 
   const earlier = (count: number): boolean =>
     states.slice(-1 - count, -1).some((state) => firstDifference(state, found) === undefined)
   if (earlier(allowance.losable)) return { outcome: 'lastBatch', why: '' }
-  if (allowance.isOlderData) return { outcome: 'stale', why: difference }
   return { outcome: 'violation', why: difference }
 }
 

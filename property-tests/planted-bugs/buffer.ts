@@ -150,9 +150,23 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     invariant: 'I11',
     sentence: 'Written pages count as clean without a sync of the data file, and a checkpoint forgets them.',
     file: PAGE_FLUSHER,
-    find: 'await this.#orFail(this.#dataFile.sync())',
-    replace: '',
+    find: `      this.#round = undefined
+    }
+    await this.#orFail(this.#dataFile.sync())`,
+    replace: `      this.#round = undefined
+    }`,
     first: 'crash.property.test.ts',
+  },
+  {
+    name: 'checkpoint-not-synced-in-data-file',
+    invariant: 'I39',
+    sentence:
+      'The meta page gets the LSN of a checkpoint without a sync, so after a power cut the data file passes for an older copy.',
+    file: PAGE_FLUSHER,
+    find: `this.#dataFile.writeMetaPage(checkpointLsn))
+    await this.#orFail(this.#dataFile.sync())`,
+    replace: 'this.#dataFile.writeMetaPage(checkpointLsn))',
+    first: 'durability.property.test.ts',
   },
   {
     name: 'evicted-pages-not-synced-in-place',

@@ -21,6 +21,16 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     first: 'exhaustive.test.ts',
   },
   {
+    name: 'older-data-file-believed',
+    invariant: 'I39',
+    sentence:
+      'An open takes a data file that has not seen the checkpoint of the master record, so redo begins behind what it lacks.',
+    file: FILES,
+    find: 'if (checkpointLsn < (newest?.checkpointLsn ?? NULL_LSN))',
+    replace: 'if (checkpointLsn < NULL_LSN)',
+    first: 'older-data.property.test.ts',
+  },
+  {
     name: 'creation-marker-not-durable',
     invariant: 'I16',
     sentence:

@@ -118,8 +118,8 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     sentence:
       'A later flush marker, which proves that the log went on, is not looked for, so damage in its middle cuts it silently.',
     file: ANALYSIS,
-    find: 'masterEndLsn : reader.findProofBehind(endLsn)?.durableLsn',
-    replace: 'masterEndLsn : undefined',
+    find: 'provenEndLsn : reader.findProofBehind(endLsn)?.durableLsn',
+    replace: 'provenEndLsn : undefined',
     first: 'log-damage.property.test.ts',
   },
   {
@@ -127,7 +127,7 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     invariant: 'I18',
     sentence: 'A log that ends before what the master record says was durable is taken for a torn tail.',
     file: ANALYSIS,
-    find: 'const proof = endLsn < masterEndLsn ? masterEndLsn : reader',
+    find: 'const proof = endLsn < provenEndLsn ? provenEndLsn : reader',
     replace: 'const proof = reader',
     first: 'log-damage.property.test.ts',
   },

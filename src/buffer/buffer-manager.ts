@@ -177,7 +177,7 @@ export class BufferManager {
     if (pageLsn < endLsn) return
     throw new AriesError(
       'PAGE_LSN_BEYOND_LOG',
-      `page ${pageId} has pageLSN ${pageLsn}, but the log ${endLsn < this.#log.nextLsn ? 'ended' : 'ends'} at ${endLsn}: the end of the log was lost; restore the log, or all files from one backup`,
+      `page ${pageId} has pageLSN ${pageLsn}, but the log ${endLsn < this.#log.nextLsn ? 'ended' : 'ends'} at ${endLsn}: the end of the log was lost; restore all files from one backup`,
       { pageId, lsn: pageLsn, endLsn },
     )
   }
@@ -416,6 +416,11 @@ export class BufferManager {
   /** Pages the data file durably has room for. */
   get syncedPageCount(): number {
     return this.#dataFile.syncedPageCount
+  }
+
+  /** Makes the data file say, durably, which checkpoint it has seen. Rejects with `DB_FAILED`. */
+  stampCheckpoint(checkpointLsn: Lsn): Promise<void> {
+    return this.#flusher.stampCheckpoint(checkpointLsn)
   }
 
   close(): void {

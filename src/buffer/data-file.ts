@@ -11,6 +11,7 @@ import { closeFile, type File, ioError, readFully, writeFully } from '../io/file
 import { SharedSync } from '../io/shared-sync.ts'
 import type { Identity } from '../log/identity.ts'
 import { isPageValid, pageLsnOf } from '../page/page.ts'
+import { META_PAGE, metaPage } from './meta-page.ts'
 
 export const DATA_FILE_NAME = 'data'
 /** The file grows by so much: more at once would hold up everybody. */
@@ -60,6 +61,11 @@ export class DataFile {
 
   write(pageId: PageId, bytes: Uint8Array, start: number): void {
     writeFully(this.#file, bytes, start, this.#identity.pageSize, pageId * this.#identity.pageSize)
+  }
+
+  /** Writes the meta page as the checkpoint at `checkpointLsn` leaves it. */
+  writeMetaPage(checkpointLsn: Lsn): void {
+    this.write(META_PAGE, metaPage(this.#identity, checkpointLsn), 0)
   }
 
   /**
@@ -151,7 +157,7 @@ export function pageError(pageId: PageId, fault: PageFault, pageSize: number): A
   }[fault]
   return new AriesError(
     'PAGE_CORRUPT',
-    `page ${pageId} of ${DATA_FILE_NAME} ${reason}; restore the file from a backup, or drop what is on the page`,
+    `page ${pageId} of ${DATA_FILE_NAME} ${reason}; restore all files from one backup, or drop what is on the page`,
     { file: DATA_FILE_NAME, pageId, offset: pageId * pageSize, reason },
   )
 }

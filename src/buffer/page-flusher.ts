@@ -16,7 +16,7 @@
  * The same steps exist twice, waiting for the syncs without and with stopping the event loop.
  *
  * INVARIANTS
- * - I1  no page is written before the log is durable up to its pageLsn, asserted in `#writeInPlace`
+ * - I1  no page is written before the log is durable up to its pageLsn, asserted in `#writeInPlace` and `stampCheckpoint`
  * - I25 pages go through the double-write file, unless the file system writes pages atomically
  * - I28 nothing is written after a failed write or sync
  */
@@ -98,6 +98,20 @@ export class PageFlusher {
     this.#doubleWrite?.completed(batch.area, sequence)
   }
 
+  /**
+   * Makes the data file say, durably, that it has seen the checkpoint at `checkpointLsn`, which is durable in the log.
+   * Rejects with `DB_FAILED`.
+   */
+  async stampCheckpoint(checkpointLsn: Lsn): Promise<void> {
+    this.#failStop.check()
+    assert(
+      this.#log.flushedLsn > checkpointLsn,
+      'the log is durable up to a checkpoint before the data file names it (I1)',
+    )
+    this.#orFailNow(() => this.#dataFile.writeMetaPage(checkpointLsn))
+    await this.#orFail(this.#dataFile.sync())
+  }
+
   /** Writes what is ready in place, in slices, and then syncs. Rejects with `DB_FAILED`. */
   async #writeReady(): Promise<void> {
     // The others whose copies became durable by the same sync come in this turn too.
@@ -130,7 +144,7 @@ export class PageFlusher {
     }
   }
 
-  /** The one place that writes a page where it belongs. */
+  /** The one place that writes a page of the pool where it belongs. */
   #writeInPlace(batch: PageBatch, i: number): void {
     this.#failStop.check()
     assert(this.#log.flushedLsn > batch.maxPageLsn, 'the log is durable up to pageLSN before the page is written (I1)')

@@ -3,7 +3,7 @@
  *
  * | FILE                | CONTENT                                           |
  * |---------------------|---------------------------------------------------|
- * | `data`              | pages, see `page/page.ts`; page 0 is the meta page |
+ * | `data`              | pages, see `page/page.ts`; page 0 is the meta page, see `buffer/meta-page.ts` |
  * | `log-000000000000`… | the log, see `log/segment.ts`                     |
  * | `master`            | where the last checkpoint is, see `log/master-record.ts` |
  * | `double-write`      | copies of pages being written, see `buffer/double-write.ts` |
@@ -14,21 +14,13 @@
  * the marker, and the next open begins anew: nothing had been acknowledged. Beside a master record, valid or damaged,
  * which is written when all else is durable, the marker does not count any more: its removal may have been given up
  * after a failed sync. So a missing file without the marker is always damage.
- *
- * Meta page (page 0), after the page header:
- *
- * | OFFSET | SIZE | FIELD                |
- * |--------|------|----------------------|
- * | 32     | 8    | magic "ARIESDB\0"    |
- * | 40     | 4    | format version       |
- * | 44     | 4    | page size            |
- * | 48     | 16   | database id          |
  */
 import { DATA_FILE_NAME } from '../buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME, doubleWriteBytes } from '../buffer/double-write.ts'
+import { formatVersionOf, META_PAGE, metaPage, startsAsDataFile } from '../buffer/meta-page.ts'
 import { isZero } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
-import { asPageId } from '../common/ids.ts'
+import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import {
   cleaningUp,
   type File,
@@ -41,22 +33,13 @@ import {
 } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from '../log/identity.ts'
-import { MASTER_FILE_BYTES, MASTER_FILE_NAME, readMaster } from '../log/master-record.ts'
+import { MASTER_FILE_BYTES, MASTER_FILE_NAME, type MasterRecord, readMaster } from '../log/master-record.ts'
 import { NEW_SEGMENT_NAME, segmentNumberOf } from '../log/segment.ts'
-import { formatPage, isPageValid, PageType, sealPage } from '../page/page.ts'
+import { isPageValid, pageLsnOf } from '../page/page.ts'
 
 export const CREATING_FILE_NAME = 'creating'
 /** The marker before it has its name. */
 const NEW_MARKER_NAME = 'creating-new'
-const MAGIC = 'ARIESDB\0'
-const META_MAGIC = 32
-const META_VERSION = 40
-const META_PAGE_SIZE = 44
-const META_ID = 48
-/** Length of the meta page that is in use. */
-export const META_BYTES = 64
-export const META_PAGE = asPageId(0)
-
 /** Opens a file of the database. @throws `IO_ERROR`, `DB_READ_ONLY`, `DISK_FULL` */
 export function openFile(fileSystem: FileSystem, name: string, mode: OpenMode): File {
   try {
@@ -152,7 +135,7 @@ export function createFiles(
     fileSystem.rename(NEW_MARKER_NAME, CREATING_FILE_NAME)
     fileSystem.syncDirectory()
     const identity = makeIdentity(randomId(runtime), pageSize, segmentBytes)
-    makeFile(fileSystem, DATA_FILE_NAME, metaPage(identity))
+    makeFile(fileSystem, DATA_FILE_NAME, metaPage(identity, NULL_LSN))
     makeFile(fileSystem, MASTER_FILE_NAME, new Uint8Array(MASTER_FILE_BYTES))
     makeFile(fileSystem, DOUBLE_WRITE_FILE_NAME, new Uint8Array(doubleWriteBytes(pageSize)))
     fileSystem.syncDirectory()
@@ -280,64 +263,45 @@ function randomId(runtime: Runtime): Uint8Array {
   return Uint8Array.from({ length: 16 }, () => Math.floor(runtime.random() * 256))
 }
 
-function metaPage(identity: Identity): Uint8Array {
-  const { pageSize } = identity
-  const bytes = new Uint8Array(pageSize)
-  const view = new DataView(bytes.buffer)
-  formatPage(bytes, view, 0, pageSize, META_PAGE, PageType.META)
-  for (let i = 0; i < MAGIC.length; i++) bytes[META_MAGIC + i] = MAGIC.charCodeAt(i)
-  view.setUint32(META_VERSION, FORMAT_VERSION, true)
-  view.setUint32(META_PAGE_SIZE, pageSize, true)
-  bytes.set(identity.databaseId, META_ID)
-  sealPage(bytes, view, 0, pageSize, identity.databaseSeed)
-  return bytes
-}
-
 /**
- * Checks that the data file is ours, of this format, belongs to `identity` and has at least `pageCount`
- * pages: it never gets shorter by itself.
+ * Checks that the data file is ours, of this format, belongs to `identity`, has at least the pages that the newest
+ * master record knows of, as it never gets shorter by itself, and is no older than the checkpoint that this names.
+ * Returns the BEGIN_CHECKPOINT of the last checkpoint that the file has seen.
  * @throws `FORMAT_UNSUPPORTED`, `PAGE_CORRUPT`
  */
-export function checkDataFile(file: File, identity: Identity, pageCount: number): void {
+export function checkDataFile(file: File, identity: Identity, newest: MasterRecord | undefined): Lsn {
   const { pageSize } = identity
+  const pageCount = Math.max(1, newest?.pageCount ?? 0)
   const found = Math.floor(file.size() / pageSize)
-  if (found < Math.max(1, pageCount)) {
-    throw new AriesError(
-      'PAGE_CORRUPT',
-      `${DATA_FILE_NAME} has ${found} pages, but had at least ${Math.max(1, pageCount)}: it was cut short; restore it from a backup`,
-      { file: DATA_FILE_NAME, pageId: found, offset: found * pageSize },
+  if (found < pageCount) {
+    throw damaged(
+      `${DATA_FILE_NAME} has ${found} pages, but had at least ${pageCount}: it was cut short`,
+      found,
+      pageSize,
     )
   }
   const bytes = new Uint8Array(pageSize)
   const view = new DataView(bytes.buffer)
   readFully(file, bytes, 0, pageSize, 0)
-  if (isPageValid(bytes, view, 0, pageSize, META_PAGE, identity.databaseSeed)) {
-    const version = view.getUint32(META_VERSION, true)
-    if (version === FORMAT_VERSION) return
+  if (!isPageValid(bytes, view, 0, pageSize, META_PAGE, identity.databaseSeed)) {
+    if (!startsAsDataFile(bytes)) throw unsupported(`${DATA_FILE_NAME} does not start as a data file of aries-db does`)
+    throw damaged(`the meta page of ${DATA_FILE_NAME} is damaged or belongs to another database`, META_PAGE, pageSize)
+  }
+  const version = formatVersionOf(view)
+  if (version !== FORMAT_VERSION) {
     throw unsupported(`the data file has format ${version}; this build reads ${FORMAT_VERSION}`)
   }
-  if (!startsAsDataFile(bytes)) throw unsupported(`${DATA_FILE_NAME} does not start as a data file of aries-db does`)
-  throw new AriesError(
-    'PAGE_CORRUPT',
-    `the meta page of ${DATA_FILE_NAME} is damaged or belongs to another database; restore the file from a backup`,
-    { file: DATA_FILE_NAME, pageId: META_PAGE, offset: 0 },
-  )
+  const checkpointLsn = pageLsnOf(view, 0)
+  if (checkpointLsn < (newest?.checkpointLsn ?? NULL_LSN)) {
+    const older = `${DATA_FILE_NAME} is an older copy: it has seen the checkpoint at LSN ${checkpointLsn}, the master record names the one at LSN ${newest?.checkpointLsn}`
+    throw damaged(older, META_PAGE, pageSize)
+  }
+  return checkpointLsn
 }
 
-/**
- * What the meta page says of its database, if these first bytes of the data file look like one: for tools
- * that have nothing better, because its checksum is not looked at. The meta page does not know the segment size.
- */
-export function identityOfMetaPage(head: Uint8Array, segmentBytes: number): Identity | undefined {
-  if (!startsAsDataFile(head)) return undefined
-  const pageSize = new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(META_PAGE_SIZE, true)
-  return makeIdentity(head.slice(META_ID, META_BYTES), pageSize, segmentBytes)
-}
-
-/** Whether these first bytes of a file could be those of a data file. */
-export function startsAsDataFile(bytes: Uint8Array): boolean {
-  for (let i = 0; i < MAGIC.length; i++) if (bytes[META_MAGIC + i] !== MAGIC.charCodeAt(i)) return false
-  return true
+function damaged(what: string, pageId: number, pageSize: number): AriesError {
+  const place = { file: DATA_FILE_NAME, pageId, offset: pageId * pageSize }
+  return new AriesError('PAGE_CORRUPT', `${what}; restore all files from one backup`, place)
 }
 
 function unsupported(message: string): AriesError {

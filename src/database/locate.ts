@@ -3,6 +3,7 @@
  * byte: from the master record's newer slot, else from the other one, else from the log itself.
  */
 import { DATA_FILE_NAME } from '../buffer/data-file.ts'
+import { META_BYTES, startsAsDataFile } from '../buffer/meta-page.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn } from '../common/ids.ts'
 import { cleaningUp, type FileSystem, readFully } from '../io/file-system.ts'
@@ -19,11 +20,13 @@ import {
 } from '../log/segment.ts'
 import { Segments } from '../log/segments.ts'
 import { decodeCheckpointPart } from '../recovery/checkpoint-record.ts'
-import { checkDataFile, META_BYTES, notOurs, openFile, startsAsDataFile } from './files.ts'
+import { checkDataFile, notOurs, openFile } from './files.ts'
 
 export interface Location {
   readonly identity: Identity
   readonly master: MasterRecord
+  /** The log was durable up to here once: master record and data file prove it. */
+  readonly provenEndLsn: Lsn
   readonly segments: Segments
   readonly reader: LogReader
   readonly notices: readonly string[]
@@ -37,12 +40,13 @@ export function locate(fileSystem: FileSystem): Location {
   const content = masterContent(fileSystem)
   const newest = content.records[0]
   const identity = newest?.identity ?? identityFromLog(fileSystem, content)
-  checkData(fileSystem, identity, newest?.master.pageCount ?? 0)
+  const dataCheckpointLsn = checkData(fileSystem, identity, newest?.master)
   const segments = new Segments(fileSystem, identity)
   try {
     const reader = new LogReader(segments, identity)
     const { master, notices } = checkpointOf(content, fileSystem, identity, reader, segments)
-    return { identity, master, segments, reader, notices }
+    const provenEndLsn = asLsn(Math.max(master.endLsn, dataCheckpointLsn + 1))
+    return { identity, master, provenEndLsn, segments, reader, notices }
   } catch (error) {
     throw cleaningUp(error, () => segments.close())
   }
@@ -90,20 +94,20 @@ function checkpointMissing(fileSystem: FileSystem, lsn: Lsn, identity: Identity)
   }
   return new AriesError(
     'LOG_CORRUPT',
-    `${file} does not hold the checkpoint at LSN ${lsn} that the master record names: the file is missing, cut short or damaged; restore the log files from a backup`,
+    `${file} does not hold the checkpoint at LSN ${lsn} that the master record names: the file is missing, cut short or damaged; restore all files from one backup`,
     { file, lsn, offset: lsn % identity.segmentBytes },
   )
 }
 
-function checkData(fileSystem: FileSystem, identity: Identity, pageCount: number): void {
+function checkData(fileSystem: FileSystem, identity: Identity, newest: MasterRecord | undefined): Lsn {
   if (!fileSystem.list().includes(DATA_FILE_NAME)) {
-    throw new AriesError('PAGE_CORRUPT', `the file ${DATA_FILE_NAME} is missing; restore it from a backup`, {
+    throw new AriesError('PAGE_CORRUPT', `the file ${DATA_FILE_NAME} is missing; restore all files from one backup`, {
       file: DATA_FILE_NAME,
     })
   }
   const file = openFile(fileSystem, DATA_FILE_NAME, 'read')
   try {
-    checkDataFile(file, identity, pageCount)
+    return checkDataFile(file, identity, newest)
   } finally {
     file.close()
   }
@@ -137,7 +141,7 @@ function identityFromLog(fileSystem: FileSystem, content: MasterContent): Identi
   }
   throw new AriesError(
     'MASTER_CORRUPT',
-    'both slots of the master record are damaged, and no log segment is sound; restore the files from a backup',
+    'both slots of the master record are damaged, and no log segment is sound; restore all files from one backup',
     { file: MASTER_FILE_NAME },
   )
 }
@@ -172,7 +176,7 @@ function searchLog(reader: LogReader, startLsn: Lsn, known: MasterRecord | undef
   if (found === undefined) {
     throw new AriesError(
       'MASTER_CORRUPT',
-      'the master record is damaged and the log holds no complete checkpoint; restore the files from a backup',
+      'the master record is damaged and the log holds no complete checkpoint; restore all files from one backup',
       { file: MASTER_FILE_NAME },
     )
   }

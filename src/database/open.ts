@@ -195,7 +195,7 @@ async function restartLocated(context: Context, location: Location, startedMs: n
     tell?.(record.lsn)
   }
   const analysis = context.passes.analyse(reader, master.checkpointLsn, onRecord, context.tracer.listener)
-  checkLogEnd(reader, analysis.endLsn, master.endLsn, identity.segmentBytes)
+  checkLogEnd(reader, analysis.endLsn, location.provenEndLsn, identity.segmentBytes)
   const isClean = master.isClean && analysis.endLsn === master.endLsn && location.notices.length === 0
   if (!isClean && !fileSystem.writable)
     throw readOnly(fileSystem, 'the database was not closed cleanly, and recovery must write')

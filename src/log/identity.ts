@@ -2,7 +2,7 @@
 import { checksum } from '../common/checksum.ts'
 
 /** Version of all on-disk structures together. An older or newer one is refused. */
-export const FORMAT_VERSION = 4
+export const FORMAT_VERSION = 5
 
 export interface Identity {
   /** 16 random bytes, so that a file of another database is told apart. */

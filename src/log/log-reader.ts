@@ -182,7 +182,7 @@ export class LogReader {
     const { segmentBytes } = this.#identity
     const file = segmentName(number)
     const fault = (what: string, size: number): AriesError =>
-      new AriesError('LOG_CORRUPT', `${file} ${what}; nothing was changed; restore the log files from a backup`, {
+      new AriesError('LOG_CORRUPT', `${file} ${what}; nothing was changed; restore all files from one backup`, {
         file,
         lsn: number * segmentBytes + size,
         offset: size,

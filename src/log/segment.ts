@@ -90,14 +90,18 @@ export function identityOfHeader(bytes: Uint8Array, file: string, lsn?: number):
     if (bytes[i] !== MAGIC.charCodeAt(i)) {
       throw new AriesError(
         'LOG_CORRUPT',
-        `${file} does not start as a log segment does; restore it from a backup`,
+        `${file} does not start as a log segment does; restore all files from one backup`,
         place,
       )
     }
   }
   const unmarked = bytes.slice(0, 60).fill(0, CLOSED_BYTES, CLOSED_END)
   if (view.getUint32(60, true) !== checksum(unmarked, 0, 60, 0)) {
-    throw new AriesError('LOG_CORRUPT', `the header of ${file} fails its checksum; restore it from a backup`, place)
+    throw new AriesError(
+      'LOG_CORRUPT',
+      `the header of ${file} fails its checksum; restore all files from one backup`,
+      place,
+    )
   }
   const version = view.getUint32(8, true)
   if (version !== FORMAT_VERSION) {

@@ -70,16 +70,16 @@ export function analyse(
 
 /**
  * Decides whether the log really ends at `endLsn`. It does not when something proves that the log had
- * been durable beyond it: the master record, or a later flush marker.
+ * been durable beyond it: the master record or the data file, which say so with `provenEndLsn`, or a later flush marker.
  * @throws `LOG_CORRUPT` with file and LSN range
  */
-export function checkLogEnd(reader: LogReader, endLsn: Lsn, masterEndLsn: Lsn, segmentBytes: number): void {
+export function checkLogEnd(reader: LogReader, endLsn: Lsn, provenEndLsn: Lsn, segmentBytes: number): void {
   const file = segmentName(Math.floor(endLsn / segmentBytes))
-  const proof = endLsn < masterEndLsn ? masterEndLsn : reader.findProofBehind(endLsn)?.durableLsn
+  const proof = endLsn < provenEndLsn ? provenEndLsn : reader.findProofBehind(endLsn)?.durableLsn
   if (proof === undefined) return
   throw new AriesError(
     'LOG_CORRUPT',
-    `${file} has no valid record at LSN ${endLsn}, although the log was durable up to LSN ${proof}; nothing was changed; restore the log files from a backup`,
+    `${file} has no valid record at LSN ${endLsn}, although the log was durable up to LSN ${proof}; nothing was changed; restore all files from one backup`,
     { file, lsn: endLsn, endLsn: proof, offset: endLsn % segmentBytes },
   )
 }

@@ -4,8 +4,10 @@
  *
  *   1. BEGIN_CHECKPOINT, then the tables as END_CHECKPOINT, in one synchronous step
  *   2. the log is flushed
- *   3. the master record names the BEGIN_CHECKPOINT (I13)
- *   4. what lies below the low-water mark may be recycled (I12)
+ *   3. the meta page of the data file is written with the BEGIN_CHECKPOINT's LSN, durably: a data file that has not
+ *      seen the checkpoint that the master record names is an older copy, and is refused (I39)
+ *   4. the master record names the BEGIN_CHECKPOINT (I13)
+ *   5. what lies below the low-water mark may be recycled (I12)
  *
  * A crash between any two steps is harmless (I30): the master still names the checkpoint before.
  */
@@ -134,6 +136,7 @@ export class Checkpointer {
     const endLsn = this.#log.nextLsn
     const lowWater = lowWaterOf(beginLsn)
     await this.#log.waitDurable(asLsn(endLsn - 1))
+    await this.#buffer.stampCheckpoint(beginLsn)
     const pageCount = this.#buffer.syncedPageCount
     await this.#master.write({ checkpointLsn: beginLsn, endLsn, pageCount, isClean })
     this.#checkpointLsn = beginLsn

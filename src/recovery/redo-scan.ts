@@ -34,7 +34,7 @@ function damagedBefore(reader: LogReader, endLsn: Lsn): AriesError {
   const file = segmentName(Math.floor(lsn / segmentBytes))
   return new AriesError(
     'LOG_CORRUPT',
-    `${file} is missing or has no valid record at LSN ${lsn}, which redo needs; restore the log files from a backup`,
+    `${file} is missing or has no valid record at LSN ${lsn}, which redo needs; restore all files from one backup`,
     { file, lsn, endLsn, offset: lsn % segmentBytes },
   )
 }

@@ -193,7 +193,7 @@ export class OverflowStore {
 function brokenChain(pageId: PageId, ref: ValueRef): AriesError {
   return new AriesError(
     'PAGE_CORRUPT',
-    `page ${pageId} is not the page of the value's chain that starts at page ${ref.head}; restore it from a backup, or delete the row`,
+    `page ${pageId} is not the page of the value's chain that starts at page ${ref.head}; restore all files from one backup, or delete the row`,
     { pageId, chainHead: ref.head },
   )
 }

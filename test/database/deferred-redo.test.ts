@@ -269,6 +269,6 @@ describe('damage that redo put off would have found', () => {
     const segmentBytes = 262144
     const at = oldestRequiredLsn + 50_000
     image.flipBit(segmentName(Math.floor(at / segmentBytes)), at % segmentBytes, 2)
-    await expectFailure(() => openDeferred(image), 'LOG_CORRUPT', 'which redo needs; restore the log files')
+    await expectFailure(() => openDeferred(image), 'LOG_CORRUPT', 'which redo needs; restore all files from one backup')
   })
 })

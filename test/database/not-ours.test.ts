@@ -21,6 +21,7 @@ import {
   readFile,
   truncateFile,
   writeFile,
+  writeRows,
 } from './support.ts'
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
@@ -108,6 +109,26 @@ describe('a file of the database is replaced by something else', () => {
     await expectDiskHas(disk, 100)
   })
 
+  test.each(['closed', 'killed', 'killed after a checkpoint'])('an older copy of the data file: %s', async (how) => {
+    const disk = await diskWith(100)
+    const older = readFile(disk, 'data')
+    const db = await openOn(disk)
+    await writeRows(db, 100, 300)
+    if (how === 'killed after a checkpoint') await db.checkpoint()
+    const killed = disk.crash({ mode: 'kill' })
+    await db.close()
+    const image = how === 'closed' ? disk : killed
+    const newer = readFile(image, 'data')
+    truncateFile(image, 'data', 0)
+    writeFile(image, 'data', older)
+    // All that was done since its checkpoint is in the log, when there has been no checkpoint since.
+    if (how === 'killed') return expectDiskHas(image, 300)
+    const error = await expectRefused(image, 'PAGE_CORRUPT', /data is an older copy: .*; restore all files from one/)
+    expect(error.details).toEqual({ file: 'data', pageId: 0, offset: 0 })
+    writeFile(image, 'data', newer)
+    await expectDiskHas(image, 300)
+  })
+
   test('a data file cut to nothing is damage, not a foreign file', async () => {
     const disk = await diskWith(100)
     const original = readFile(disk, 'data')
@@ -122,7 +143,11 @@ describe('a file of the database is replaced by something else', () => {
     const original = readFile(disk, 'data')
     disk.remove('data')
     disk.syncDirectory()
-    const error = await expectRefused(disk, 'PAGE_CORRUPT', 'the file data is missing; restore it')
+    const error = await expectRefused(
+      disk,
+      'PAGE_CORRUPT',
+      'the file data is missing; restore all files from one backup',
+    )
     expect(error.details.file).toBe('data')
     writeFile(disk, 'data', original)
     await expectDiskHas(disk, 100)

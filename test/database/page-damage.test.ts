@@ -76,7 +76,7 @@ describe('a damaged page of a clean database', () => {
     const error = await expectFailure(
       () => textTable(db).get(keyOf(100)),
       'PAGE_CORRUPT',
-      new RegExp(`page ${pageId} of data .*restore the file from a backup`),
+      new RegExp(`page ${pageId} of data .*restore all files from one backup`),
     )
     expect(error.details).toMatchObject({ file: 'data', pageId, offset: pageId * PAGE_SIZE })
     await expectFailure(() => textTable(db).put(keyOf(100), 'new'), 'PAGE_CORRUPT', `page ${pageId}`)

@@ -18,8 +18,8 @@ async function threeBatches(): Promise<{ bench: LogBench; batches: Lsn[][] }> {
 }
 
 const endOf = (bench: LogBench): Lsn => analyse(bench.reader(), FIRST_LSN).endLsn
-const check = (bench: LogBench, masterEndLsn = FIRST_LSN): void =>
-  checkLogEnd(bench.reader(), endOf(bench), masterEndLsn, SEGMENT_BYTES)
+const check = (bench: LogBench, provenEndLsn = FIRST_LSN): void =>
+  checkLogEnd(bench.reader(), endOf(bench), provenEndLsn, SEGMENT_BYTES)
 
 describe('the end of the log', () => {
   test('is behind the last record, also with nothing in it', async () => {

@@ -6,7 +6,7 @@
  * segment with a sound header, else by the meta page.
  */
 import { DATA_FILE_NAME } from '../../buffer/data-file.ts'
-import { identityOfMetaPage, META_BYTES } from '../../database/files.ts'
+import { identityOfMetaPage, META_BYTES } from '../../buffer/meta-page.ts'
 import { headOf, identityOfSegments } from '../../database/locate.ts'
 import { SEGMENT_BYTES_DEFAULT } from '../../database/options.ts'
 import { AriesError } from '../../index.ts'

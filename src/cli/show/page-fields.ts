@@ -19,8 +19,8 @@ import {
   treeIdOf,
   valueLengthOf,
 } from '../../btree/node-page.ts'
+import { META_BYTES } from '../../buffer/meta-page.ts'
 import { isZero } from '../../common/bytes.ts'
-import { META_BYTES } from '../../database/files.ts'
 import { runsOf } from '../../inspect/numbers.ts'
 import { printableKey } from '../../lock/lock-report.ts'
 import {
