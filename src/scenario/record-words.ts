@@ -25,9 +25,17 @@ export function clrContent(
   undoes: Shown | undefined,
   undoNext: Shown | undefined,
 ): string {
+  return `${compensationText(slot, after, undoes)}, undoNextLSN ${undoNext ?? '-'}`
+}
+
+/** What a CLR compensates, for those who show its undoNextLSN elsewhere. */
+export function compensationText(
+  slot: string | null,
+  after: string | null | undefined,
+  undoes: Shown | undefined,
+): string {
   const what = undoes === null || undoes === undefined ? 'closes a nested top action' : `undoes ${undoes}`
-  const change = slot === null ? '' : `${slot} back to ${valueText(after)}, `
-  return `${change}${what}, undoNextLSN ${undoNext ?? '-'}`
+  return slot === null ? what : `${slot} back to ${valueText(after)}, ${what}`
 }
 
 function checkpointContent({ att, dpt }: Extract<ScenarioRecord, { type: 'end_checkpoint' }>): string {

@@ -96,6 +96,17 @@ describe('an exercise', () => {
     ])
   })
 
+  test('a CLR says what it compensates; undoNextLSN is a field of its own', async () => {
+    const textsOf = async (id: string) =>
+      (await run(id)).steps.at(-1)?.state.log.flatMap(({ lsn, type, text }) => (type === 'clr' ? [[lsn, text]] : []))
+    expect(await textsOf('S07')).toEqual([
+      [90, 'y back to c9, undoes 60'],
+      [130, 'y back to a9, undoes 40'],
+      [150, 'v back to b0, undoes 30'],
+    ])
+    expect((await textsOf('S20'))?.[0]).toEqual([60, 'closes a nested top action'])
+  })
+
   test('a further crash takes what was not durable', async () => {
     const { restarts, steps } = await run('S02')
     expect(restarts).toHaveLength(3)

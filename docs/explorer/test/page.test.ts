@@ -118,6 +118,26 @@ test('a wrong prediction is marked cell by cell, and nothing of the restart is s
   await reader.close()
 })
 
+test.each([
+  ['a laptop', 1280, 800],
+  ['a tablet', 820, 1180],
+  ['a phone', 390, 844],
+])('on %s, a CLR shows all of what it compensates, and its undoNextLSN', async (_name, width, height) => {
+  const reader = await explorer.open('#scenario=S01', { viewport: { width, height } })
+  await reader.page.keyboard.press('End')
+  const clr = reader.page.locator('#log tr[data-lsn="110"]')
+  const change = clr.locator('td.change')
+  expect(await change.textContent()).toBe('v back to b1, undoes 60')
+  expect(await change.evaluate(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)).toBe(true)
+  const undoNextLsn = clr.locator('td.undo-next-lsn')
+  expect(await undoNextLsn.textContent()).toBe('40')
+  // Where the columns have no heads, the cell says itself what it is.
+  const label = await undoNextLsn.evaluate((cell) => getComputedStyle(cell, '::before').content)
+  const isHeadShown = await reader.page.locator('#log thead').isVisible()
+  expect([label.includes('undoNextLSN'), isHeadShown]).toEqual(width < 640 ? [true, false] : [false, true])
+  await reader.close()
+})
+
 async function saved({ page }: ExplorerPage, kind: string): Promise<Buffer> {
   const download = page.waitForEvent('download')
   await page.locator(`[data-save=${kind}]`).click()

@@ -108,10 +108,10 @@ function LogTable({ step, changed }: LogPanelProps) {
             <th scope="col" class="change">
               change
             </th>
-            <th scope="col" class="link-column">
+            <th scope="col" class="number">
               prevLSN
             </th>
-            <th scope="col" class="link-column">
+            <th scope="col" class="number">
               undoNextLSN
             </th>
           </tr>
@@ -165,11 +165,9 @@ function Row({ record, isChanged, isCurrent, isMaster }: RowProps) {
           </td>
           <td class={`record-type record-${type}`}>{type}</td>
           <td>{page}</td>
-          <td class="change" title={text}>
-            {text}
-          </td>
-          <td class="link-column number">{lsnText(prevLsn)}</td>
-          <td class="link-column number">{type === 'clr' ? lsnText(undoNextLsn) : ''}</td>
+          <td class="change">{text}</td>
+          <td class="prev-lsn number">{lsnText(prevLsn)}</td>
+          <td class="undo-next-lsn number">{type === 'clr' ? lsnText(undoNextLsn) : ''}</td>
         </>
       )}
     </tr>

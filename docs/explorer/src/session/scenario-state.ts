@@ -10,7 +10,7 @@ import { pageLsnOf } from '../../../../src/page/page.ts'
 import type { Built } from '../../../../src/scenario/build.ts'
 import { numberAppended } from '../../../../src/scenario/complete.ts'
 import type { LsnMap, Shown } from '../../../../src/scenario/names.ts'
-import { clrContent, recordContent } from '../../../../src/scenario/record-words.ts'
+import { compensationText, recordContent } from '../../../../src/scenario/record-words.ts'
 import type { Observation } from '../../../../src/scenario/recover.ts'
 import type { Pages, Scenario, ScenarioRecord, TransactionRecord } from '../../../../src/scenario/scenario.ts'
 import { decodeSlotChange, readSlots } from '../../../../src/scenario/slots-resource-manager.ts'
@@ -125,7 +125,7 @@ export class ScenarioState {
       prevLsn: ('prevLsn' in record ? record.prevLsn : null) ?? undefined,
       undoNextLsn: isClr ? (record.undoNextLsn ?? undefined) : undefined,
       undoes: isClr ? (record.undoes ?? undefined) : undefined,
-      text: recordContent(record),
+      text: isClr ? compensationText(record.slot, record.after, record.undoes) : recordContent(record),
       isFlushed: true,
     }
   }
@@ -152,7 +152,7 @@ export class ScenarioState {
       prevLsn: this.lsnOf(record.prevLsn),
       undoNextLsn: isClr ? undoNextLsn : undefined,
       undoes,
-      text: change === undefined ? '' : clrContent(change.slot, change.after, undoes, undoNextLsn),
+      text: change === undefined ? '' : compensationText(change.slot, change.after, undoes),
       isFlushed: false,
     }
   }
