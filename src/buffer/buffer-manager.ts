@@ -177,7 +177,7 @@ export class BufferManager {
     if (pageLsn < endLsn) return
     throw new AriesError(
       'PAGE_LSN_BEYOND_LOG',
-      `page ${pageId} has pageLSN ${pageLsn}, but the log ${endLsn < this.#log.nextLsn ? 'ended' : 'ends'} at ${endLsn}: the end of the log was lost; restore all files from one backup`,
+      `page ${pageId} has pageLSN ${pageLsn}, but the log ${endLsn < this.#log.nextLsn ? 'ended' : 'ends'} at LSN ${endLsn}: the end of the log was lost; restore all files from one backup`,
       { pageId, lsn: pageLsn, endLsn },
     )
   }
