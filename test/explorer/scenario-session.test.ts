@@ -132,9 +132,16 @@ describe('an exercise', () => {
     expect(steps[0]?.state.log.some(({ type }) => type === 'clr')).toBe(false)
   })
 
-  test('a state that must be refused', async () => {
-    const { steps } = await run('S42')
-    expect(steps.at(-1)).toMatchObject({ kind: 'failed', sentence: expect.stringContaining('PAGE_LSN_BEYOND_LOG') })
+  test.each([
+    ['S42', 'page A has pageLSN 30, but the log ends at LSN 10'],
+    ['D16', 'page B has pageLSN 40, but the log ends at LSN 30'],
+  ])('%s: a state that must be refused, in the words of the exercise', async (id, why) => {
+    const { steps, restarts } = await run(id)
+    expect(steps.at(-1)).toMatchObject({
+      kind: 'failed',
+      sentence: expect.stringContaining(`PAGE_LSN_BEYOND_LOG: ${why}: the end of the log was lost`),
+    })
+    expect(restarts).toMatchObject([{ crashStep: 0, lastStep: steps.length - 1 }])
   })
 })
 
@@ -157,6 +164,28 @@ describe('an own scenario', () => {
       ['A', [{ key: 'v', value: 'a1' }]],
       ['B', [{ key: 'v', value: 'b0' }]],
     ])
+  })
+
+  test.each([
+    [
+      'the first',
+      `${EXERCISE.replace('30 T1 commit', '')}  disk A @60  v: a9\n`,
+      1,
+      'page A has pageLSN 60, but the log ends at LSN 20',
+    ],
+    [
+      'the second',
+      `${EXERCISE}  crash after 40\nrestart\n  disk A @60  v: a9\n`,
+      2,
+      'page A has pageLSN 60, but the log ends at LSN 40',
+    ],
+  ])('in which %s restart is refused: is shown up to there', async (_which, text, restartCount, why) => {
+    const parsed = parseScenarioText(text)
+    const { steps, restarts } = await runScenario((parsed as { scenario: Scenario }).scenario)
+    expect(steps.at(-1)).toMatchObject({ kind: 'failed', sentence: expect.stringContaining(why) })
+    expect(restarts).toHaveLength(restartCount)
+    expect(restarts.at(-1)).toMatchObject({ lastStep: steps.length - 1 })
+    expect(steps[restarts.at(-1)?.crashStep as number]).toMatchObject({ kind: 'crash', state: { phase: 'crashed' } })
   })
 
   test('with an answer that is wrong', async () => {

@@ -11,6 +11,7 @@ import { recover } from '../../../../src/scenario/recover.ts'
 import { initialPages, replay, runRollback } from '../../../../src/scenario/replay.ts'
 import type {
   InvalidScenario,
+  Pages,
   RestartScenario,
   RollbackScenario,
   Scenario,
@@ -50,7 +51,7 @@ class ScenarioSteps {
 
   run(scenario: Scenario): void {
     if (scenario.kind === 'rollback') this.#rollback(scenario)
-    else if (scenario.kind === 'invalid') this.#invalid(scenario)
+    else if (scenario.kind === 'invalid') this.#refusal(scenario, 0, scenario.log, scenario.invalid.disk)
     else if (scenario.kind === 'truncation') this.#truncation(scenario)
     else this.#restarts(scenario)
   }
@@ -64,7 +65,8 @@ class ScenarioSteps {
         log = logAfter(episode, log)
       } catch (error) {
         // What follows an attempt that has failed has no log to start from.
-        this.#failed(error)
+        if (AriesError.is(error)) this.#refusal(scenario, index, log, given.disk)
+        else this.#failed(String(error))
         return
       }
     }
@@ -82,9 +84,7 @@ class ScenarioSteps {
       listed: [...analysis.appended, ...(undo?.appended ?? [])],
     }
     const state = new ScenarioState(run, 'crashed')
-    this.#push('crash', crashTitle(index), crashSentence(scenario, index, log), state.state())
-    const crashStep = this.steps.length - 1
-    this.restarts.push({ crashStep, transactions: [], dirtyPages: [], lastStep: crashStep })
+    this.#crash(scenario, index, log, state)
     const isCut = scenario.partialRedoEpisode0 && index === 0
     const lastRedo = isCut ? lastRedoLsnOf(episode) : Number.POSITIVE_INFINITY
     let isOver = false
@@ -99,7 +99,13 @@ class ScenarioSteps {
       watch,
     )
     if (episode.crash === null) this.#push('opened', 'restart is complete', OVER, state.state('running'))
-    this.#amendRestart({ lastStep: this.steps.length - 1 })
+    this.#endRestart()
+  }
+
+  #crash(scenario: Scenario, index: number, log: readonly ScenarioRecord[], state: ScenarioState): void {
+    this.#push('crash', crashTitle(index), crashSentence(scenario, index, log), state.state())
+    const crashStep = this.steps.length - 1
+    this.restarts.push({ crashStep, transactions: [], dirtyPages: [], lastStep: crashStep })
   }
 
   #take(event: TraceEvent, state: ScenarioState): void {
@@ -147,6 +153,10 @@ class ScenarioSteps {
     this.steps[last.number] = { ...last, sentence: sentenceOfBoth, state, changed: changesBetween(before, state) }
   }
 
+  #endRestart(): void {
+    this.#amendRestart({ lastStep: this.steps.length - 1 })
+  }
+
   #amendRestart(change: Partial<RestartView>): void {
     const last = this.restarts.at(-1)
     if (last !== undefined) this.restarts[this.restarts.length - 1] = { ...last, ...change }
@@ -172,20 +182,26 @@ class ScenarioSteps {
     this.#push('done', 'the rollback is complete', 'What is to be undone is undone.', state.state())
   }
 
-  #invalid(scenario: InvalidScenario): void {
-    const { disk } = scenario.invalid
-    const built = buildDatabase(scenario, scenario.log, disk)
-    const run: Run = { scenario, log: scenario.log, disk, built, seen: undefined, listed: [] }
+  /** A restart up to where the engine refuses to go on. */
+  #refusal(
+    scenario: RestartScenario | InvalidScenario,
+    index: number,
+    log: readonly ScenarioRecord[],
+    disk: Pages,
+  ): void {
+    const built = buildDatabase(scenario, log, disk)
+    const run: Run = { scenario, log, disk, built, seen: undefined, listed: [] }
     const state = new ScenarioState(run, 'crashed')
-    this.#push('crash', crashTitle(0), crashSentence(scenario, 0, scenario.log), state.state())
+    this.#crash(scenario, index, log, state)
     try {
       recover(
         built.store,
         passesTelling((engine) => state.assembled(engine)),
         (event) => this.#take(event, state),
       )
+      this.#endRestart()
     } catch (error) {
-      this.#failed(error)
+      this.#failed(AriesError.is(error) ? state.refusal(error) : String(error))
     }
   }
 
@@ -206,13 +222,12 @@ class ScenarioSteps {
     }
   }
 
-  /** The engine refuses to go on; that can be the very answer. */
-  #failed(error: unknown): void {
+  /** The restart ends here, which can be the very answer. */
+  #failed(sentence: string): void {
     const state = this.steps.at(-1)?.state
-    if (state === undefined) throw error
-    const sentence = AriesError.is(error) ? `${error.message}.` : String(error)
+    if (state === undefined) throw new Error(sentence)
     this.#push('failed', 'restart is refused', sentence, state)
-    this.#amendRestart({ lastStep: this.steps.length - 1 })
+    this.#endRestart()
   }
 
   #push(

@@ -3,6 +3,7 @@
  * pages, its LSNs, its log. The log and the pages on disk are those that the exercise gives; the tables, the pool
  * and what is appended are read from the engine's managers.
  */
+import type { AriesError } from '../../../../src/common/errors.ts'
 import { asLsn, asPageId, asTxnId } from '../../../../src/common/ids.ts'
 import type { TraceEvent } from '../../../../src/common/trace.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../../../../src/log/log-record.ts'
@@ -17,7 +18,7 @@ import { decodeSlotChange, readSlots } from '../../../../src/scenario/slots-reso
 import type { LookedAt } from './engine-view.ts'
 import { TwoTables } from './two-tables.ts'
 import type { EngineState, LogRow, Lsn, PageView } from './types.ts'
-import type { Spoken } from './words.ts'
+import { namedSentence, type Spoken } from './words.ts'
 
 /** What is known of a run before it is looked at step by step. */
 export interface Run {
@@ -75,6 +76,14 @@ export class ScenarioState {
     const last = this.#run.log.at(-1)
     if (event.kind !== 'analysis' || last === undefined) return event
     return { ...event, endLsn: this.#lsns.engineLsn(last.lsn) }
+  }
+
+  /** Why the engine refuses to go on. For the end of its log the last record counts, as above. */
+  refusal({ message, details }: AriesError): string {
+    const last = this.#run.log.at(-1)
+    const lsnText = (lsn: number): string =>
+      lsn === details.endLsn && last !== undefined ? String(last.lsn) : this.spoken.lsn(lsn)
+    return `${namedSentence(message, { ...this.spoken, lsn: lsnText })}.`
   }
 
   /** The LSN of the exercise for one of the engine. */
