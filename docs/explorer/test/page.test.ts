@@ -118,6 +118,41 @@ test('a wrong prediction is marked cell by cell, and nothing of the restart is s
   await reader.close()
 })
 
+test('in predict mode the task comes first, and what the comparison has come to only at the end', async () => {
+  const reader = await explorer.open('#scenario=S07&predict=1')
+  const verdict = 'tables and redo are equal too'
+  expect(await reader.sentence()).toMatch(/^Predict: fill in both tables/)
+  expect(await reader.sentence()).not.toContain(verdict)
+  await reader.press('Show without an answer')
+  expect(await reader.sentence()).not.toContain(verdict)
+  await reader.page.keyboard.press('End')
+  expect(await reader.sentence()).toContain(verdict)
+  await reader.close()
+})
+
+test('on a phone what has happened leaves most of the window to the panels', async () => {
+  const reader = await explorer.open('#scenario=S07&predict=1', { viewport: { width: 390, height: 844 } })
+  const guide = await reader.page.locator('.guide').boundingBox()
+  expect(guide?.height).toBeLessThan(844 / 3)
+  await reader.close()
+})
+
+test('where there is no room for a whole sentence, each step is told from its beginning', async () => {
+  const reader = await explorer.open('#scenario=S01&step=1', { viewport: { width: 320, height: 400 } })
+  const sentence = reader.page.getByRole('region', { name: 'What has happened' })
+  const hidden = () => sentence.evaluate(({ scrollHeight, clientHeight }) => scrollHeight - clientHeight)
+  const scrolled = () => sentence.evaluate(({ scrollTop }) => scrollTop)
+  await sentence.evaluate((element) => {
+    element.scrollTop = 10
+  })
+  expect(await scrolled()).toBe(10)
+  await reader.press('Next step')
+  await reader.waitForStep(2)
+  expect(await hidden()).toBeGreaterThan(10)
+  expect(await scrolled()).toBe(0)
+  await reader.close()
+})
+
 test.each([
   ['a laptop', 1280, 800],
   ['a tablet', 820, 1180],

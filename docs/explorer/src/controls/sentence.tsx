@@ -1,4 +1,5 @@
 /** The sentence that says what has happened and why; a screen reader speaks it at each step. */
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Explorer } from '../explorer.ts'
 import { textbook } from '../session/index.ts'
 import type { Step } from '../session/types.ts'
@@ -8,9 +9,22 @@ import { PHASE_NAMES } from './transport.tsx'
 const TOLD_MAX = 4
 
 export function Sentence({ explorer }: { readonly explorer: Explorer }) {
-  const { session, step, passed, isRunning, problem, asked } = explorer
+  const { session, step, passed, isRunning, problem, asked, lastStep } = explorer
+  const isTask = asked !== undefined && step?.number === asked.crashStep
+  // What the comparison has come to is told when there is nothing left to compare, or nothing at all.
+  const isCompared = asked === undefined && (step === undefined || step.number === lastStep)
+  const place = useRef<HTMLElement>(null)
+  useLayoutEffect(() => {
+    if (place.current !== null) place.current.scrollTop = 0
+  }, [step])
   return (
-    <section class={`sentence phase-${step?.state.phase ?? 'running'}`} aria-label="What has happened">
+    <section
+      ref={place}
+      class={`sentence phase-${step?.state.phase ?? 'running'}`}
+      aria-label="What has happened"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+      tabIndex={0}
+    >
       {problem !== undefined && (
         <p class="problem" role="alert">
           {problem}
@@ -24,15 +38,17 @@ export function Sentence({ explorer }: { readonly explorer: Explorer }) {
       )}
       <div aria-live="polite" class="told" data-step={step?.number}>
         {isRunning && step === undefined && <p>The engine is starting.</p>}
-        {session?.note !== undefined && <p class={step === undefined ? '' : 'earlier'}>{session.note}</p>}
-        {passed.length > TOLD_MAX && <p class="earlier">… {passed.length - TOLD_MAX} steps before, and then:</p>}
+        {isTask && (
+          <p class="task">Predict: fill in both tables as analysis will have built them. Then the restart is shown.</p>
+        )}
+        {passed.length > TOLD_MAX && <p class="earlier passed">… {passed.length - TOLD_MAX} steps before, and then:</p>}
         {passed.slice(-TOLD_MAX).map((told) => (
           <Told key={told.number} step={told} isLast={told === step} />
         ))}
-        {step?.number === 0 && <Origin explorer={explorer} />}
-        {asked !== undefined && step?.number === asked.crashStep && (
-          <p>Predict mode: fill in both tables as analysis will have built them. Then the restart is shown.</p>
+        {isCompared && session?.note !== undefined && (
+          <p class={step === undefined ? '' : 'earlier note'}>{session.note}</p>
         )}
+        {step?.number === 0 && <Origin explorer={explorer} />}
       </div>
     </section>
   )
@@ -52,7 +68,7 @@ function Origin({ explorer: { content, session } }: { readonly explorer: Explore
 
 function Told({ step, isLast }: { readonly step: Step; readonly isLast: boolean }) {
   return (
-    <p class={isLast ? '' : 'earlier'}>
+    <p class={isLast ? '' : 'earlier passed'}>
       {step.sentence}
       {isLast && step.reference !== undefined && <cite> {step.reference}</cite>}
     </p>
