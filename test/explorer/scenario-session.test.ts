@@ -132,6 +132,13 @@ describe('an exercise', () => {
     expect(steps[0]?.state.log.some(({ type }) => type === 'clr')).toBe(false)
   })
 
+  test('of a low-water mark: the first LSN of a transaction is not called its last', async () => {
+    const { steps } = await run('S43')
+    expect(steps[0]?.state.transactions.map(({ name, status, lastLsn }) => [name, status, lastLsn])).toEqual([
+      ['T1', 'running, first LSN 60', undefined],
+    ])
+  })
+
   test.each([
     ['S42', 'page A has pageLSN 30, but the log ends at LSN 10'],
     ['D16', 'page B has pageLSN 40, but the log ends at LSN 30'],
