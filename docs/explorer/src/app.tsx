@@ -35,7 +35,7 @@ export function App() {
       <main data-shown={explorer.isRunning ? undefined : shownId(explorer.content)}>
         <div class="guide">
           <Sentence explorer={explorer} />
-          <Transport explorer={explorer} playing={playing} />
+          {explorer.session?.steps.length !== 0 && <Transport explorer={explorer} playing={playing} />}
         </div>
         <ActionBar explorer={explorer} />
         <Panels explorer={explorer} />

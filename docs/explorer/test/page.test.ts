@@ -123,10 +123,20 @@ test('in predict mode the task comes first, and what the comparison has come to 
   const verdict = 'tables and redo are equal too'
   expect(await reader.sentence()).toMatch(/^Predict: fill in both tables/)
   expect(await reader.sentence()).not.toContain(verdict)
+  // The source of an exercise may give its answers away.
+  expect(await reader.page.locator('.origin').count()).toBe(0)
   await reader.press('Show without an answer')
   expect(await reader.sentence()).not.toContain(verdict)
   await reader.page.keyboard.press('End')
   expect(await reader.sentence()).toContain(verdict)
+  await reader.close()
+})
+
+test('an exercise that cannot be shown says so, and has no steps to go through', async () => {
+  const reader = await explorer.open('#scenario=S01')
+  await reader.page.locator('select[name=menu]').selectOption('scenario S10')
+  await reader.page.getByText(/^Not applicable: it logs the freeing of a page/).waitFor()
+  expect(await reader.page.getByRole('navigation', { name: 'Steps' }).count()).toBe(0)
   await reader.close()
 })
 

@@ -11,8 +11,7 @@ const TOLD_MAX = 4
 export function Sentence({ explorer }: { readonly explorer: Explorer }) {
   const { session, step, passed, isRunning, problem, asked, lastStep } = explorer
   const isTask = asked !== undefined && step?.number === asked.crashStep
-  // What the comparison has come to is told when there is nothing left to compare, or nothing at all.
-  const isCompared = asked === undefined && (step === undefined || step.number === lastStep)
+  const isCompared = asked === undefined && step?.number === lastStep
   const place = useRef<HTMLElement>(null)
   useLayoutEffect(() => {
     if (place.current !== null) place.current.scrollTop = 0
@@ -45,10 +44,10 @@ export function Sentence({ explorer }: { readonly explorer: Explorer }) {
         {passed.slice(-TOLD_MAX).map((told) => (
           <Told key={told.number} step={told} isLast={told === step} />
         ))}
-        {isCompared && session?.note !== undefined && (
-          <p class={step === undefined ? '' : 'earlier note'}>{session.note}</p>
-        )}
-        {step?.number === 0 && <Origin explorer={explorer} />}
+        {session?.note !== undefined && step === undefined && <p>Not applicable: {session.note}.</p>}
+        {session?.note !== undefined && isCompared && <p class="earlier note">{session.note}.</p>}
+        {/* Where an exercise comes from may tell its answers. */}
+        {(step === undefined || step.number === 0) && asked === undefined && <Origin explorer={explorer} />}
       </div>
     </section>
   )
