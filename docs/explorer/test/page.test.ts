@@ -132,6 +132,15 @@ test('in predict mode the task comes first, and what the comparison has come to 
   await reader.close()
 })
 
+test('on a laptop the log and the pages are in sight while the tables are predicted', async () => {
+  const reader = await explorer.open('#scenario=S01&predict=1', { viewport: { width: 1280, height: 800 } })
+  for (const panel of ['#log', '#predict', '#pages']) {
+    const box = await reader.page.locator(panel).boundingBox()
+    expect([panel, (box?.y ?? 800) + (box?.height ?? 0) <= 800]).toEqual([panel, true])
+  }
+  await reader.close()
+})
+
 test('an exercise that cannot be shown says so, and has no steps to go through', async () => {
   const reader = await explorer.open('#scenario=S01')
   await reader.page.locator('select[name=menu]').selectOption('scenario S10')

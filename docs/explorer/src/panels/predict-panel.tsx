@@ -34,22 +34,24 @@ export function PredictPanel({ asked, onReveal }: PredictPanelProps) {
     <Panel id="predict" title="Your prediction: the tables at the end of analysis">
       {marks === undefined ? (
         <form onSubmit={check}>
-          <GuessTable
-            title="Transaction table"
-            columns={{ txn: 'txn', status: 'status', lastLsn: 'lastLSN' }}
-            choices={{ status: STATUSES }}
-            rows={transactions}
-            empty={NO_TRANSACTION}
-            onChange={setTransactions}
-          />
-          <GuessTable
-            title="Dirty page table"
-            columns={{ page: 'page', recLsn: 'recLSN' }}
-            choices={{}}
-            rows={dirtyPages}
-            empty={NO_PAGE}
-            onChange={setDirtyPages}
-          />
+          <div class="both-tables">
+            <GuessTable
+              title="Transaction table"
+              columns={{ txn: 'txn', status: 'status', lastLsn: 'lastLSN' }}
+              choices={{ status: STATUSES }}
+              rows={transactions}
+              empty={NO_TRANSACTION}
+              onChange={setTransactions}
+            />
+            <GuessTable
+              title="Dirty page table"
+              columns={{ page: 'page', recLsn: 'recLSN' }}
+              choices={{}}
+              rows={dirtyPages}
+              empty={NO_PAGE}
+              onChange={setDirtyPages}
+            />
+          </div>
           <p class="dialog-buttons">
             <button type="button" onClick={onReveal}>
               Show without an answer
@@ -64,12 +66,14 @@ export function PredictPanel({ asked, onReveal }: PredictPanelProps) {
           <p class="score" role="status">
             {marks.total === 0 ? 'Right: both tables are empty.' : `${marks.right} of ${marks.total} cells are right.`}
           </p>
-          <MarkTable
-            title="Transaction table"
-            columns={{ txn: 'txn', status: 'status', lastLsn: 'lastLSN' }}
-            rows={marks.transactions}
-          />
-          <MarkTable title="Dirty page table" columns={{ page: 'page', recLsn: 'recLSN' }} rows={marks.dirtyPages} />
+          <div class="both-tables">
+            <MarkTable
+              title="Transaction table"
+              columns={{ txn: 'txn', status: 'status', lastLsn: 'lastLSN' }}
+              rows={marks.transactions}
+            />
+            <MarkTable title="Dirty page table" columns={{ page: 'page', recLsn: 'recLSN' }} rows={marks.dirtyPages} />
+          </div>
           <p class="dialog-buttons">
             <button type="button" onClick={() => setMarks(undefined)}>
               Try again
@@ -100,7 +104,7 @@ function GuessTable<Row extends { readonly [Name in keyof Row]: string }>(props:
   const set = (index: number, name: keyof Row & string, cell: string) =>
     onChange(rows.map((row, at) => (at === index ? { ...row, [name]: cell } : row)))
   return (
-    <>
+    <div>
       <table class="guess">
         <caption>{title}</caption>
         <thead>
@@ -150,7 +154,7 @@ function GuessTable<Row extends { readonly [Name in keyof Row]: string }>(props:
       <button type="button" class="quiet add" onClick={() => onChange([...rows, empty])}>
         Another row<span class="only-read"> in {title}</span>
       </button>
-    </>
+    </div>
   )
 }
 
