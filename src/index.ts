@@ -36,6 +36,7 @@ export type {
 } from './database/options.ts'
 export { number, tuple } from './database/ordered-codecs.ts'
 export type { RangeOptions } from './database/range.ts'
+export type { Gap } from './database/salvage.ts'
 export type { Snapshot } from './database/snapshot.ts'
 export type { DatabaseStats } from './database/stats.ts'
 export type { Table } from './database/table.ts'

@@ -27,6 +27,15 @@ export interface ByteRange {
   readonly limit: number
 }
 
+export const ALL_KEYS: ByteRange = {
+  start: undefined,
+  startInclusive: true,
+  end: undefined,
+  endInclusive: true,
+  reverse: false,
+  limit: Number.POSITIVE_INFINITY,
+}
+
 const RANGE_OPTIONS: OptionNames<RangeOptions<unknown>> = {
   gt: true,
   gte: true,

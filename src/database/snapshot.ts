@@ -3,13 +3,16 @@
  * never waits and makes nobody wait. While it is open, older versions of what changes are kept in memory,
  * and ghosts and freed pages are held back; so close it, or let `using` do it.
  */
+import { wayTo } from '../btree/way.ts'
 import { AriesError } from '../common/errors.ts'
+import type { PageId } from '../common/ids.ts'
 import type { VersionReader } from '../txn/version-store.ts'
 import { type SnapshotEntries, snapshotEntriesOf } from './entries.ts'
 import { type ByteRange, byteRangeOf, type RangeOptions } from './range.ts'
+import { type Gap, salvage } from './salvage.ts'
 import { SnapshotWalk } from './snapshot-walk.ts'
 import type { Store } from './store.ts'
-import { keyOf, type TableShape } from './table-shape.ts'
+import { checkTable, keyOf, type TableShape } from './table-shape.ts'
 import { VersionView } from './version-view.ts'
 import { tablesOf } from './view-walk.ts'
 
@@ -54,6 +57,20 @@ export class Snapshot {
     let count = 0
     while (walk.next() === true) count++
     return count
+  }
+
+  /**
+   * All rows of a table that can be read, in key order, where `range` would end at the first page that cannot. For
+   * what is passed over, `onGap` is called before the row behind it is given out.
+   * @throws as `get`; of damage only what keeps the table itself from being found
+   */
+  salvage<K, V>(table: TableShape<K, V>, onGap: (gap: Gap<K>) => void): IterableIterator<[K, V], undefined> {
+    checkTable(table)
+    this.#check()
+    const { buffer } = this.#store.btree.context
+    const findTree = (): PageId => this.#view.findTree(table.name) as PageId
+    const open = (range: ByteRange): SnapshotWalk => this.#walk(table.name, range)
+    return salvage(table, { open, wayTo: (key) => wayTo(buffer, findTree(), key) }, onGap)
   }
 
   /** The names of the tables, sorted. @throws as `get` */

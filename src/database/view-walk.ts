@@ -10,7 +10,7 @@ import { CATALOG_TREE, nameOfKey } from '../btree/catalog.ts'
 import type { TreeCursor } from '../btree/cursor.ts'
 import { assert } from '../common/assert.ts'
 import type { PageId } from '../common/ids.ts'
-import { type ByteRange, isBeforeEnd } from './range.ts'
+import { ALL_KEYS, type ByteRange, isBeforeEnd } from './range.ts'
 import type { VersionView } from './version-view.ts'
 import { Walk, type WalkPorts } from './walk.ts'
 
@@ -90,18 +90,9 @@ export class ViewWalk extends Walk {
   }
 }
 
-const ALL: ByteRange = {
-  start: undefined,
-  startInclusive: true,
-  end: undefined,
-  endInclusive: true,
-  reverse: false,
-  limit: Number.POSITIVE_INFINITY,
-}
-
 /** The names of the tables as a view has them, sorted. @throws as `VersionView.get` */
 export function tablesOf(view: VersionView): string[] {
-  const walk = new ViewWalk(ALL, view, { findTree: () => CATALOG_TREE })
+  const walk = new ViewWalk(ALL_KEYS, view, { findTree: () => CATALOG_TREE })
   const names: string[] = []
   while (walk.next() === true) names.push(nameOfKey(walk.key))
   return names

@@ -317,6 +317,26 @@ describe('export and import', () => {
     const { code, stdout, stderr } = await runCli('export', directory)
     expect(code).toBe(1)
     expect(linesOf(stdout)).toEqual([{ table: 'b', key: 'k', value: 'v' }])
-    expect(stderr).toMatch(/^aries: table a: PAGE_CORRUPT: page 3/)
+    expect(stderr).toMatch(/^aries: table a: no row can be read: PAGE_CORRUPT: page 3/)
+  })
+
+  test('around a damaged page all else is written, and between which rows others are missing is said', async () => {
+    const directory = await makeDatabase(
+      'closed',
+      async (database) => {
+        for (let i = 100; i < 400; i++) await database.table('a', TEXT).put(`k${i}`, 'v'.repeat(50))
+      },
+      { pageSize: 4096 },
+    )
+    flipByte(join(directory, 'data'), 5 * 4096 + 100)
+    const { code, stdout, stderr } = await runCli('export', directory)
+    expect(code).toBe(1)
+    const [, from = '', to = ''] =
+      /^aries: table a: no row between "k(\d+)" and "k(\d+)" can be read: /.exec(stderr) ?? []
+    expect(stderr).toContain('PAGE_CORRUPT: page 5 of data fails its checksum')
+    const keys = linesOf<{ key: string }>(stdout).map(({ key }) => Number(key.slice(1)))
+    expect(keys.length).toBeGreaterThan(200)
+    expect(keys.indexOf(Number(to))).toBe(keys.indexOf(Number(from)) + 1)
+    expect(Number(to) - Number(from) - 1 + keys.length).toBe(300)
   })
 })

@@ -1,7 +1,7 @@
 /** `aries export`: all rows as JSON Lines. */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { Snapshot } from '../../index.ts'
+import type { Gap, Snapshot } from '../../index.ts'
 import { ExitCode } from '../errors.ts'
 import { interruptible } from '../interrupt.ts'
 import { isDamage, openToInspect } from '../open.ts'
@@ -27,7 +27,7 @@ export function addExport(program: Command): void {
       'after',
       `
 A line is {"table":...,"key":...,"value":...}. With --keys hex and --values hex every database can be written.
-All rows are of one moment. A table with a damaged page is written up to the damage.
+All rows are of one moment. Around damaged pages everything else is written, and what is missing is said.
 When a row does not fit the encoding, or on Ctrl-C, the file of --output is removed.
 
 Examples:
@@ -61,8 +61,12 @@ async function exportTables(
   using bar = new ProgressBar()
   let count = 0
   for (const [index, table] of tables.entries()) {
+    const onGap = (gap: Gap<Uint8Array>): void => {
+      warn(`table ${table.name}: ${gapText(gap, encoding)}`)
+      process.exitCode = ExitCode.PROBLEMS
+    }
     try {
-      for (const row of snapshot.range(table)) {
+      for (const row of snapshot.salvage(table, onGap)) {
         const [key, value] = decodeRow(table.name, row, encoding.key.toJson, encoding.value.toJson)
         output.write(JSON.stringify({ table: table.name, key, value }))
         if (++count % ROWS_A_TURN !== 0) continue
@@ -77,6 +81,19 @@ async function exportTables(
     }
   }
   return count
+}
+
+function gapText({ after, before, errors }: Gap<Uint8Array>, { key }: RowEncoding): string {
+  const [from, to] = [after, before].map((bytes) => bytes && JSON.stringify(key.toJson(bytes)))
+  const which =
+    from === undefined
+      ? to === undefined
+        ? 'no row'
+        : `no row before ${to}`
+      : to === undefined
+        ? `no row behind ${from}`
+        : `no row between ${from} and ${to}`
+  return `${which} can be read: ${errors.map(({ message }) => message).join('; ')}`
 }
 
 /** Lines to stdout or to a new file, in large pieces. A file that is not finished is removed. */

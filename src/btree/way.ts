@@ -1,0 +1,34 @@
+/** The way from the root of a tree to the leaf of a key, for those who go on where it ends at a page that cannot be read. */
+import type { BufferManager } from '../buffer/buffer-manager.ts'
+import { AriesError } from '../common/errors.ts'
+import { levelOf, slotCountOf } from '../page/page.ts'
+import { childAt, findChildSlot, keyAt, type Tree } from './node-page.ts'
+
+export interface Way {
+  /** The first key behind all that lie below the node at its end; undefined when none does. */
+  readonly end: Uint8Array | undefined
+  /** Why that node cannot be read; undefined when it is the leaf. */
+  readonly error: AriesError | undefined
+}
+
+/** Goes down towards `key` as far as pages can be read: the separators on the way say what lies below the next. */
+export function wayTo(buffer: BufferManager, tree: Tree, key: Uint8Array): Way {
+  let end: Uint8Array | undefined
+  for (let pageId = tree; ; ) {
+    let page: number
+    try {
+      page = buffer.fix(pageId)
+    } catch (error) {
+      if (!AriesError.is(error)) throw error
+      return { end, error }
+    }
+    const isLeaf = levelOf(buffer.view, page) === 0
+    if (!isLeaf) {
+      const slot = findChildSlot(buffer, page, key, 0, key.length)
+      pageId = childAt(buffer.view, page, slot)
+      if (slot + 1 < slotCountOf(buffer.view, page)) end = keyAt(buffer, page, slot + 1)
+    }
+    buffer.unfix(page)
+    if (isLeaf) return { end, error: undefined }
+  }
+}
