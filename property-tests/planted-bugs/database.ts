@@ -106,8 +106,8 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A read takes no lock and shows what others have not committed.',
     file: TRANSACTION,
-    find: 'const wait = this.#locks.lock(tree, bytes, mode)',
-    replace: 'const wait = mode === LockMode.X ? this.#locks.lock(tree, bytes, mode) : undefined',
+    find: 'const wait = locks.lock(tree, bytes, mode)',
+    replace: 'const wait = mode === LockMode.X ? locks.lock(tree, bytes, mode) : undefined',
     first: 'isolation.property.test.ts',
   },
   {
@@ -115,23 +115,23 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A delete locks its key as a read does, and two transactions write the same row.',
     file: TRANSACTION,
-    find: `const wait = this.#locks.lock(tree, bytes, LockMode.X)
-      if (wait !== undefined) return this.#queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))`,
-    replace: `const wait = this.#locks.lock(tree, bytes, LockMode.S)
-      if (wait !== undefined) return this.#queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))`,
+    find: `const wait = locks.lock(tree, bytes, LockMode.X)
+      if (wait !== undefined) return queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))`,
+    replace: `const wait = locks.lock(tree, bytes, LockMode.S)
+      if (wait !== undefined) return queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))`,
     first: 'isolation.property.test.ts',
   },
   {
     name: 'table-dropped-under-its-users',
     invariant: 'I21',
     sentence: 'Dropping a table locks it as a write does and does not wait for who uses it.',
-    file: TRANSACTION,
-    find: `const tree = await this.#locks.treeOf(table.name, LockMode.X)
-      this.#view?.checkTableUnchanged(table.name)
-      if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
-    replace: `const tree = await this.#locks.treeOf(table.name, LockMode.IX)
-      this.#view?.checkTableUnchanged(table.name)
-      if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
+    file: 'src/database/transaction-tables.ts',
+    find: `const tree = await locks.treeOf(table.name, LockMode.X)
+  view?.checkTableUnchanged(table.name)
+  if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
+    replace: `const tree = await locks.treeOf(table.name, LockMode.IX)
+  view?.checkTableUnchanged(table.name)
+  if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND'`,
     first: 'isolation.property.test.ts',
   },
   {
@@ -147,11 +147,11 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     name: 'rolled-back-table-still-known',
     invariant: 'I18',
     sentence: 'After a rollback within the transaction it still knows a table whose creation was undone.',
-    file: TRANSACTION,
-    find: `  #forgetTrees(): void {
-    this.#locks.forgetTrees()
+    file: 'src/database/transaction-context.ts',
+    find: `  forgetTrees(): void {
+    this.locks.forgetTrees()
 `,
-    replace: `  #forgetTrees(): void {
+    replace: `  forgetTrees(): void {
 `,
     first: 'isolation.property.test.ts',
   },

@@ -11,9 +11,9 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A read that finds nothing takes no lock, and what it did not find can be inserted.',
     file: TRANSACTION,
-    find: 'const wait = this.#locks.lock(tree, bytes, mode)',
-    replace: `const isAbsent = this.#store.btree.get(tree, bytes, 0, bytes.length) === undefined
-      const wait = isAbsent && isRead ? undefined : this.#locks.lock(tree, bytes, mode)`,
+    find: 'const wait = locks.lock(tree, bytes, mode)',
+    replace: `const isAbsent = store.btree.get(tree, bytes, 0, bytes.length) === undefined
+      const wait = isAbsent && isRead ? undefined : locks.lock(tree, bytes, mode)`,
     first: HISTORY,
   },
   {
@@ -30,7 +30,7 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'At snapshot a read for update shows the newest value, whoever has written it since the begin.',
     file: TRANSACTION,
-    find: `      this.#view?.checkMayChange(tree, bytes)
+    find: `      view?.checkMayChange(tree, bytes)
       const value =`,
     replace: '      const value =',
     first: HISTORY,
@@ -49,7 +49,7 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     name: 'read-only-sees-many-moments',
     invariant: 'I34',
     sentence: 'Each operation of a read-only transaction reads the newest state, not that of its begin.',
-    file: TRANSACTION,
+    file: 'src/database/transaction-context.ts',
     find: "readOnly && isolation === 'serializable' ? 'snapshot' : isolation",
     replace: "readOnly && isolation === 'serializable' ? 'read-committed' : isolation",
     first: HISTORY,

@@ -81,8 +81,8 @@ export const RUN_BUGS: readonly PlantedBug[] = [
     sentence:
       'Rows that are put together lock their keys and not the gaps they come into, so a range that was read gets phantoms.',
     file: 'src/database/put-many.ts',
-    find: 'this.#locks.lockForPut(tree, key, this.#view === undefined)',
-    replace: 'this.#locks.lock(tree, key, 5)',
+    find: 'locks.lockForPut(tree, key, view === undefined)',
+    replace: 'locks.lock(tree, key, 5)',
     first: 'phantoms.property.test.ts',
   },
 ]

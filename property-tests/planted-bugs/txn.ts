@@ -212,8 +212,8 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'Who reads at a fixed point overwrites what has committed since, before that is counted as a conflict.',
     file: 'src/database/transaction.ts',
-    find: 'this.#locks.lockForPut(tree, bytes, this.#view === undefined)',
-    replace: 'this.#locks.lockForPut(tree, bytes, true)',
+    find: 'locks.lockForPut(tree, bytes, view === undefined)',
+    replace: 'locks.lockForPut(tree, bytes, true)',
     first: 'history.property.test.ts',
   },
 ]

@@ -16,27 +16,22 @@
  */
 import type { RowBatch } from '../btree/row-batch.ts'
 import type { PageId } from '../common/ids.ts'
-import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
+import type { SavepointMark } from '../txn/active-transaction.ts'
 import { invalid } from './options.ts'
-import type { Store } from './store.ts'
-import { encodedValue, keyOf, type TableShape } from './table-shape.ts'
-import type { TransactionLocks } from './transaction-locks.ts'
-import type { VersionView } from './version-view.ts'
+import { checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
+import type { TransactionContext } from './transaction-context.ts'
 
-/**
- * Puts all of `entries` for a transaction, none of whose other operations runs meanwhile. `view`: how it reads,
- * if it reads without locks. Rejects as `Transaction.putMany` does.
- */
+/** As `Transaction.putMany`, when its turn has come: no other operation of the transaction runs meanwhile. */
 export async function putMany<K, V>(
-  store: Store,
-  active: ActiveTransaction,
-  locks: TransactionLocks,
-  view: VersionView | undefined,
+  context: TransactionContext,
   table: TableShape<K, V>,
   entries: Iterable<readonly [K, V]>,
 ): Promise<void> {
+  const { store, active } = context
+  checkTable(table)
+  context.beginChange()
   checkIterable(entries)
-  const putter = new Putter(store, active, locks, view, table.name)
+  const putter = new Putter(context, table.name)
   const mark = store.transactions.savepoint(active)
   const rows = store.rowBatches.take()
   try {
@@ -61,41 +56,30 @@ function checkIterable(entries: Iterable<unknown> | undefined | null): void {
 }
 
 class Putter {
-  readonly #store: Store
-  readonly #active: ActiveTransaction
-  readonly #locks: TransactionLocks
-  readonly #view: VersionView | undefined
+  readonly #context: TransactionContext
   readonly #name: string
 
-  constructor(
-    store: Store,
-    active: ActiveTransaction,
-    locks: TransactionLocks,
-    view: VersionView | undefined,
-    name: string,
-  ) {
-    this.#store = store
-    this.#active = active
-    this.#locks = locks
-    this.#view = view
+  constructor(context: TransactionContext, name: string) {
+    this.#context = context
     this.#name = name
   }
 
   /** Puts the rows of a batch, slice by slice, and empties it. A pause, if one is due, comes after a slice. */
   async put(rows: RowBatch): Promise<void> {
+    const { store, active, locks } = this.#context
     rows.sort()
     for (let first = 0; first < rows.count; ) {
       const end = Math.min(first + rows.sliceRows, rows.count)
-      const startedMs = this.#store.nowMs()
-      const tree = this.#locks.treeForPut(this.#name) ?? this.#locks.create(this.#name)
+      const startedMs = store.nowMs()
+      const tree = locks.treeForPut(this.#name) ?? locks.create(this.#name)
       const wait = typeof tree === 'number' ? this.#lock(tree, rows, first, end) : tree
       if (wait !== undefined) {
         await wait
         continue
       }
-      this.#store.putRows(this.#active, tree as PageId, rows, first, end)
-      rows.tookSlice(end - first, this.#store.nowMs() - startedMs)
-      const pause = this.#store.giveWay(end - first)
+      store.putRows(active, tree as PageId, rows, first, end)
+      rows.tookSlice(end - first, store.nowMs() - startedMs)
+      const pause = store.giveWay(end - first)
       if (pause !== undefined) await pause
       first = end
     }
@@ -104,20 +88,20 @@ class Putter {
 
   /** Locks the rows [first, end); or returns what is to be waited for first. */
   #lock(tree: PageId, rows: RowBatch, first: number, end: number): Promise<void> | undefined {
-    this.#view?.checkTableUnchanged(this.#name)
+    const { locks, view } = this.#context
+    view?.checkTableUnchanged(this.#name)
     for (let row = first; row < end; row++) {
       const key = rows.key(row)
-      const wait = this.#locks.lockForPut(tree, key, this.#view === undefined)
+      const wait = locks.lockForPut(tree, key, view === undefined)
       if (wait !== undefined) return wait
-      this.#view?.checkMayChange(tree, key)
+      view?.checkMayChange(tree, key)
     }
     return undefined
   }
 
   /** Rolls back to where the operation began; that may undo the making of the table. */
   undo(mark: SavepointMark): Promise<void> {
-    this.#locks.forgetTrees()
-    this.#view?.forgetTrees()
-    return this.#store.undoSince(this.#active, mark)
+    this.#context.forgetTrees()
+    return this.#context.store.undoSince(this.#context.active, mark)
   }
 }

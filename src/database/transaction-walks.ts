@@ -1,31 +1,15 @@
 /**
  * Which walk a transaction goes on: with locks, as a view shows the rows, or with locks on what it will change only.
  */
-import type { TreeCursor } from '../btree/cursor.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
-import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { LockedWalk, type WalkLock } from './locked-walk.ts'
 import type { ByteRange } from './range.ts'
 import { SnapshotWalk } from './snapshot-walk.ts'
-import type { TransactionLocks } from './transaction-locks.ts'
+import type { TransactionContext } from './transaction-context.ts'
 import type { VersionView } from './version-view.ts'
 import { ViewWalk } from './view-walk.ts'
 import type { Walk } from './walk.ts'
-
-/** What a walk needs of its transaction. */
-export interface WalkingTransaction {
-  readonly locks: TransactionLocks
-  /** How it reads without locks; undefined when it reads with them. */
-  readonly view: VersionView | undefined
-  readonly isReadOnly: boolean
-  readonly hasSavepoints: () => boolean
-  /** Locks the table to change it, and finds its tree; a promise when it has to be called again. */
-  readonly treeToChange: () => PageId | Promise<void> | undefined
-  readonly openCursor: (tree: PageId) => TreeCursor
-  /** Closes the view of a walk that is still open when the transaction ends. */
-  readonly endings: Pick<ActiveTransaction, 'whenEnded' | 'forgetEnding'>
-}
 
 /** What a walk locks of a key, for reading and for writing. */
 const WALK_MODES: Readonly<Record<'forRead' | 'forUpdate', Readonly<Record<WalkLock, LockMode>>>> = {
@@ -33,18 +17,18 @@ const WALK_MODES: Readonly<Record<'forRead' | 'forUpdate', Readonly<Record<WalkL
   forUpdate: { record: LockMode.X, gap: LockMode.gapS, both: LockMode['X+gapS'] },
 }
 
-/** A walk over a range of the table `name`, for reading it or for changing what it finds. */
-export function openWalk(transaction: WalkingTransaction, name: string, range: ByteRange, forUpdate: boolean): Walk {
-  const { locks, view } = transaction
-  if (view !== undefined) return openViewWalk(transaction, view, name, range, forUpdate)
-  const tableMode = forUpdate ? LockMode.IX : LockMode.IS
+/** A walk over a range of the table `name`, for reading it or for changing what it finds. @throws `TX_CLOSED`, `TX_READ_ONLY` */
+export function openWalk(context: TransactionContext, name: string, range: ByteRange, forUpdate: boolean): Walk {
+  if (forUpdate) context.checkMayWrite()
+  const { store, locks, view } = context
+  if (view !== undefined) return openViewWalk(context, view, name, range, forUpdate)
   const modes = forUpdate ? WALK_MODES.forUpdate : WALK_MODES.forRead
   return new LockedWalk(range, {
-    findTree: () => locks.treeFor(name, tableMode),
+    findTree: () => locks.treeFor(name, forUpdate ? LockMode.IX : LockMode.IS),
     treeChanges: () => locks.treeChanges,
-    openCursor: transaction.openCursor,
+    openCursor: (tree) => store.cursor(tree),
     lock: (tree, key, what) => locks.lock(tree, key, modes[what]),
-    mayVanish: (tree, key) => mayVanish(transaction, tree, key),
+    mayVanish: (tree, key) => mayVanish(context, tree, key),
   })
 }
 
@@ -52,24 +36,26 @@ export function openWalk(transaction: WalkingTransaction, name: string, range: B
  * Whether a rollback to a savepoint may take the key away. Without a savepoint nothing is rolled back but what one
  * operation has done, if that fails, and no range is read before that is over.
  */
-function mayVanish({ locks, hasSavepoints }: WalkingTransaction, tree: PageId, key: Uint8Array): boolean {
-  return hasSavepoints() && locks.holdsExclusively(tree, key)
+function mayVanish({ locks, hasSavepoints }: TransactionContext, tree: PageId, key: Uint8Array): boolean {
+  return hasSavepoints && locks.holdsExclusively(tree, key)
 }
 
 /** A walk without locks; what will be changed is locked when it is reached. */
 function openViewWalk(
-  { locks, isReadOnly, treeToChange, endings }: WalkingTransaction,
+  context: TransactionContext,
   view: VersionView,
   name: string,
   range: ByteRange,
   forUpdate: boolean,
 ): Walk {
+  const { active, locks, isReadOnly } = context
   const { view: fixed, close } = view.fixed()
-  if (close !== undefined) endings.whenEnded(close)
+  // A walk may still be open when its transaction ends.
+  if (close !== undefined) active.whenEnded(close)
   const onClose = (): void => {
     if (close === undefined) return
     // A transaction may read any number of ranges.
-    endings.forgetEnding(close)
+    active.forgetEnding(close)
     close()
   }
   const treeChanges = (): number => locks.treeChanges
@@ -78,7 +64,7 @@ function openViewWalk(
     return isReadOnly ? new SnapshotWalk(range, fixed, ports) : new ViewWalk(range, fixed, { ...ports, treeChanges })
   }
   return new ViewWalk(range, fixed, {
-    findTree: treeToChange,
+    findTree: () => context.treeToChange(name),
     treeChanges,
     claim: (tree, key) => {
       const wait = locks.lock(tree, key, LockMode.X)
