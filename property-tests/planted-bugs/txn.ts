@@ -27,9 +27,9 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     name: 'commit-names-no-pending-actions',
     invariant: 'I32',
     sentence: 'COMMIT does not link to the pending actions, so after a crash nobody carries them out and pages leak.',
-    file: TRANSACTION_MANAGER,
-    find: 'setU53(this.#writer.log.view, at, entry.lastPendingLsn)',
-    replace: 'setU53(this.#writer.log.view, at, NULL_LSN)',
+    file: 'src/txn/commit-record.ts',
+    find: 'setU53(writer.log.view, at, entry.lastPendingLsn)',
+    replace: 'setU53(writer.log.view, at, NULL_LSN)',
   },
   {
     name: 'locks-released-before-durable',

@@ -30,6 +30,7 @@ import { OverflowStore } from '../space/overflow.ts'
 import { SpaceManager } from '../space/space-manager.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { PendingQueue } from '../txn/pending-actions.ts'
+import { SystemTransactions } from '../txn/system-transactions.ts'
 import { TransactionManager } from '../txn/transaction-manager.ts'
 import { type UncommittedChange, VersionStore } from '../txn/version-store.ts'
 import { makeDoubleWriteWhole, openDoubleWrite, openFile, openMaster } from './files.ts'
@@ -48,6 +49,7 @@ export interface Managers {
   readonly pending: PendingQueue
   readonly versions: VersionStore
   readonly transactions: TransactionManager
+  readonly systemTransactions: SystemTransactions
   readonly space: SpaceManager
   readonly btree: BTree
   readonly catalog: Catalog
@@ -118,7 +120,7 @@ export function assemble(parts: Parts): Managers {
     (payload) => btree.runPendingStep(payload),
     (csn) => versions.isSeenByAll(csn),
   )
-  const transactions: TransactionManager = new TransactionManager(
+  const transactions: TransactionManager = new TransactionManager({
     writer,
     rollback,
     table,
@@ -127,9 +129,11 @@ export function assemble(parts: Parts): Managers {
     failStop,
     pending,
     versions,
-    parts.nextTxnId,
-  )
-  const systemTransaction = <T>(action: (entry: TransactionEntry) => T): T => transactions.systemTransaction(action)
+    nextTxnId: parts.nextTxnId,
+  })
+  const newEntry = (): TransactionEntry => transactions.newEntry()
+  const systemTransactions = new SystemTransactions({ writer, rollback, failStop, newEntry })
+  const systemTransaction = <T>(action: (entry: TransactionEntry) => T): T => systemTransactions.run(action)
   const space = new SpaceManager(buffer, writer)
   const overflow = new OverflowStore(buffer, writer, space, systemTransaction)
   const btree: BTree = new BTree({
@@ -160,6 +164,7 @@ export function assemble(parts: Parts): Managers {
     pending,
     versions,
     transactions,
+    systemTransactions,
     space,
     btree,
     catalog,

@@ -127,7 +127,7 @@ async function createDatabase(context: Context): Promise<Opened> {
     isRestarting: () => false,
   })
   return closingOnError(managers, async () => {
-    managers.transactions.systemTransaction((entry) => {
+    managers.systemTransactions.run((entry) => {
       managers.space.create(entry)
       assert(managers.btree.create(entry) === CATALOG_TREE, 'the catalog is the first tree')
     })

@@ -1,5 +1,6 @@
 /**
- * The transaction manager: begin, commit, abort, savepoints, system transactions.
+ * The transaction manager: begin, commit, abort, savepoints of users' transactions. What the engine does for itself
+ * is in `system-transactions.ts`.
  *
  * COMMIT appends the COMMIT record and then does what the durability level asks:
  *
@@ -19,23 +20,26 @@
  * It keeps its read locks as well while this process lives; a restart does not take them again, and need
  * not: who will do nothing more has had all locks at one moment, and that is where its place in the order is.
  *
- * SYSTEM TRANSACTIONS do work that belongs to no user, such as removing ghosts. They run to completion
- * in one synchronous step, take no locks, and their commit is not flushed: it becomes durable before
- * anything that depends on it does, being earlier in the log.
+ * INVARIANTS
+ * - I2  a commit is acknowledged at `full` only when its COMMIT is durable, and at every level only when all is that
+ *       it has overwritten
+ * - I9  a transaction is asked for its state before anything is logged for it; END is its last record
+ * - I21 locks are held until the commit is acknowledged or the rollback has ended
+ * - I36 what is prepared stays so, under its name, until its `commit` or `abort`
  */
 import { assert } from '../common/assert.ts'
-import { setU53 } from '../common/bytes.ts'
 import { asTxnId, type Lsn, NULL_LSN } from '../common/ids.ts'
 import { LinkedList } from '../common/linked-list.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { laterTurn, type Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
-import { RECORD_HEADER_BYTES, RecordType } from '../log/log-record.ts'
+import { RECORD_HEADER_BYTES } from '../log/log-record.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
 import { logPrepare } from '../recovery/prepare-record.ts'
 import { TransactionEntry, type TransactionTable, TxnStatus } from '../recovery/transaction-table.ts'
 import type { Rollback } from '../recovery/undo.ts'
 import { ActiveTransaction, type PendingAction, type PreparedAs, type SavepointMark } from './active-transaction.ts'
+import { COMMIT_PAYLOAD_BYTES, logCommit } from './commit-record.ts'
 import { DurableCommits } from './durable-commits.ts'
 import { GiveWay } from './give-way.ts'
 import { LazyCommits } from './lazy-commits.ts'
@@ -49,10 +53,24 @@ export type Durability = 'none' | 'lazy' | 'full'
 /** Records undone in one turn of the event loop. */
 const UNDO_SLICE_RECORDS = 100
 
-/** COMMIT says where the last PENDING is. */
-const COMMIT_PAYLOAD_BYTES = 8
-
 const DONE: Promise<void> = Promise.resolve()
+
+/** What a transaction manager works with. */
+export interface TransactionManagerParts {
+  /** Logs what is no change of a page, such as COMMIT. */
+  readonly writer: PageWriter
+  readonly rollback: Rollback
+  readonly table: TransactionTable
+  readonly locks: LockManager
+  readonly runtime: Runtime
+  readonly failStop: FailStop
+  /** Takes what is to be done after a commit. */
+  readonly pending: PendingQueue
+  /** Numbers the commits, for those who read without locks. */
+  readonly versions: VersionStore
+  /** One more than the greatest number in the log. */
+  readonly nextTxnId: number
+}
 
 export class TransactionManager {
   readonly statistics = { committed: 0, aborted: 0, readOnly: 0 }
@@ -89,28 +107,18 @@ export class TransactionManager {
   /** The last COMMIT of a user's transaction in the log; those of before the restart are durable. */
   #lastCommitLsn: Lsn = NULL_LSN
 
-  constructor(
-    writer: PageWriter,
-    rollback: Rollback,
-    table: TransactionTable,
-    locks: LockManager,
-    runtime: Runtime,
-    failStop: FailStop,
-    pending: PendingQueue,
-    versions: VersionStore,
-    nextTxnId: number,
-  ) {
-    this.#writer = writer
-    this.#rollback = rollback
-    this.#table = table
-    this.#locks = locks
-    this.#runtime = runtime
-    this.#failStop = failStop
-    this.#pending = pending
-    this.#versions = versions
-    this.#giveWay = new GiveWay(runtime)
-    this.#nextTxnId = nextTxnId
-    writer.log.isSomebodyAtWork = () => this.#active.size > this.#underWay
+  constructor(parts: TransactionManagerParts) {
+    this.#writer = parts.writer
+    this.#rollback = parts.rollback
+    this.#table = parts.table
+    this.#locks = parts.locks
+    this.#runtime = parts.runtime
+    this.#failStop = parts.failStop
+    this.#pending = parts.pending
+    this.#versions = parts.versions
+    this.#giveWay = new GiveWay(parts.runtime)
+    this.#nextTxnId = parts.nextTxnId
+    this.#writer.log.isSomebodyAtWork = () => this.#active.size > this.#underWay
   }
 
   get nextTxnId(): number {
@@ -122,9 +130,13 @@ export class TransactionManager {
     return this.#active
   }
 
+  /** An entry with a number of its own, not yet in the table. */
+  newEntry(): TransactionEntry {
+    return new TransactionEntry(asTxnId(this.#nextTxnId++))
+  }
+
   begin(): ActiveTransaction {
-    const entry = new TransactionEntry(asTxnId(this.#nextTxnId++))
-    const transaction = new ActiveTransaction(entry, this.#runtime.nowMs())
+    const transaction = new ActiveTransaction(this.newEntry(), this.#runtime.nowMs())
     this.#active.add(transaction)
     return transaction
   }
@@ -239,10 +251,7 @@ export class TransactionManager {
   #logCommit(transaction: ActiveTransaction): Lsn {
     const { entry } = transaction
     this.#rollback.spendReserve(entry, RECORD_HEADER_BYTES + COMMIT_PAYLOAD_BYTES)
-    const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, COMMIT_PAYLOAD_BYTES)
-    setU53(this.#writer.log.view, at, entry.lastPendingLsn)
-    entry.status = TxnStatus.COMMITTING
-    this.#lastCommitLsn = this.#writer.finish()
+    this.#lastCommitLsn = logCommit(this.#writer, entry)
     return this.#lastCommitLsn
   }
 
@@ -389,35 +398,6 @@ export class TransactionManager {
     while (transaction !== undefined && transaction.entry !== entry) transaction = transaction.previous
     assert(transaction !== undefined, 'only an open user transaction leaves something for after its commit')
     transaction.pending.push(logPending(this.#writer, entry, payload))
-  }
-
-  /**
-   * Runs `action` as a transaction of its own: it commits, without a flush, when the action returns,
-   * and is rolled back when it throws, or when there is no room for its COMMIT. @throws what it throws, `DISK_FULL`
-   */
-  systemTransaction<T>(action: (entry: TransactionEntry) => T): T {
-    this.#failStop.check()
-    const entry = new TransactionEntry(asTxnId(this.#nextTxnId++))
-    let result: T
-    try {
-      result = action(entry)
-      if (entry.lastLsn !== NULL_LSN) this.#writer.log.reserve(0, COMMIT_PAYLOAD_BYTES)
-    } catch (error) {
-      if (entry.lastLsn !== NULL_LSN) {
-        this.#rollback.begin(entry)
-        this.#rollback.rollback(entry, NULL_LSN)
-        this.#rollback.end(entry)
-      }
-      throw error
-    }
-    if (entry.lastLsn !== NULL_LSN) {
-      const at = this.#writer.append(entry, RecordType.COMMIT, NULL_LSN, COMMIT_PAYLOAD_BYTES)
-      setU53(this.#writer.log.view, at, NULL_LSN)
-      entry.status = TxnStatus.COMMITTING
-      this.#writer.finish()
-      this.#rollback.end(entry)
-    }
-    return result
   }
 
   /** The oldest transaction that holds the log back, for statistics. */

@@ -32,12 +32,12 @@ function holdAllRoom(log: LogManager): number {
 test('one that meets a full disk at its COMMIT is rolled back, once', async () => {
   const disk = new SimulatedFileSystem()
   const { database, opened } = await openParts(disk)
-  const { space, table, transactions, log } = opened.managers
+  const { space, table, systemTransactions, log } = opened.managers
   disk.failNext('write', { file: /^log-new$/, errno: 'ENOSPC', times: Number.POSITIVE_INFINITY })
   let page = 0 as PageId
   let held = 0
   const allocate = (): void => {
-    transactions.systemTransaction((entry) => {
+    systemTransactions.run((entry) => {
       page = space.allocate(entry)
       held = holdAllRoom(log)
     })
@@ -48,7 +48,7 @@ test('one that meets a full disk at its COMMIT is rolled back, once', async () =
 
   // What the next one does with the page, a restart does not undo.
   log.release(held)
-  transactions.systemTransaction((entry) => {
+  systemTransactions.run((entry) => {
     expect(space.allocate(entry)).toBe(page)
   })
   await database.flush()
