@@ -133,7 +133,15 @@ class Run {
   #open({ dataFile, doubleWrite }: PageFiles): BufferManager {
     this.#disk.runtime = this.#runtime
     this.#disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
-    return new BufferManager(IDENTITY, FRAMES * PAGE_SIZE, LOG, dataFile, doubleWrite, new FailStop(), this.#clock)
+    return new BufferManager({
+      identity: IDENTITY,
+      poolBytes: FRAMES * PAGE_SIZE,
+      log: LOG,
+      dataFile,
+      doubleWrite,
+      failStop: new FailStop(),
+      runtime: this.#clock,
+    })
   }
 
   async take(step: Step): Promise<void> {

@@ -8,11 +8,12 @@
  *
  * STEAL, NO-FORCE. A dirty page may go out before its transaction commits (the log can undo it), and
  * need not go out when it commits (the log can redo it). Since when a page is dirty is in
- * `dirty-frames.ts`, when it goes out in `frame-choice.ts`, and how in `page-flusher.ts`.
+ * `dirty-frames.ts`, when it goes out in `frame-choice.ts`, and how in `batch-writer.ts`.
  *
  * INVARIANTS
  * - I10 recLsn is at or below every change of the page that is not on disk
  * - I11 the dirty page table has every page that differs from disk
+ * - I14 nobody sees a page before its redo
  * - I27 pin counts never fall below zero; a pinned page is not evicted
  */
 import { assert } from '../common/assert.ts'
@@ -23,19 +24,32 @@ import type { FailStop } from '../io/fail-stop.ts'
 import { closeAll } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { pageLsnOf } from '../page/page.ts'
+import { BatchWriter } from './batch-writer.ts'
 import { type DataFile, type PageFault, pageError } from './data-file.ts'
 import type { DeferredPages } from './deferred-pages.ts'
 import { DirtyFrames } from './dirty-frames.ts'
 import { DirtyPageTable } from './dirty-page-table.ts'
-import { AREA_COUNT, DEMAND, type DoubleWrite } from './double-write.ts'
+import { AREA_COUNT, type DoubleWrite } from './double-write.ts'
 import { FrameChoice } from './frame-choice.ts'
 import { type LogPort, PageFlusher, type SliceClock } from './page-flusher.ts'
 import { PageTable } from './page-table.ts'
 import { Replacer } from './replacer.ts'
-import { type PageBatch, Staging } from './staging.ts'
 
 /** Frames below this many cannot hold what one structure change pins. */
 export const FRAMES_MIN = 8
+
+/** What a buffer manager works with. */
+export interface BufferManagerParts {
+  readonly identity: Identity
+  readonly poolBytes: number
+  readonly log: LogPort
+  readonly dataFile: DataFile
+  /** Undefined where the file system writes pages atomically, or nothing is written. */
+  readonly doubleWrite: DoubleWrite | undefined
+  readonly failStop: FailStop
+  /** By which writing in the background gives way. */
+  readonly runtime: SliceClock
+}
 
 export class BufferManager {
   /** The arena. A page is a byte offset into it. */
@@ -48,7 +62,6 @@ export class BufferManager {
     misses: 0,
     evictions: 0,
     pagesWritten: 0,
-    batches: 0,
     demandBatches: 0,
     deferredBatches: 0,
   }
@@ -64,7 +77,7 @@ export class BufferManager {
   readonly #dirty: DirtyFrames
   readonly #choice: FrameChoice
   readonly #free: number[] = []
-  readonly #staging: Staging
+  readonly #batches: BatchWriter
   /** Damaged pages that redo could not bring up to date, with the recLsn they keep (I11). */
   readonly #quarantine = new Map<PageId, Lsn>()
   /** Pages that restart has put off, until all are up to date. */
@@ -73,15 +86,8 @@ export class BufferManager {
   #tracer = SILENT
   readonly #pageIdOfFrame = (frame: number): PageId => asPageId(this.#pageIds[frame] as number)
 
-  constructor(
-    identity: Identity,
-    poolBytes: number,
-    log: LogPort,
-    dataFile: DataFile,
-    doubleWrite: DoubleWrite | undefined,
-    failStop: FailStop,
-    runtime: SliceClock,
-  ) {
+  constructor(parts: BufferManagerParts) {
+    const { identity, poolBytes, log, dataFile, doubleWrite, failStop, runtime } = parts
     const { pageSize } = identity
     this.pageSize = pageSize
     this.frameCount = Math.max(FRAMES_MIN, Math.floor(poolBytes / pageSize))
@@ -92,13 +98,21 @@ export class BufferManager {
     this.#doubleWrite = doubleWrite
     this.#failStop = failStop
     this.#flusher = new PageFlusher(pageSize, log, dataFile, doubleWrite, failStop, runtime)
-    this.#staging = new Staging(identity)
     this.#table = new PageTable(this.frameCount)
     this.#replacer = new Replacer(this.frameCount)
     this.#pageIds = new Uint32Array(this.frameCount)
     this.#pinCount = new Int32Array(this.frameCount)
     this.#dirty = new DirtyFrames(this.frameCount)
     this.#choice = new FrameChoice(pageSize, this.#pinCount, this.#dirty, this.#replacer, this.#pageIdOfFrame)
+    this.#batches = new BatchWriter({
+      identity,
+      pool: this.bytes,
+      dirty: this.#dirty,
+      pageIdOf: this.#pageIdOfFrame,
+      flusher: this.#flusher,
+      failStop,
+      statistics: this.statistics,
+    })
   }
 
   /** From now on `tracer` hears of pages. */
@@ -117,7 +131,7 @@ export class BufferManager {
 
   /** The end of any one of the batches that are being written, or undefined when none is. */
   get nextBatchEnd(): Promise<void> | undefined {
-    return this.#staging.nextEnd
+    return this.#batches.nextEnd
   }
 
   /** Makes the data file at least `pageCount` pages long. @throws `DISK_FULL`, `IO_ERROR` */
@@ -263,7 +277,7 @@ export class BufferManager {
   /** The victim is dirty: write it now, together with the next ones that would be. */
   #writeOnDemand(victim: number): void {
     try {
-      this.#writeBatchBlocking(this.#choice.besides(victim))
+      this.#batches.writeBlocking(this.#choice.besides(victim))
     } catch (error) {
       this.#replacer.insert(victim, asPageId(this.#pageIds[victim] as number))
       throw error
@@ -301,10 +315,10 @@ export class BufferManager {
    */
   startWriteBack(horizonLsn: Lsn, dirtyTarget: number): Promise<number> | undefined {
     this.#failStop.check()
-    const area = this.#staging.freeArea
+    const area = this.#batches.freeArea
     if (area < 0) return undefined
     const frames = this.#choice.forWriteBack(horizonLsn, dirtyTarget, this.isReserveLow)
-    return frames.length > 0 ? this.#writeBatch(area, frames) : undefined
+    return frames.length > 0 ? this.#batches.write(area, frames) : undefined
   }
 
   /** Writes one batch, as `startWriteBack`, as soon as that can be begun; how many pages it had. */
@@ -312,7 +326,7 @@ export class BufferManager {
     for (;;) {
       const batch = this.startWriteBack(horizonLsn, dirtyTarget)
       if (batch !== undefined) return batch
-      const end = this.#staging.nextEnd
+      const end = this.#batches.nextEnd
       if (end === undefined) return 0
       await end
     }
@@ -328,10 +342,10 @@ export class BufferManager {
 
   /** Writes this page, if it is dirty and nobody uses it; whether it did. Rejects as `writeBack`. */
   async writePage(pageId: PageId): Promise<boolean> {
-    while (this.#staging.freeArea < 0) await this.#staging.nextEnd
+    while (this.#batches.freeArea < 0) await this.#batches.nextEnd
     const frame = this.#table.get(pageId)
     if (frame < 0 || !this.#dirty.isDirty(frame) || !this.#choice.isUsable(frame)) return false
-    await this.#writeBatch(this.#staging.freeArea, [frame])
+    await this.#batches.write(this.#batches.freeArea, [frame])
     return true
   }
 
@@ -342,56 +356,6 @@ export class BufferManager {
     }
     const outcomes = await Promise.allSettled(Array.from({ length: AREA_COUNT }, writeSome))
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-  }
-
-  async #writeBatch(area: number, frames: number[]): Promise<number> {
-    const batch = this.#stage(area, frames)
-    try {
-      await this.#flusher.flush(batch)
-    } catch (error) {
-      throw this.#abandon(frames, error)
-    } finally {
-      this.#staging.release(area)
-    }
-    this.#complete(frames)
-    return frames.length
-  }
-
-  #writeBatchBlocking(frames: number[]): void {
-    const batch = this.#stage(DEMAND, frames)
-    try {
-      this.#flusher.flushBlocking(batch)
-    } catch (error) {
-      throw this.#abandon(frames, error)
-    } finally {
-      this.#staging.release(DEMAND)
-    }
-    this.#complete(frames)
-  }
-
-  /** Copies the pages out, in page order, and moves their recLsn aside. */
-  #stage(area: number, frames: number[]): PageBatch {
-    this.#failStop.check()
-    frames.sort((a, b) => (this.#pageIds[a] as number) - (this.#pageIds[b] as number))
-    for (const frame of frames) this.#dirty.startWriting(frame)
-    const offsets = frames.map((frame) => frame * this.pageSize)
-    return this.#staging.stage(area, this.bytes, offsets, frames.map(this.#pageIdOfFrame))
-  }
-
-  #complete(frames: readonly number[]): void {
-    for (const frame of frames) this.#dirty.written(frame)
-    this.statistics.pagesWritten += frames.length
-    this.statistics.batches++
-  }
-
-  /**
-   * A batch that did not get as far as its places (the disk was full) leaves its pages dirty, to be
-   * tried again; anything later has already stopped the engine.
-   */
-  #abandon(frames: readonly number[], error: unknown): unknown {
-    for (const frame of frames) this.#dirty.abandoned(frame)
-    this.statistics.deferredBatches++
-    return error
   }
 
   /** Pages pinned now; 0 between operations (I17). */

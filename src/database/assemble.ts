@@ -107,7 +107,8 @@ export function assemble(parts: Parts): Managers {
   const failStop = new FailStop()
   const log = new LogManager(parts.segments, identity, runtime, failStop, parts.endLsn)
   const { dataFile, doubleWrite, master: masterFile } = openAll(parts)
-  const buffer = new BufferManager(identity, settings.poolBytes, log, dataFile, doubleWrite, failStop, runtime)
+  const { poolBytes } = settings
+  const buffer = new BufferManager({ identity, poolBytes, log, dataFile, doubleWrite, failStop, runtime })
   const resources = new ResourceManagers<TransactionEntry>()
   const table = new TransactionTable()
   const writer = new PageWriter(log, buffer, resources, table)

@@ -90,7 +90,7 @@ function openEngine(store: Store, passes: Passes, watch: Trace): Engine {
   const dataFile = new DataFile(fileSystem.open(DATA_FILE_NAME, 'write'), identity)
   // Room for every page, so that the data file stays as the crash left it.
   const poolBytes = (store.lastPageId + FRAMES_MIN) * identity.pageSize
-  const buffer = new BufferManager(identity, poolBytes, log, dataFile, undefined, failStop, runtime)
+  const buffer = new BufferManager({ identity, poolBytes, log, dataFile, doubleWrite: undefined, failStop, runtime })
   const managers = new ResourceManagers<TransactionEntry>()
   managers.register(new SlotsResourceManager(buffer))
   const table = new TransactionTable()

@@ -60,7 +60,15 @@ export class Fixture {
     const runtime = new SimulatedRuntime()
     this.log = new LogManager(this.#segments, this.identity, runtime, failStop, asLsn(64))
     const dataFile = new DataFile(fileSystem.open(DATA_FILE_NAME, 'create'), this.identity)
-    this.buffer = new BufferManager(this.identity, frames * pageSize, this.log, dataFile, undefined, failStop, runtime)
+    this.buffer = new BufferManager({
+      identity: this.identity,
+      poolBytes: frames * pageSize,
+      log: this.log,
+      dataFile,
+      doubleWrite: undefined,
+      failStop,
+      runtime,
+    })
     this.writer = new PageWriter(this.log, this.buffer, this.managers, this.table)
     this.rollbacks = new Rollback(this.writer, this.managers, this.table)
     this.space = new SpaceManager(this.buffer, this.writer)

@@ -43,15 +43,15 @@ export class Bench {
     }
     this.dataFile = new DataFile(disk.open(DATA_FILE_NAME, 'write'), IDENTITY)
     this.doubleWrite = new DoubleWrite(disk.open('double-write', 'write'), IDENTITY)
-    this.buffer = new BufferManager(
-      IDENTITY,
-      frames * PAGE_SIZE,
-      this.log,
-      this.dataFile,
-      this.doubleWrite,
-      this.failStop,
-      clock,
-    )
+    this.buffer = new BufferManager({
+      identity: IDENTITY,
+      poolBytes: frames * PAGE_SIZE,
+      log: this.log,
+      dataFile: this.dataFile,
+      doubleWrite: this.doubleWrite,
+      failStop: this.failStop,
+      runtime: clock,
+    })
   }
 
   /** Formats a page with `fill` as content, changed last at `lsn`. */

@@ -39,15 +39,15 @@ export class RecoveryBench implements ResourceManager<TransactionEntry> {
     const isThere = fileSystem.list().includes(DATA_FILE_NAME)
     const dataFile = new DataFile(fileSystem.open(DATA_FILE_NAME, isThere ? 'write' : 'create'), IDENTITY)
     fileSystem.syncDirectory()
-    this.buffer = new BufferManager(
-      IDENTITY,
-      0,
-      this.bench.log,
+    this.buffer = new BufferManager({
+      identity: IDENTITY,
+      poolBytes: 0,
+      log: this.bench.log,
       dataFile,
-      undefined,
-      new FailStop(),
-      new SimulatedRuntime(),
-    )
+      doubleWrite: undefined,
+      failStop: new FailStop(),
+      runtime: new SimulatedRuntime(),
+    })
     this.managers.register(this)
     this.writer = new PageWriter(this.bench.log, this.buffer, this.managers, this.table)
     this.rollback = new Rollback(this.writer, this.managers, this.table)
