@@ -112,8 +112,8 @@ class Run {
 
   /** As the background does it: the next step when this one is done. */
   #stepOnSegments(): void {
-    this.#segmentSteps ??= this.#log
-      .segmentStep(this.#log.flushedLsn)
+    this.#segmentSteps ??= this.#log.room
+      .step(this.#log.flushedLsn)
       .catch((error: unknown) => {
         this.#failure ??= error
       })

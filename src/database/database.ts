@@ -361,21 +361,21 @@ export class Database {
     const { managers, checkpointer } = this.#opened
     await this.#maintenance.checkpoint(isClean)
     const { lsn } = checkpointer.lowWater
-    if (managers.log.canRecycle(lsn)) checkpointer.repeatFoundMaster()
-    await managers.log.removeUnneeded(lsn)
+    if (managers.log.room.canRecycle(lsn)) checkpointer.repeatFoundMaster()
+    await managers.log.room.removeUnneeded(lsn)
   }
 
   /** The master record says durably that the database is clean, and nobody is in doubt: nothing is written until the next open. */
   #giveBackRoom(): void {
     const { log, doubleWrite } = this.#opened.managers
-    log.cutBehindEnd()
+    log.room.cutBehindEnd()
     doubleWrite?.giveBackRoom()
   }
 
   /** For what is in doubt the next open holds back the same room again; it shall find it made. */
   async #keepRoom(): Promise<void> {
     const { log } = this.#opened.managers
-    await log.wipeBehindEnd()
+    await log.room.wipeBehindEnd()
     if (log.reservedBytes > 0) log.reserve(0, 0)
   }
 

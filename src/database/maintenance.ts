@@ -92,7 +92,7 @@ export class Maintenance {
     const { buffer, pending, btree, log, checkpointer } = this.#parts
     const hasCleanUp = buffer.deferred !== undefined || pending.size > 0 || btree.uncleanLeafCount > 0
     if (hasCleanUp || this.#isWriteBackDue || this.#isCheckpointDue) return true
-    return log.isSegmentStepDue(checkpointer.lowWater.lsn)
+    return log.room.isStepDue(checkpointer.lowWater.lsn)
   }
 
   #start(): void {
@@ -287,8 +287,8 @@ export class Maintenance {
   #segmentStep(): Promise<boolean> {
     const { log, checkpointer } = this.#parts
     const { lsn } = checkpointer.lowWater
-    if (log.canRecycle(lsn)) checkpointer.repeatFoundMaster()
-    return log.segmentStep(lsn)
+    if (log.room.canRecycle(lsn)) checkpointer.repeatFoundMaster()
+    return log.room.step(lsn)
   }
 
   /** Stops the timers and waits for what is under way. @throws `IO_ERROR` */
@@ -299,7 +299,7 @@ export class Maintenance {
     await this.#running
     await this.#makingSegments
     for (let end = this.#parts.buffer.nextBatchEnd; end !== undefined; end = this.#parts.buffer.nextBatchEnd) await end
-    if (!this.#parts.failStop.failed) this.#parts.log.discardNewSegment()
+    if (!this.#parts.failStop.failed) this.#parts.log.room.discardNewSegment()
   }
 
   /** After `stop`: brings all pages up to date, for a clean close. */

@@ -17,8 +17,8 @@
  * moment. At restart it tells a torn tail (nothing later was ever durable) from damage.
  *
  * ROOM. `reserve` holds back bytes for the rollback of every active transaction, and sees to it that there
- * are segments for them (`log-room.ts`). It is the only function that can meet a full disk, and it is called
- * before anything is changed (I19).
+ * are segments for them. It is the only function that can meet a full disk, and it is called before anything is
+ * changed (I19). How segments are made ahead of need, recycled and given back is in `log-room.ts`.
  *
  * INVARIANTS: I5 (LSNs rise, each record starts where the last ended), I19, I28 (nothing after a
  * failed write or sync).
@@ -30,7 +30,7 @@ import { asLsn, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId, type TxnId } f
 import { SILENT, type Tracer } from '../common/tracer.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { type File, writeFully } from '../io/file-system.ts'
-import { laterTurn, type Runtime } from '../io/runtime.ts'
+import type { Runtime } from '../io/runtime.ts'
 import { FlushStatistics } from './flush-statistics.ts'
 import { GroupFlush } from './group-flush.ts'
 import type { Identity } from './identity.ts'
@@ -67,6 +67,8 @@ export class LogManager {
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly statistics = new FlushStatistics()
+  /** Its segments: what is made, kept and given back. */
+  readonly room: LogRoom
   tracer: Tracer = SILENT
   /** Whether anybody could use the time while a sync is under way. The transaction manager knows. */
   isSomebodyAtWork: () => boolean = () => true
@@ -78,7 +80,6 @@ export class LogManager {
   readonly #record = new LogRecordView()
   /** LSN of the first byte of the log buffer. */
   #bufferLsn: number
-  readonly #room: LogRoom
   #tail = 0
   #started = -1
   #startedLength = 0
@@ -98,7 +99,7 @@ export class LogManager {
     this.#failStop = failStop
     this.#reader = new LogReader(segments, identity)
     this.#bufferLsn = endLsn
-    this.#room = new LogRoom(segments, failStop, this.recordBytesMax, endLsn)
+    this.room = new LogRoom(this, segments, runtime, failStop)
     this.#writtenLsn = endLsn
     this.#flushedLsn = endLsn
     this.#groupFlush = new GroupFlush(
@@ -132,8 +133,13 @@ export class LogManager {
     return asLsn(this.#flushedLsn)
   }
 
+  /** From where on a flush in flight makes the log durable; undefined when none is. */
+  get inFlightStartLsn(): number | undefined {
+    return this.#groupFlush.inFlightStartLsn
+  }
+
   get reservedBytes(): number {
-    return this.#room.reservedBytes
+    return this.room.reservedBytes
   }
 
   /** The largest record: a page image and some. Segments hold several. */
@@ -147,12 +153,12 @@ export class LogManager {
    * @throws `DISK_FULL`, `IO_ERROR`; nothing is held back then.
    */
   reserve(rollbackBytes: number, payloadBytes: number): void {
-    this.#room.reserve(this.#bufferLsn + this.#tail, rollbackBytes, payloadBytes)
+    this.room.reserve(this.#bufferLsn + this.#tail, rollbackBytes, payloadBytes)
   }
 
   /** Gives back what `reserve` held. */
   release(bytes: number): void {
-    this.#room.release(bytes)
+    this.room.release(bytes)
   }
 
   /**
@@ -352,63 +358,6 @@ export class LogManager {
     } finally {
       this.#segments.close()
     }
-  }
-
-  /** Whether a segment lies wholly below `lowWaterLsn`. */
-  canRecycle(lowWaterLsn: Lsn): boolean {
-    return this.#segments.firstLsn + this.#segments.segmentBytes <= lowWaterLsn
-  }
-
-  /** Whether `segmentStep` would find anything to do. */
-  isSegmentStepDue(lowWaterLsn: Lsn): boolean {
-    return this.canRecycle(lowWaterLsn) || this.#room.isStepDue(this.nextLsn)
-  }
-
-  /**
-   * A step of the background's work on segments, without waiting for a sync on the spot: recycles those below
-   * `lowWaterLsn` (I12), and makes the next one before anybody needs it, so that `reserve` finds it there.
-   * Resolves with whether there is more to do. Rejects with `IO_ERROR`, or `DISK_FULL`, which nobody has to be
-   * told: `reserve` meets it when the room is needed.
-   */
-  segmentStep(lowWaterLsn: Lsn): Promise<boolean> {
-    // What a flush in flight still syncs stays, although a forced flush may have made it durable meanwhile.
-    const syncedFrom = this.#groupFlush.inFlightStartLsn ?? lowWaterLsn
-    return this.#room.step(asLsn(Math.min(syncedFrom, lowWaterLsn)), this.nextLsn)
-  }
-
-  /** When nobody calls `segmentStep` any more: leaves no half-made segment. @throws `IO_ERROR` */
-  discardNewSegment(): void {
-    this.#failStop.check()
-    this.#segments.discardNew()
-  }
-
-  /**
-   * For a clean shutdown, when nobody appends any more: gives back the disk space of segments that lie below
-   * `lowWaterLsn` (I12), and of spare ones unless room is held back in them. Rejects with `IO_ERROR`, `DB_FAILED`.
-   */
-  async removeUnneeded(lowWaterLsn: Lsn): Promise<void> {
-    this.#failStop.check()
-    while (this.#segments.recycleOne(lowWaterLsn, this.nextLsn, 0)) await laterTurn(this.#runtime)
-    if (this.reservedBytes === 0) this.#segments.removeSpares(this.nextLsn)
-  }
-
-  /**
-   * For a clean shutdown, when nobody appends any more: leaves nothing behind the end that the next open would
-   * have to wipe (I31). Rejects with `DISK_FULL`, `IO_ERROR`, `DB_FAILED`.
-   */
-  async wipeBehindEnd(): Promise<void> {
-    this.#failStop.check()
-    for (const _ of this.#segments.wipeSteps(this.nextLsn)) await laterTurn(this.#runtime)
-  }
-
-  /**
-   * For a clean shutdown with no room held back, when nobody appends any more and the clean master record is
-   * durable: gives back the room behind the end. @throws `IO_ERROR`, `DB_FAILED`
-   */
-  cutBehindEnd(): void {
-    this.#failStop.check()
-    assert(this.#flushedLsn === this.nextLsn && this.reservedBytes === 0, 'nobody needs the room behind the end')
-    this.#segments.cutBehind(this.nextLsn)
   }
 
   /** Bytes of log files on disk, and the first LSN still there. */

@@ -70,7 +70,7 @@ test('who waits for room goes on, when there is room before the background has l
     runtime,
     failStop: new FailStop(),
     buffer,
-    log: { nextLsn: asLsn(8), isSegmentStepDue: () => false },
+    log: { nextLsn: asLsn(8), room: { isStepDue: () => false } },
     btree: { uncleanLeafCount: 0 },
     pending: { size: 0 },
     checkpointer: { logBytesSince: 0, lowWater: { lsn: asLsn(8) } },

@@ -18,7 +18,7 @@ async function written(...lengths: number[]): Promise<LogBench> {
 
 async function closed(...lengths: number[]): Promise<{ disk: SimulatedFileSystem; endLsn: Lsn }> {
   const bench = await written(...lengths)
-  bench.log.cutBehindEnd()
+  bench.log.room.cutBehindEnd()
   bench.log.close()
   return { disk: bench.disk, endLsn: bench.log.nextLsn }
 }
@@ -103,7 +103,7 @@ describe('a closed log', () => {
     const bench = await written(300)
     const lsn = bench.append(300)
     await bench.log.flush()
-    bench.log.cutBehindEnd()
+    bench.log.room.cutBehindEnd()
     bench.disk.flipBit(segmentName(0), lsn + 50, 1)
     expect(endOf(bench.disk)).toBe('LOG_CORRUPT')
   })

@@ -233,13 +233,13 @@ describe('durability', () => {
     })
     await new Promise(setImmediate)
     log.flushTo(asLsn(log.nextLsn - 1))
-    const step = log.segmentStep(log.flushedLsn)
+    const step = log.room.step(log.flushedLsn)
     expect(log.retention.firstLsn).toBe(0)
     for (; !isFlushed && !failStop.failed; runtime.advance(5)) await new Promise(setImmediate)
     await flushed
     expect(failStop.failed).toBe(false)
     disk.clearFaults()
-    for (let isMore = await step; isMore; ) isMore = await log.segmentStep(log.flushedLsn)
+    for (let isMore = await step; isMore; ) isMore = await log.room.step(log.flushedLsn)
     expect(log.retention.firstLsn).toBe(2 * SEGMENT_BYTES)
   })
 
