@@ -140,7 +140,7 @@ async function createDatabase(context: Context): Promise<Opened> {
       managers,
       identity,
       checkpointer,
-      report: reportOf(context, startedMs, nothing, [], [], managers, undefined),
+      report: reportOf(context, managers, { startedMs, analysis: nothing, notices: [], restoredPages: [] }),
     }
   })
 }
@@ -225,15 +225,16 @@ async function restartLocated(context: Context, location: Location, startedMs: n
   })
   return closingOnError(managers, async () => {
     const { dataFile, doubleWrite } = managers
-    const restored = isClean ? [] : [...restoredOnce, ...restoreTornPages(dataFile, doubleWrite, analysis)]
+    const restoredPages = isClean ? [] : [...restoredOnce, ...restoreTornPages(dataFile, doubleWrite, analysis)]
     reader.reset()
     const passes = isClean ? undefined : runRestart(context, location, managers, analysis, records)
     if (isClean) keepPrepared(managers, analysis)
     resumeInDoubt(managers, fileSystem.writable, context.tracer.listener)
     isRestarting = false
     const checkpointer = await finishRestart(managers, location, analysis)
-    const report = reportOf(context, startedMs, analysis, location.notices, restored, managers, passes, analysisMs)
-    return { managers, identity, checkpointer, report }
+    const { notices } = location
+    const found = { startedMs, analysis, analysisMs, notices, restoredPages, passes }
+    return { managers, identity, checkpointer, report: reportOf(context, managers, found) }
   })
 }
 
@@ -345,16 +346,20 @@ const NO_REDO: RecoveryReport['redo'] = {
 }
 const NO_UNDO: RecoveryReport['undo'] = { losersUndone: 0, clrs: 0, bytes: 0, ms: 0 }
 
-function reportOf(
-  context: Context,
-  startedMs: number,
-  analysis: Analysis,
-  notices: readonly string[],
-  restoredPages: readonly PageId[],
-  managers: Managers,
-  passes: ReturnType<typeof restart> | undefined,
-  analysisMs = 0,
-): RecoveryReport {
+/** What an open has found and done. */
+interface Found {
+  readonly startedMs: number
+  readonly analysis: Analysis
+  readonly analysisMs?: number
+  readonly notices: readonly string[]
+  /** Torn pages that came back from the double-write file. */
+  readonly restoredPages: readonly PageId[]
+  /** Undefined when neither redo nor undo was needed. */
+  readonly passes?: ReturnType<typeof restart> | undefined
+}
+
+function reportOf(context: Context, managers: Managers, found: Found): RecoveryReport {
+  const { analysis, analysisMs = 0, notices, restoredPages, passes } = found
   const entries = [...analysis.transactions.values()]
   const winners = entries.filter(({ status }) => status === TxnStatus.COMMITTING).length
   const inDoubt = entries.filter(({ status }) => status === TxnStatus.PREPARED).length
@@ -376,6 +381,6 @@ function reportOf(
     },
     redo: passes?.redo ?? NO_REDO,
     undo: passes?.undo ?? NO_UNDO,
-    totalMs: context.runtime.nowMs() - startedMs,
+    totalMs: context.runtime.nowMs() - found.startedMs,
   }
 }

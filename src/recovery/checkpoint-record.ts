@@ -47,16 +47,13 @@ export function encodeCheckpoint(
     const ofPart = transactions.slice(index * transactionsPerPart, (index + 1) * transactionsPerPart)
     const from = Math.max(0, index - withTransactions) * pagesPerPart
     const to = index < withTransactions ? from : Math.min(from + pagesPerPart, dirtyPages.count)
-    return encodePart(index, count, nextTxnId, ofPart, dirtyPages, from, to)
+    return encodePart({ index, count, nextTxnId, transactions: ofPart }, dirtyPages, from, to)
   })
 }
 
 /** Encodes a part with these transactions and the dirty pages [from, to). */
 function encodePart(
-  index: number,
-  count: number,
-  nextTxnId: number,
-  transactions: readonly TransactionEntry[],
+  { index, count, nextTxnId, transactions }: Omit<CheckpointPart, 'dirtyPages'>,
   dirtyPages: DirtyPageTable,
   from: number,
   to: number,
