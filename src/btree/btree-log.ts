@@ -147,18 +147,18 @@ export class TreeRecords {
   /** The node in the scratch page becomes the content of the page. */
   format(entry: TransactionEntry, page: number, scratch: NodeMemory): void {
     const writer = this.#writer
-    const length = imageBytesOf(scratch, 0)
+    const length = imageBytesOf(scratch)
     const at = writer.redoOnly(entry, ResourceId.BTREE, TreeOperation.FORMAT, page, length)
-    encodeImage(scratch, 0, writer.log.bytes, writer.log.view, at)
+    encodeImage(scratch, writer.log.bytes, writer.log.view, at)
     writer.finish()
   }
 
   /** The same, as the record that closes a nested top action. */
   formatAndClose(entry: TransactionEntry, savedLsn: Lsn, page: number, scratch: NodeMemory): void {
     const writer = this.#writer
-    const length = imageBytesOf(scratch, 0)
+    const length = imageBytesOf(scratch)
     const at = writer.closeNestedTopAction(entry, savedLsn, ResourceId.BTREE, TreeOperation.FORMAT, page, length)
-    encodeImage(scratch, 0, writer.log.bytes, writer.log.view, at)
+    encodeImage(scratch, writer.log.bytes, writer.log.view, at)
     writer.finish()
   }
 

@@ -101,7 +101,7 @@ export class BTree {
     const tree = ports.space.allocate(entry)
     const shape = { level: 0, owner: tree, treeId: entry.lastLsn, rightSibling: NO_SIBLING }
     this.context.withNewPage(tree, (page) => {
-      formatNode(scratch, 0, tree, shape, NO_BYTES, NO_BYTES)
+      formatNode(scratch, tree, shape, NO_BYTES, NO_BYTES)
       records.format(entry, page, scratch)
       records.create(entry, page)
     })

@@ -114,7 +114,7 @@ export class Merger {
         const capacity = buffer.pageSize - NODE_HEADER_BYTES - low.length - high.length
         const bothHaveCells = slotCountOf(view, leftPage) > 0 && slotCountOf(view, rightPage) > 0
         if (bytes > (bothHaveCells ? capacity * (1 - SPARE_SHARE) : capacity)) return false
-        formatNode(scratch, 0, left, shapeOf(view, leftPage), low, high)
+        formatNode(scratch, left, shapeOf(view, leftPage), low, high)
         setRightSibling(scratch.view, 0, rightSiblingOf(view, rightPage))
         for (const page of [leftPage, rightPage]) appendCells(scratch, buffer, page)
         return true
@@ -148,7 +148,7 @@ export class Merger {
       if (child === undefined) return collapsed
       this.#context.structureChange(entry, (savedLsn) => {
         this.#context.withPage(child, (page) => {
-          formatNode(scratch, 0, tree, shapeOf(view, page), lowFenceOf(buffer, page), highFenceOf(buffer, page))
+          formatNode(scratch, tree, shapeOf(view, page), lowFenceOf(buffer, page), highFenceOf(buffer, page))
           appendCells(scratch, buffer, page)
         })
         this.#context.freeNode(entry, child)

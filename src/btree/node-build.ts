@@ -74,25 +74,24 @@ export function shapeOf(view: DataView, page: number): NodeShape {
 }
 
 /**
- * Makes the page at `page` an empty node with these fences. (They are no part of the shape, so that nobody spreads
+ * Makes the scratch page an empty node with these fences. (They are no part of the shape, so that nobody spreads
  * one object into another here: that takes as long as all the rest, and the runtime keeps what comes of it for long.)
  */
 export function formatNode(
-  memory: NodeMemory,
-  page: number,
+  scratch: NodeMemory,
   pageId: PageId,
   shape: NodeShape,
   low: Uint8Array,
   high: Uint8Array,
 ): void {
-  const { bytes, view, pageSize } = memory
-  formatPage(bytes, view, page, pageSize, pageId, shape.level === 0 ? PageType.LEAF : PageType.INNER)
-  setLevel(view, page, shape.level)
-  setOwner(view, page, shape.owner)
-  setRightSibling(view, page, shape.rightSibling)
-  setTreeId(view, page, shape.treeId)
-  setFences(memory, page, low, high)
-  setHeapStart(view, page, fencesAt(memory, page) - page)
+  const { bytes, view, pageSize } = scratch
+  formatPage(bytes, view, 0, pageSize, pageId, shape.level === 0 ? PageType.LEAF : PageType.INNER)
+  setLevel(view, 0, shape.level)
+  setOwner(view, 0, shape.owner)
+  setRightSibling(view, 0, shape.rightSibling)
+  setTreeId(view, 0, shape.treeId)
+  setFences(scratch, 0, low, high)
+  setHeapStart(view, 0, fencesAt(scratch, 0))
 }
 
 /** Bytes that cells [first, end) of `source` with their slots would take in a leaf with this prefix. */
@@ -198,18 +197,17 @@ export function appendFirstChild(scratch: NodeMemory, child: PageId): void {
   setHeapStart(view, 0, cell)
 }
 
-/** Bytes of the image of the node at `page`, whose heap must have no dead cells. */
-export function imageBytesOf(memory: NodeMemory, page: number): number {
-  const { view, pageSize } = memory
-  return 2 + slotAt(0, slotCountOf(view, page)) - IMAGE_START + pageSize - heapStartOf(view, page)
+/** Bytes of the image of the node in the scratch page, whose heap must have no dead cells. */
+export function imageBytesOf({ view, pageSize }: NodeMemory): number {
+  return 2 + slotAt(0, slotCountOf(view, 0)) - IMAGE_START + pageSize - heapStartOf(view, 0)
 }
 
-export function encodeImage(memory: NodeMemory, page: number, target: Uint8Array, view: DataView, at: number): void {
-  const lowerLength = slotAt(0, slotCountOf(memory.view, page)) - IMAGE_START
-  const heapStart = heapStartOf(memory.view, page)
+export function encodeImage(scratch: NodeMemory, target: Uint8Array, view: DataView, at: number): void {
+  const lowerLength = slotAt(0, slotCountOf(scratch.view, 0)) - IMAGE_START
+  const heapStart = heapStartOf(scratch.view, 0)
   view.setUint16(at, lowerLength, true)
-  copyBytes(target, at + 2, memory.bytes, page + IMAGE_START, lowerLength)
-  copyBytes(target, at + 2 + lowerLength, memory.bytes, page + heapStart, memory.pageSize - heapStart)
+  copyBytes(target, at + 2, scratch.bytes, IMAGE_START, lowerLength)
+  copyBytes(target, at + 2 + lowerLength, scratch.bytes, heapStart, scratch.pageSize - heapStart)
 }
 
 /** Makes the page what the image in `source[start, end)` says. */

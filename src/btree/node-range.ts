@@ -84,7 +84,7 @@ export function rangeOfRecord({ bytes, view, payloadStart: at, payloadEnd }: Log
 export function redoTruncate(memory: NodeMemory, scratch: NodeMemory, record: LogRecordView, page: number): void {
   const range = rangeOfRecord(record)
   const shape = shapeOf(memory.view, page)
-  formatNode(scratch, 0, pageIdOf(memory.view, page), shape, range.low, range.high)
+  formatNode(scratch, pageIdOf(memory.view, page), shape, range.low, range.high)
   setRightSibling(scratch.view, 0, range.rightSibling)
   appendCells(scratch, memory, page, range.first, range.end)
   memory.bytes.set(scratch.bytes, page)
@@ -108,7 +108,7 @@ export function redoExtend(memory: NodeMemory, scratch: NodeMemory, record: LogR
   const comeFirst = endWhereNodeBegins(rows, at, memory, page)
   const low = comeFirst ? lowFenceOf(rows, at) : lowFenceOf(memory, page)
   const high = comeFirst ? highFenceOf(memory, page) : highFenceOf(rows, at)
-  formatNode(scratch, 0, pageIdOf(view, page), shapeOf(view, page), low, high)
+  formatNode(scratch, pageIdOf(view, page), shapeOf(view, page), low, high)
   if (comeFirst) appendCells(scratch, rows, at)
   appendCells(scratch, memory, page)
   if (!comeFirst) appendCells(scratch, rows, at)

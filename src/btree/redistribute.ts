@@ -216,7 +216,7 @@ export class Redistributor {
     const { buffer, scratch } = this.#context
     const bytes = rowBytesElsewhere(buffer, page, first, end, commonPrefix(low, high))
     const rows = { bytes: scratch.bytes, view: scratch.view, pageSize: nodeBytes(low, high, bytes) }
-    formatNode(rows, 0, pageIdOf(buffer.view, page), shapeOf(buffer.view, page), low, high)
+    formatNode(rows, pageIdOf(buffer.view, page), shapeOf(buffer.view, page), low, high)
     appendCells(rows, buffer, page, first, end)
     return rows
   }

@@ -192,7 +192,7 @@ export class Splitter {
     const { buffer, scratch } = this.#context
     this.#context.withPage(left, (page) => {
       const shape = shapeOf(buffer.view, page)
-      formatNode(scratch, 0, right, shape, separator, highFenceOf(buffer, page))
+      formatNode(scratch, right, shape, separator, highFenceOf(buffer, page))
       appendCells(scratch, buffer, page, at)
     })
   }
@@ -204,12 +204,12 @@ export class Splitter {
       const child = ports.space.allocate(entry)
       const shape = this.#context.withPage(tree, (page) => {
         const rootShape = shapeOf(buffer.view, page)
-        formatNode(scratch, 0, child, rootShape, lowFenceOf(buffer, page), highFenceOf(buffer, page))
+        formatNode(scratch, child, rootShape, lowFenceOf(buffer, page), highFenceOf(buffer, page))
         appendCells(scratch, buffer, page)
         return rootShape
       })
       this.#context.withNewPage(child, (page) => records.format(entry, page, scratch))
-      formatNode(scratch, 0, tree, { ...shape, level: shape.level + 1 }, NO_BYTES, NO_BYTES)
+      formatNode(scratch, tree, { ...shape, level: shape.level + 1 }, NO_BYTES, NO_BYTES)
       appendFirstChild(scratch, child)
       this.#context.withPage(tree, (page) => records.formatAndClose(entry, savedLsn, page, scratch))
       this.#context.tracer.listener?.({ kind: 'root-grown', tree, newPageId: child })
