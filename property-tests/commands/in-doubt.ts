@@ -2,7 +2,7 @@
  * What must hold of the transactions in doubt that a restart or a clean open has left: each has its locks
  * again (I36), and either outcome would be right (I37).
  */
-import { CATALOG_TREE, Catalog } from '../../src/btree/catalog.ts'
+import { CATALOG_TREE } from '../../src/btree/catalog.ts'
 import type { PageId } from '../../src/common/ids.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { drive, type Lab, type Options, openLab, readAll } from '../lab.ts'
@@ -30,7 +30,7 @@ function unlockedOf({ managers: { locks, catalog } }: Lab, effects: readonly Eff
   const isLocked = (tree: PageId, key: Uint8Array): boolean => locks.isLocked(tree, key, 0, key.length)
   return effects.flatMap((effect) => {
     const tree = catalog.find(effect.table)
-    if (!isLocked(CATALOG_TREE, Catalog.keyOf(effect.table))) return [effect.table]
+    if (!isLocked(CATALOG_TREE, catalog.keyOf(effect.table))) return [effect.table]
     if (tree === undefined || !('key' in effect) || isLocked(tree, new TextEncoder().encode(effect.key))) return []
     return [`${effect.table} ${effect.key}`]
   })

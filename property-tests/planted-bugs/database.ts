@@ -275,10 +275,10 @@ export const DATABASE_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A reader locks the keys it reads and not their table, which another has locked as a whole.',
     file: LOCKS,
-    find: `    const wait = this.#acquire(this.#store.catalogTree, this.#store.catalogKey(name), mode)
+    find: `    const wait = this.#acquire(CATALOG_TREE, this.#store.catalog.keyOf(name), mode)
     if (wait`,
     replace: `    const isReader = mode === LockMode.IS
-    const wait = isReader ? undefined : this.#acquire(this.#store.catalogTree, this.#store.catalogKey(name), mode)
+    const wait = isReader ? undefined : this.#acquire(CATALOG_TREE, this.#store.catalog.keyOf(name), mode)
     if (wait`,
     first: 'isolation.property.test.ts',
   },

@@ -86,7 +86,7 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     invariant: 'I21',
     sentence: 'A read of one key without a transaction looks whether the key is locked, but not whether its table is.',
     file: 'src/database/instant-read.ts',
-    find: 'if (!locks.isFreeFor(catalogTree, name, LockMode.IS)) return false',
+    find: 'if (!locks.isFreeFor(CATALOG_TREE, name, LockMode.IS)) return false',
     replace: '',
     first: 'isolation.property.test.ts',
   },

@@ -126,9 +126,9 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'The making of a table is not kept as a change of the catalog, so snapshots show it before it commits.',
     file: 'src/database/store.ts',
-    find: `    this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
-    return this.#whole(transaction, () => this.#catalog.create`,
-    replace: `    return this.#whole(transaction, () => this.#catalog.create`,
+    find: `    this.#keepVersion(transaction, CATALOG_TREE, this.catalog.keyOf(name))
+    return this.#whole(transaction, () => this.catalog.create`,
+    replace: `    return this.#whole(transaction, () => this.catalog.create`,
     first: SNAPSHOTS,
   },
   {

@@ -7,10 +7,12 @@
  * | 0      | 1    | version of this entry's layout |
  * | 1      | 4    | root of the table's tree       |
  *
- * Like every tree it leaves locking to the caller, who locks the name in it before any call here.
+ * Like every tree it leaves locking to the caller, who locks the name in it before any call here: `CATALOG_TREE` is
+ * the lock space of table names, and `keyOf` says what to lock.
  */
 import { AriesError } from '../common/errors.ts'
 import { asPageId } from '../common/ids.ts'
+import { isWellFormed } from '../common/text.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import type { BTree } from './btree.ts'
 import { TreeCursor } from './cursor.ts'
@@ -22,6 +24,10 @@ export const CATALOG_TREE = asPageId(2)
 const ENTRY_VERSION = 1
 const ENTRY_BYTES = 5
 
+const NAME_BYTES_MAX = 255
+/** So many names are remembered with their keys (I35). */
+const KEYS_MAX = 1024
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -30,26 +36,45 @@ export interface CatalogEntry {
   readonly tree: Tree
 }
 
+/** Checks a table name. @throws `INVALID_ARGUMENT` */
+export function checkTableName(name: unknown): asserts name is string {
+  if (typeof name !== 'string' || name.length === 0 || encoder.encode(name).length > NAME_BYTES_MAX) {
+    throw new AriesError('INVALID_ARGUMENT', `a table name is a text of 1 to ${NAME_BYTES_MAX} bytes`)
+  }
+  if (!isWellFormed(name)) {
+    throw new AriesError('INVALID_ARGUMENT', 'the table name has a lone surrogate, which UTF-8 cannot hold')
+  }
+}
+
 export class Catalog {
   readonly #btree: BTree
   /** What has been looked up since the catalog's last change; every transaction asks for its tables here. */
   readonly #found = new Map<string, Tree>()
+  readonly #keys = new Map<string, Uint8Array>()
 
   constructor(btree: BTree) {
     this.#btree = btree
     btree.context.watch(CATALOG_TREE, () => this.#found.clear())
   }
 
-  /** The key of a table's entry: what to lock in `CATALOG_TREE`. */
-  static keyOf(name: string): Uint8Array {
-    return encoder.encode(name)
+  /** The key of a table's entry. @throws `INVALID_ARGUMENT` */
+  keyOf(name: string): Uint8Array {
+    let key = this.#keys.get(name)
+    if (key === undefined) {
+      checkTableName(name)
+      key = encoder.encode(name)
+      // Names come and go, as of tables made for a while: a few hundred bytes each would add up.
+      if (this.#keys.size >= KEYS_MAX) this.#keys.clear()
+      this.#keys.set(name, key)
+    }
+    return key
   }
 
   /** The tree of a table; undefined when there is no such table. */
   find(name: string): Tree | undefined {
     const known = this.#found.get(name)
     if (known !== undefined) return known
-    const value = this.#btree.get(CATALOG_TREE, Catalog.keyOf(name))
+    const value = this.#btree.get(CATALOG_TREE, this.keyOf(name))
     if (value === undefined) return undefined
     const tree = treeOfEntry(name, value)
     this.#found.set(name, tree)
@@ -62,7 +87,7 @@ export class Catalog {
       throw new AriesError('TABLE_EXISTS', `there is a table "${name}"; drop it first, or open it`, { table: name })
     }
     const tree = this.#btree.create(entry)
-    this.#btree.put(entry, CATALOG_TREE, Catalog.keyOf(name), encodeEntry(tree))
+    this.#btree.put(entry, CATALOG_TREE, this.keyOf(name), encodeEntry(tree))
     return tree
   }
 
@@ -72,7 +97,7 @@ export class Catalog {
     if (tree === undefined) {
       throw new AriesError('TABLE_NOT_FOUND', `there is no table "${name}"`, { table: name })
     }
-    this.#btree.delete(entry, CATALOG_TREE, Catalog.keyOf(name))
+    this.#btree.delete(entry, CATALOG_TREE, this.keyOf(name))
     this.#btree.drop(entry, tree)
     return tree
   }

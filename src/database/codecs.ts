@@ -3,6 +3,7 @@
  * `utf8` that is the order of code points.
  */
 import { AriesError } from '../common/errors.ts'
+import { isWellFormed } from '../common/text.ts'
 
 /** Turns values into bytes and back. `decode` owns the bytes it is given. */
 export interface Codec<T> {
@@ -42,11 +43,6 @@ export const utf8: Codec<string> = {
     return encoder.encode(value)
   },
   decode: (bytes) => decoder.decode(bytes),
-}
-
-/** Whether the text has no lone surrogates: UTF-8 makes one and the same character of all of them. */
-export function isWellFormed(text: string): boolean {
-  return !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text)
 }
 
 /** Bytes as they are. The database keeps a copy and gives out copies. */

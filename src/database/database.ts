@@ -3,6 +3,7 @@
  * `assemble.ts`; how it comes up is in `open-location.ts` and `open.ts`; what it does by itself is in
  * `maintenance.ts`.
  */
+import { checkTableName } from '../btree/catalog.ts'
 import { maxKeyBytes } from '../btree/node-page.ts'
 import { AriesError } from '../common/errors.ts'
 import type { FileSystem } from '../io/file-system.ts'
@@ -30,7 +31,7 @@ import {
 import { Retries } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
 import { type DatabaseStats, type PublishedFigures, statsOf } from './stats.ts'
-import { checkTableName, Store } from './store.ts'
+import { Store } from './store.ts'
 import { Table, type TransactionSource } from './table.ts'
 import { checkCodecs, type TableCodecs, type TableShape } from './table-shape.ts'
 import { Transaction } from './transaction.ts'

@@ -13,7 +13,7 @@
  * gap that a key was inserted into is not either: it was needed only until the key was there.
  */
 import { isChangeOfKeys, keysOfRecord, treeOfRecord } from '../btree/btree-log.ts'
-import { CATALOG_TREE, Catalog } from '../btree/catalog.ts'
+import { CATALOG_TREE } from '../btree/catalog.ts'
 import type { Tree } from '../btree/node-page.ts'
 import { assert } from '../common/assert.ts'
 import type { Trace } from '../common/trace.ts'
@@ -90,7 +90,7 @@ export function resumeInDoubt(managers: Managers, isWritable: boolean, trace: Tr
   const transactions = entries.sort((a, b) => a.lastLsn - b.lastLsn).map((entry) => resume(managers, entry, isWritable))
   const names = new Map<Tree, Uint8Array>()
   for (const { name, tree } of managers.catalog.list()) {
-    names.set(tree, Catalog.keyOf(name))
+    names.set(tree, managers.catalog.keyOf(name))
     managers.locks.names.set(tree, name)
   }
   const trees = transactions.map((transaction) => lockTables(managers, transaction, names))

@@ -4,6 +4,7 @@
  * duration (Mohan, "ARIES/KVL", VLDB 1990). Nothing is allocated for it, and nothing is left to be ended.
  * Where somebody writes, it is what had committed before.
  */
+import { CATALOG_TREE } from '../btree/catalog.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { Store } from './store.ts'
 import { keyOf, type TableShape } from './table-shape.ts'
@@ -18,9 +19,9 @@ export function readNow<K, V>(store: Store, table: TableShape<K, V>, key: K): V 
 
 /** Whether nobody has written the key, or its table as a whole, or is about to. */
 function isUnwritten(store: Store, tableName: string, key: Uint8Array): boolean {
-  const { locks, catalogTree } = store
-  const name = store.catalogKey(tableName)
-  if (!locks.isFreeFor(catalogTree, name, LockMode.IS)) return false
+  const { locks } = store
+  const name = store.catalog.keyOf(tableName)
+  if (!locks.isFreeFor(CATALOG_TREE, name, LockMode.IS)) return false
   const tree = store.findTree(tableName)
   return tree === undefined || locks.isFreeFor(tree, key, LockMode.S)
 }

@@ -3,6 +3,7 @@
  * the locks to the COMMIT record: nobody can come in between, so there is nothing to wait for and nothing to
  * run again, and no handle that anybody could use. The locks stay until the commit is acknowledged, as always.
  */
+import { CATALOG_TREE } from '../btree/catalog.ts'
 import type { Tree } from '../btree/node-page.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import { isUnended } from '../txn/refusals.ts'
@@ -22,11 +23,11 @@ export function putNow<K, V>(
   value: V,
   durability: Durability,
 ): Promise<void> | undefined {
-  const { locks, catalogTree } = store
+  const { locks } = store
   const bytes = keyOf(table, key, store.keyBytesMax)
   store.checkWritable()
   const content = encodedValue(table, value)
-  const name = store.catalogKey(table.name)
+  const name = store.catalog.keyOf(table.name)
   let tree = freeTree(store, table.name, bytes)
   // Who is in the way may be somebody who is done but for being written.
   if (tree === undefined && store.transactions.endLazyCommits()) tree = freeTree(store, table.name, bytes)
@@ -35,7 +36,7 @@ export function putNow<K, V>(
   const active = store.transactions.begin()
   active.wasAskedToWrite = true
   locks.names.set(tree, table.name)
-  locks.acquire(active.owner, catalogTree, name, LockMode.IX, 0)
+  locks.acquire(active.owner, CATALOG_TREE, name, LockMode.IX, 0)
   locks.acquireToOverwrite(active.owner, tree, bytes, 0)
   try {
     store.put(active, tree, bytes, content)
@@ -51,8 +52,8 @@ export function putNow<K, V>(
 
 /** The tree of the table, if `key` could be put into it at once. */
 function freeTree(store: Store, tableName: string, key: Uint8Array): Tree | undefined {
-  const { locks, catalogTree } = store
-  if (!locks.isFreeFor(catalogTree, store.catalogKey(tableName), LockMode.IX)) return undefined
+  const { locks } = store
+  if (!locks.isFreeFor(CATALOG_TREE, store.catalog.keyOf(tableName), LockMode.IX)) return undefined
   const tree = store.findTree(tableName)
   if (tree === undefined || locks.keepsGapsIn(tree)) return undefined
   return locks.isFreeToOverwrite(tree, key) ? tree : undefined

@@ -18,22 +18,9 @@ import { checkActive } from '../txn/refusals.ts'
 import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
 import type { VersionReader, VersionStore } from '../txn/version-store.ts'
 import type { Managers } from './assemble.ts'
-import { isWellFormed } from './codecs.ts'
 import { invalid } from './options.ts'
 
-const encoder = new TextEncoder()
-const TABLE_NAME_BYTES_MAX = 255
-/** So many names are remembered as keys of the catalog. */
-const CATALOG_KEYS_MAX = 1024
 const NO_KEY = new Uint8Array(0)
-
-/** Checks a table name. @throws `INVALID_ARGUMENT` */
-export function checkTableName(name: unknown): asserts name is string {
-  if (typeof name !== 'string' || name.length === 0 || encoder.encode(name).length > TABLE_NAME_BYTES_MAX) {
-    throw invalid(`a table name is a text of 1 to ${TABLE_NAME_BYTES_MAX} bytes`)
-  }
-  if (!isWellFormed(name)) throw invalid('the table name has a lone surrogate, which UTF-8 cannot hold')
-}
 
 /** What readers without locks may hold back before they are ended. */
 export interface VersionLimits {
@@ -64,12 +51,12 @@ function checkTransactionName(name: unknown): asserts name is string {
 
 export class Store {
   readonly btree: BTree
+  readonly catalog: Catalog
   readonly locks: LockManager
   readonly transactions: TransactionManager
   readonly versions: VersionStore
   readonly keyBytesMax: number
   readonly rowBatches = new RowBatches()
-  readonly #catalog: Catalog
   readonly #failStop: FailStop
   readonly #isWritable: boolean
   readonly #runtime: Runtime
@@ -77,15 +64,14 @@ export class Store {
   /** What who writes waits for while too much of the pool is dirty. */
   readonly room: () => Promise<void> | undefined
   readonly #onEnd: () => void
-  readonly #catalogKeys = new Map<string, Uint8Array>()
 
   constructor(managers: Managers, parts: StoreParts) {
     this.btree = managers.btree
+    this.catalog = managers.catalog
     this.locks = managers.locks
     this.transactions = managers.transactions
     this.versions = managers.versions
     this.keyBytesMax = parts.keyBytesMax
-    this.#catalog = managers.catalog
     this.#failStop = managers.failStop
     this.#isWritable = parts.isWritable
     this.#runtime = parts.runtime
@@ -124,31 +110,13 @@ export class Store {
     if (transaction.preparedAs !== undefined) this.checkWritable()
   }
 
-  /** The lock space of table names: a table is locked by its catalog record. */
-  get catalogTree(): Tree {
-    return CATALOG_TREE
-  }
-
-  /** The catalog key of a table. */
-  catalogKey(name: string): Uint8Array {
-    let key = this.#catalogKeys.get(name)
-    if (key === undefined) {
-      checkTableName(name)
-      key = encoder.encode(name)
-      // Names come and go, as of tables made for a while: a few hundred bytes each would add up.
-      if (this.#catalogKeys.size >= CATALOG_KEYS_MAX) this.#catalogKeys.clear()
-      this.#catalogKeys.set(name, key)
-    }
-    return key
-  }
-
   findTree(name: string): Tree | undefined {
-    return this.#catalog.find(name)
+    return this.catalog.find(name)
   }
 
   /** The names there may be tables of, sorted: whether there are is to be asked with the name locked. */
   tableNames(): string[] {
-    return this.#catalog.names()
+    return this.catalog.names()
   }
 
   cursor(tree: Tree): TreeCursor {
@@ -259,14 +227,14 @@ export class Store {
 
   createTree(transaction: ActiveTransaction, name: string): Tree {
     this.#checkMayWrite(transaction)
-    this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
-    return this.#whole(transaction, () => this.#catalog.create(transaction.entry, name))
+    this.#keepVersion(transaction, CATALOG_TREE, this.catalog.keyOf(name))
+    return this.#whole(transaction, () => this.catalog.create(transaction.entry, name))
   }
 
   dropTree(transaction: ActiveTransaction, name: string): void {
     this.#checkMayWrite(transaction)
-    this.#keepVersion(transaction, CATALOG_TREE, this.catalogKey(name))
-    this.#whole(transaction, () => this.#catalog.remove(transaction.entry, name))
+    this.#keepVersion(transaction, CATALOG_TREE, this.catalog.keyOf(name))
+    this.#whole(transaction, () => this.catalog.remove(transaction.entry, name))
   }
 
   prepare(transaction: ActiveTransaction, name: unknown): Promise<void> {

@@ -8,6 +8,7 @@
  * Where a lock has to be waited for these return a promise; when it has resolved, the operation begins
  * again and asks again. So the usual case, in which nobody is in the way, needs no promise at all.
  */
+import { CATALOG_TREE } from '../btree/catalog.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import { LockMode, supremum } from '../lock/lock-mode.ts'
@@ -93,7 +94,7 @@ export class TransactionLocks {
     const known = this.#tableNamed(name)
     if (known?.tree !== undefined && known.holds(mode)) return known.tree
     checkActive(this.#active)
-    const wait = this.#acquire(this.#store.catalogTree, this.#store.catalogKey(name), mode)
+    const wait = this.#acquire(CATALOG_TREE, this.#store.catalog.keyOf(name), mode)
     if (wait !== undefined) return wait
     const table = this.#locked(name, mode)
     const tree = this.#store.findTree(name)
@@ -205,12 +206,12 @@ export class TransactionLocks {
   /** Tries for the table as a whole; a promise when it is worth waiting for. */
   #escalate(table: TableLock, tree: PageId, mode: LockMode, tableMode: LockMode): Promise<void> | undefined {
     const { locks } = this.#store
-    const name = this.#store.catalogKey(table.name)
+    const name = this.#store.catalog.keyOf(table.name)
     if (locks.escalate(this.#active.owner, name, tree, tableMode)) {
       table.escalated(locks.tableModeOf(this.#active.owner, name) ?? tableMode)
       return undefined
     }
-    return table.refused(mode) ? this.#acquire(this.#store.catalogTree, name, tableMode) : undefined
+    return table.refused(mode) ? this.#acquire(CATALOG_TREE, name, tableMode) : undefined
   }
 
   #acquire(tree: PageId, key: Uint8Array, mode: LockMode): Promise<void> | undefined {

@@ -82,7 +82,7 @@ export class VersionView {
   }
 
   #lookUp(name: string): Tree | undefined {
-    const version = this.versionOf(CATALOG_TREE, this.store.catalogKey(name))
+    const version = this.versionOf(CATALOG_TREE, this.store.catalog.keyOf(name))
     if (version === undefined) return this.store.findTree(name)
     const entry = this.valueOf(version)
     return entry === undefined ? undefined : treeOfEntry(name, entry)
@@ -110,7 +110,7 @@ export class VersionView {
 
   /** The same for a table, with its name locked, before it is made, dropped or put into. @throws as `checkMayChange` */
   checkTableUnchanged(name: string): void {
-    this.checkMayChange(this.store.catalogTree, this.store.catalogKey(name))
+    this.checkMayChange(CATALOG_TREE, this.store.catalog.keyOf(name))
   }
 }
 
