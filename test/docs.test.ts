@@ -80,6 +80,16 @@ test('every invariant that the source cites is listed, and none is listed twice'
   expect(cited.filter((number) => !listed.includes(number))).toEqual([])
 })
 
+test('every invariant is cited by a module that the list says keeps it', () => {
+  const rows = [...read('docs/invariants.md').matchAll(/^\| (I\d+) \|[^|]*\|([^|]*)\|/gm)]
+  expect(rows.length).toBeGreaterThan(20)
+  const uncited = rows.filter(([, number, keptBy]) => {
+    const keepers = matchesOf(keptBy as string, /`(src\/[\w./-]+\.ts)`/g)
+    return !keepers.some((path) => new RegExp(`\\b${number}\\b`).test(read(path)))
+  })
+  expect(uncited.map(([, number]) => number)).toEqual([])
+})
+
 test('the README has the two set-up commands, and the CI script runs the one for tests', () => {
   const commands = matchesOf(read('README.md'), /```sh\n([\s\S]*?)\n```/g)
   expect(commands).toEqual(['npm ci && npm run demo', 'npm ci && npm test'])

@@ -8,11 +8,14 @@
  *     closing CLR: FORMAT L (both nodes' cells)
  * ```
  *
- * The left page stays, so its left neighbour's sibling link stays right. Nothing is allocated in these
- * actions, so a page freed by one is handed out only after the freeing is closed (I32).
+ * The left page stays, so its left neighbour's sibling link stays right.
  *
  * A merge may need more room than both nodes use: the wider node has a shorter prefix. When it does
  * not fit with either neighbour the node stays thin, even empty, which is sound.
+ *
+ * INVARIANTS
+ * - I23 the structure is sound after redo and undo, wherever in these steps the log ends
+ * - I32 nothing is allocated in these actions, so a page freed by one is handed out only after the freeing is closed
  */
 import type { PageId } from '../common/ids.ts'
 import { levelOf, rightSiblingOf, setRightSibling, slotCountOf } from '../page/page.ts'

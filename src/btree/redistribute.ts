@@ -14,6 +14,8 @@
  *
  * No page is allocated or freed and no sibling link changes. Only neighbours under the same parent are looked
  * at, so that one separator changes. When anything does not fit, nothing is moved and the leaf is split.
+ *
+ * INVARIANT I23: the structure is sound after redo and undo, wherever in these steps the log ends.
  */
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'

@@ -19,6 +19,8 @@
  *
  * At the right edge of the tree a node splits at its end, so that rows loaded in key order fill the
  * pages; elsewhere in the middle.
+ *
+ * INVARIANT I23: the structure is sound after redo and undo, wherever in these steps the log ends.
  */
 import { assert } from '../common/assert.ts'
 import { compareBytes } from '../common/bytes.ts'

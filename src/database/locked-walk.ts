@@ -20,6 +20,8 @@
  * it. That keeps the usual case, in which nobody is in the way, free of promises. After a wait the walk
  * looks again for what comes after the last key it passed: something may have been inserted before the
  * key it waited for, and that key may be gone. What it locked in vain stays locked, which is harmless.
+ *
+ * INVARIANT I21: what a range has shown stays all there is.
  */
 import type { TreeCursor } from '../btree/cursor.ts'
 import { assert } from '../common/assert.ts'

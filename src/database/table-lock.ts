@@ -7,7 +7,9 @@
  * Each lock on a key costs about 380 bytes, so a transaction that takes very many asks for the table
  * instead: S in place of locks that read, X in place of all. Reads and writes are counted apart, so a scan
  * that changes a row here and there leaves other readers alone. While others use the table it is not to be
- * had, and locks on keys go on; but not for ever, so that memory is bounded whatever others do.
+ * had, and locks on keys go on; but not for ever.
+ *
+ * INVARIANT I35: a transaction has at most 16 times `escalateAt` locks of each kind in a table, whatever others do.
  */
 import type { PageId } from '../common/ids.ts'
 import { coversKeys, LockMode, onlyReads, supremum } from '../lock/lock-mode.ts'

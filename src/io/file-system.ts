@@ -19,6 +19,9 @@
  * 7. Errors are thrown as they come from the system with a `code` (`ENOSPC`, `EIO`, `ENOENT`, ...);
  *    `ioError` below turns them into the engine's.
  *
+ * INVARIANT I29: all that the engine takes in comes through here and through `runtime.ts`, so with a simulated one of
+ * each the same seed gives the same run.
+ *
  * Reads, writes and name changes are synchronous: a cached 8 KiB read takes about a microsecond,
  * a trip through a thread pool thirty. Only a sync may take long, so it has both forms.
  */

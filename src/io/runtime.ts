@@ -1,6 +1,8 @@
 /**
  * The runtime port: time, turns of the event loop and randomness. The engine has no other source of
  * any of them, so a run under a simulated runtime replays from its seed.
+ *
+ * INVARIANT I29: the same seed gives the same run. `file-system.ts` is the only other way in.
  */
 
 /** Cancels what `after` scheduled; harmless when it has run. */

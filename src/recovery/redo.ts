@@ -7,7 +7,8 @@
  * comes they wait in the queues of `redo-queues.ts`. When somebody listens, none waits, so that what is
  * told is in the order of the log.
  *
- * INVARIANTS: I14 (redo is idempotent, because of the test of pageLsn), I3.
+ * INVARIANTS: I14 (redo is idempotent, because of the test of pageLsn), I3, I4 (a page is stamped with the record that
+ * was applied to it).
  */
 
 import type { BufferManager } from '../buffer/buffer-manager.ts'

@@ -13,7 +13,11 @@
  * When redo is deferred (deferred-redo.ts), its pass only notes what each page lacks, and undo, like everybody
  * after it, finds each page up to date because it wants it.
  *
- * INVARIANTS: I15, I16 (a crash at any point of it, any number of times, ends in the same state).
+ * INVARIANTS
+ * - I15 restarting again changes no content
+ * - I16 a crash at any point of it, any number of times, ends in the same state
+ * - I17 afterwards no transaction is active but prepared ones, and no page is pinned
+ * - I18 what was acknowledged is there, what was in flight wholly or not at all: redo sees to the one, undo to the other
  */
 
 import type { BufferManager } from '../buffer/buffer-manager.ts'

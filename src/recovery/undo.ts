@@ -12,8 +12,12 @@
  * A CLR changes one page. When what a record has done lies on several by now, its undo is several CLRs: the
  * undoNextLsn of each but the last is the record itself, so that undo comes back to it, also after a crash.
  *
- * INVARIANTS: I6 (undoNextLsn is the prevLsn of the undone record, or for a part of it the record itself), I7
- * (nothing is compensated twice), I19 (the room for it was reserved).
+ * INVARIANTS
+ * - I6  undoNextLsn is the prevLsn of the undone record, or for a part of it the record itself
+ * - I7  nothing is compensated twice
+ * - I8  a nested top action that does not reach its closing CLR is undone; one that does is passed over
+ * - I9  END is the last record of a transaction, and after ABORT there is no COMMIT
+ * - I19 the room for it was reserved
  */
 import { assert } from '../common/assert.ts'
 import { Heap } from '../common/heap.ts'

@@ -2,8 +2,10 @@
  * Commits that wait for the disk. All whose records one flush makes durable are ended together, and share one
  * promise: with many clients what waits is copied by the garbage collector.
  *
- * They end in the order of their COMMITs: who has overwritten what another one wrote comes after it, whoever of the
- * two hears first that the log is durable.
+ * INVARIANTS
+ * - I2  none ends before its COMMIT is durable; when the flush fails nobody is told that it has committed
+ * - I21 they end, and give their locks back, in the order of their COMMITs: who has overwritten what another one wrote
+ *       comes after it, whoever of the two hears first that the log is durable
  */
 
 import type { Lsn } from '../common/ids.ts'

@@ -13,6 +13,8 @@
  * finished has to be logged: PENDING_DONE follows its last step in the log directly, before anyone can
  * have used what it freed.
  *
+ * INVARIANT I32: what cannot be undone is freed only after the COMMIT is in the log.
+ *
  * | OFFSET | SIZE | FIELD (payload of PENDING)                                |
  * |--------|------|-----------------------------------------------------------|
  * | 0      | 8    | LSN of the PENDING before it in this transaction, 0 = none |
