@@ -120,8 +120,8 @@ export class GroupFlush {
   }
 
   async #sync(flush: Flush, isIdle: boolean): Promise<void> {
-    const endLsn = this.#log.writeOut()
     flush.startLsn = this.#log.flushedLsn()
+    const endLsn = this.#log.writeOut()
     flush.endLsn = endLsn
     const startedMs = this.#runtime.nowMs()
     const files = [...this.#log.unsynced]

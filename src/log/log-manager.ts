@@ -116,6 +116,7 @@ export class LogManager {
       runtime,
       failStop,
     )
+    segments.unsyncedLsn = () => Math.min(this.#flushedLsn, this.#groupFlush.inFlightStartLsn ?? this.#flushedLsn)
   }
 
   /** Where the log ends: no record has this LSN or a later one yet. */

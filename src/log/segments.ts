@@ -58,10 +58,21 @@ import {
 const SCRATCH_BYTES = 1 << 16
 /** Recycled segments kept ahead of the tail; more than that are removed. */
 const SPARE_SEGMENTS_MAX = 8
+/**
+ * So many files are kept open: a transaction may hold back thousands of segments, and a process may often have no more
+ * than 1024 descriptors, or 256, of which a file takes two. Redo goes to and fro in fewer, unless it is to be longer.
+ */
+export const OPEN_SEGMENTS_MAX = 32
 
 export class Segments {
+  /**
+   * Where what is not known to be durable begins, or what somebody is making durable. Files from there on stay open:
+   * of a write that was lost on its way to the disk only who had the file open then is sure to be told.
+   */
+  unsyncedLsn: () => number = () => Number.POSITIVE_INFINITY
   readonly #fileSystem: FileSystem
   readonly #identity: Identity
+  /** The open files, in the order in which they were last used. */
   readonly #open = new Map<number, File>()
   /** The numbers that exist. Contiguous, unless the directory is damaged. */
   readonly #present: Set<number>
@@ -109,20 +120,36 @@ export class Segments {
     return this.#present.has(number)
   }
 
-  /** The open file of segment `number`, which must exist. @throws `IO_ERROR` */
+  /**
+   * The open file of segment `number`, which must exist. It may be closed when the next is asked for.
+   * @throws `IO_ERROR`, also when one that makes place for it cannot be closed properly
+   */
   file(number: number): File {
-    let file = this.#open.get(number)
-    if (file === undefined) {
-      assert(!this.#isClosed, 'nobody opens a closed log again: its files may be those of another by now')
-      const name = segmentName(number)
-      try {
-        file = this.#fileSystem.open(name, this.#fileSystem.writable ? 'write' : 'read')
-      } catch (error) {
-        throw ioError(error, 'open', name)
-      }
-      this.#open.set(number, file)
-    }
+    const file = this.#open.get(number) ?? this.#openFile(number)
+    this.#open.delete(number)
+    this.#open.set(number, file)
     return file
+  }
+
+  #openFile(number: number): File {
+    assert(!this.#isClosed, 'nobody opens a closed log again: its files may be those of another by now')
+    this.#closeUnused()
+    const name = segmentName(number)
+    try {
+      return this.#fileSystem.open(name, this.#fileSystem.writable ? 'write' : 'read')
+    } catch (error) {
+      throw ioError(error, 'open', name)
+    }
+  }
+
+  /** Makes place for one more open file, of those that were not used for longest. @throws `IO_ERROR` */
+  #closeUnused(): void {
+    if (this.#open.size < OPEN_SEGMENTS_MAX) return
+    const unsynced = this.numberOf(this.unsyncedLsn())
+    for (const number of this.#open.keys()) {
+      if (this.#open.size < OPEN_SEGMENTS_MAX) return
+      if (number < unsynced) this.#close(number)
+    }
   }
 
   /** Whether a segment is being made. */
@@ -266,7 +293,7 @@ export class Segments {
       const next = number + 1
       if (this.#isWhole(next)) yield* this.#wipeRest(next, SEGMENT_HEADER_BYTES)
       for (let later = next; later < this.#end; later++) {
-        if (this.#isWhole(later) && (yield* this.#isZeroFrom(this.file(later), SEGMENT_HEADER_BYTES))) continue
+        if (this.#isWhole(later) && (yield* this.#isZeroFrom(later, SEGMENT_HEADER_BYTES))) continue
         this.#removeFrom(later)
         break
       }
@@ -281,6 +308,7 @@ export class Segments {
    * @throws `DISK_FULL`, `IO_ERROR`, `DB_READ_ONLY`
    */
   writeAgain(fromLsn: number, endLsn: number): void {
+    this.unsyncedLsn = () => fromLsn
     const bytes = this.#takeScratch()
     for (let lsn = fromLsn; lsn < endLsn; ) {
       const file = this.file(this.numberOf(lsn))
@@ -294,7 +322,11 @@ export class Segments {
 
   /** Whether the segment is there in its full length, and its header says that it is this one. */
   #isWhole(number: number): boolean {
-    return this.has(number) && this.file(number).size() >= this.segmentBytes && this.#hasPlainHeader(number)
+    return this.has(number) && this.#hasFullLength(number) && this.#hasPlainHeader(number)
+  }
+
+  #hasFullLength(number: number): boolean {
+    return this.file(number).size() >= this.segmentBytes
   }
 
   /** Whether its header says that it is this one, and has no closing mark, nor a part of one. */
@@ -310,10 +342,10 @@ export class Segments {
    * plain is written too: the sync that should have taken the mark away may have been the one that failed.
    */
   *#wipeRest(number: number, from: number): Generator<void> {
-    const file = this.file(number)
     const isMarked = !this.#hasPlainHeader(number)
-    if (isMarked || file.size() < this.segmentBytes || !(yield* this.#isZeroFrom(file, from))) {
+    if (isMarked || !this.#hasFullLength(number) || !(yield* this.#isZeroFrom(number, from))) {
       if (!isMarked) this.#writeHeader(number, from)
+      const file = this.file(number)
       writeZeros(file, from, this.segmentBytes)
       file.syncBlocking()
     }
@@ -352,10 +384,12 @@ export class Segments {
     return this.#scratch
   }
 
-  *#isZeroFrom(file: File, from: number): Generator<void, boolean> {
+  *#isZeroFrom(number: number, from: number): Generator<void, boolean> {
     const bytes = this.#takeScratch()
     for (let at = from; at < this.segmentBytes; at += bytes.length) {
-      const count = readFully(file, bytes, 0, Math.min(bytes.length, this.segmentBytes - at), at)
+      const length = Math.min(bytes.length, this.segmentBytes - at)
+      // The file is asked for each time: those who run between the steps may have had it closed.
+      const count = readFully(this.file(number), bytes, 0, length, at)
       if (!isZero(bytes, 0, count)) return false
       yield
     }
