@@ -13,6 +13,10 @@
  * through the new waiter, and one search from it finds it if there is one. Grants add no edge from
  * a waiter, and the end of a wait only takes edges away.
  *
+ * NOBODY WAITS FOR MOST, and then nothing is searched. A cycle enters the new waiter too, from a wait for a lock
+ * that it holds or from a wait behind its own. An ordinary wait is the last of its queue, so there is none if no lock
+ * of its owner has a queue. The lock that is upgraded has one: the upgrade itself is in it.
+ *
  * BREADTH FIRST, because the shortest cycle names no bystander: each of its members is needed, and
  * breaking it costs one victim. A resource's queue and its holders are walked once a search, not
  * once a waiter, so that a hot key with n waiters costs O(n).
@@ -20,6 +24,9 @@
 import { assert } from '../common/assert.ts'
 import { areCompatible, modeBit, NO_MODES } from './lock-mode.ts'
 import type { LockOwner, LockWait } from './lock-owner.ts'
+
+/** More locks than so many are not looked through: one search may cost less. */
+const LOCKS_LOOKED_AT_MAX = 16
 
 export class DeadlockSearch {
   #searchId = 0
@@ -30,6 +37,7 @@ export class DeadlockSearch {
 
   /** The shortest cycle through `requester`, each member waiting for the next, or undefined. */
   findCycle(requester: LockOwner): LockOwner[] | undefined {
+    if (!mayBeWaitedFor(requester)) return undefined
     this.#searchId++
     this.#requester = requester
     requester.searchId = this.#searchId
@@ -93,6 +101,15 @@ export class DeadlockSearch {
     for (let at = index; at >= 0; at = this.#parents[at] as number) path.push(this.#reached[at] as LockOwner)
     return path.reverse()
   }
+}
+
+/** Whether anybody may wait for the owner of this new wait; false only when nobody does. */
+function mayBeWaitedFor({ lockCount, firstGrant }: LockOwner): boolean {
+  if (lockCount > LOCKS_LOOKED_AT_MAX) return true
+  for (let grant = firstGrant; grant !== undefined; grant = grant.nextOfOwner) {
+    if (grant.head.queue !== undefined) return true
+  }
+  return false
 }
 
 /** What a rollback takes to cost beside the log: the transaction's work is begun again. */

@@ -222,6 +222,46 @@ test('of 400 that wait for a hot key, only the one on the cycle gives way', asyn
   expect(await bench.drain()).toEqual(['T300 TX_DEADLOCK hot'])
 })
 
+describe('a search', () => {
+  /** Has `count` owners wait for the key `hot`, each with a key of its own. */
+  function waitForHot(count: number): LockOwner[] {
+    bench.lock(makeOwner(1), 'X', 'hot')
+    return Array.from({ length: count }, (_, index) => {
+      const owner = makeOwner(index + 2)
+      bench.lock(owner, 'X', `own ${index}`)
+      bench.lock(owner, 'X', 'hot')
+      return owner
+    })
+  }
+
+  const reached = (owners: readonly LockOwner[]): number => owners.filter(({ searchId }) => searchId > 0).length
+
+  test('is not made where nobody waits for what the waiting one holds', () => {
+    const owners = waitForHot(400)
+    expect(reached(owners)).toBe(0)
+    bench.lock(makeOwner(500), 'X', 'own 300')
+    expect(reached(owners)).toBe(0)
+  })
+
+  test('is made where somebody waits for one of its locks', () => {
+    const owners = waitForHot(400)
+    const holder = makeOwner(500)
+    bench.lock(holder, 'X', 'wanted')
+    bench.lock(makeOwner(501), 'X', 'wanted')
+    bench.lock(holder, 'X', 'hot')
+    expect(reached(owners)).toBe(400)
+  })
+
+  test.each([1, 16, 17, 1000])('finds the cycle through the last of %i locks', async (count) => {
+    const [T1, T2] = [makeOwner(1), makeOwner(2)]
+    for (let i = 1; i <= count; i++) bench.lock(T1, 'X', `k${i}`)
+    bench.lock(T2, 'X', 'j')
+    bench.lock(T2, 'X', `k${count}`)
+    bench.lock(T1, 'X', 'j')
+    expect(await bench.drain()).toEqual([`T2 TX_DEADLOCK k${count}`])
+  })
+})
+
 test('keys are printed as text, as hexadecimal, and cut', () => {
   expect(printableKey(bytesOf('city:Bern'))).toBe("'city:Bern'")
   expect(printableKey(bytesOf(''))).toBe("''")
