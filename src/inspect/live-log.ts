@@ -21,11 +21,14 @@ export function recordsIn(log: LogManager, segmentBytes: number, from: number, e
 
 /** The last `count` records. Records do not cross segments, so the first one of a segment is where reading begins. */
 export function lastRecords(log: LogManager, segmentBytes: number, count: number): LogRecordView[] {
-  let records: LogRecordView[] = []
-  for (let end: number = log.nextLsn; end > log.retention.firstLsn && records.length < count; ) {
+  const bySegment: LogRecordView[][] = []
+  let found = 0
+  for (let end: number = log.nextLsn; end > log.retention.firstLsn && found < count; ) {
     const start = Math.floor((end - 1) / segmentBytes) * segmentBytes
-    records = [...recordsIn(log, segmentBytes, start, end), ...records]
+    const records = recordsIn(log, segmentBytes, start, end)
+    bySegment.push(records)
+    found += records.length
     end = start
   }
-  return records.slice(-count)
+  return bySegment.reverse().flat().slice(-count)
 }
