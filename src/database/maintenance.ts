@@ -11,6 +11,7 @@ import type { BTree } from '../btree/btree.ts'
 import type { BufferManager } from '../buffer/buffer-manager.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn, NULL_LSN } from '../common/ids.ts'
+import { Queue } from '../common/queue.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import { type Cancel, laterTurn, type Runtime } from '../io/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
@@ -38,6 +39,8 @@ export interface MaintenanceParts {
 const DIRTY_PART = 0.6
 /** More than this part dirty: who writes waits until some have been written back. */
 const FULL_PART = 0.75
+/** So many of those who wait go on in one turn: each may at once commit, begin anew and write. */
+const WAITERS_PER_TURN = 32
 /** Redo may grow to this part of maxRedoBytes before old pages are written back. */
 const REDO_PART = 0.75
 /**
@@ -53,8 +56,11 @@ const REDO_SLICE_PAGES = 8
 export class Maintenance {
   readonly #parts: MaintenanceParts
   #running: Promise<void> | undefined
-  /** Those who wait for the end of a slice. */
-  readonly #waiting: (() => void)[] = []
+  /** Those who wait for room, in the order in which they came. */
+  readonly #waiting = new Queue<() => void>()
+  /** How many of them go on without room, because the background cannot make any. */
+  #excused = 0
+  #isLettingIn = false
   #makingSegments: Promise<unknown> | undefined
   #hasBatchFailed = false
   #poked = false
@@ -83,7 +89,7 @@ export class Maintenance {
       const isResting = this.#running === undefined && !this.#stopped
       if (isResting && this.#hasWork) return this.#start()
       this.#poked = false
-      if (isResting) this.#wake()
+      if (isResting) this.#rest()
     })
   }
 
@@ -98,27 +104,60 @@ export class Maintenance {
   #start(): void {
     this.#running = this.#run().finally(() => {
       this.#running = undefined
-      this.#wake()
+      this.#rest()
     })
+  }
+
+  /** There is nothing to do, or it cannot be done; then nobody waits for it. */
+  #rest(): void {
+    if (this.#isFull) this.#excused = this.#waiting.size
+    this.#letIn()
   }
 
   /**
    * For who has written: what to wait for when so much of the pool is dirty that evictions would soon have to
-   * write, which holds up everybody. It resolves when the background has made room, or cannot.
+   * write, which holds up everybody, or when others wait for that already. It resolves when the background has made
+   * room, or cannot.
    */
   room(): Promise<void> | undefined {
-    if (!this.#isFull || this.#stopped || this.#parts.failStop.failed) return undefined
+    if (this.#stopped || this.#parts.failStop.failed) return undefined
+    if (!this.#isFull && this.#waiting.size === 0) return undefined
     this.poke()
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  get #isFull(): boolean {
+  /** How many pages may become dirty before who has written one waits. */
+  get #roomPages(): number {
     const { buffer } = this.#parts
-    return buffer.dirtyCount > buffer.frameCount * FULL_PART
+    return Math.floor(buffer.frameCount * FULL_PART) + 1 - buffer.dirtyCount
   }
 
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake()
+  get #isFull(): boolean {
+    return this.#roomPages <= 0
+  }
+
+  /** Lets those go on who came first, a few a turn, until all have, or there is no room again. */
+  #letIn(): void {
+    if (this.#isLettingIn) return
+    const count = Math.min(this.#waiting.size, WAITERS_PER_TURN, Math.max(this.#roomPages, this.#excused))
+    for (let i = 0; i < count; i++) this.#letInFirst()
+    this.#excused = Math.max(0, this.#excused - count)
+    if (this.#waiting.size === 0) return
+    if (count > 0) this.#letInNextTurn()
+    else this.poke()
+  }
+
+  #letInNextTurn(): void {
+    this.#isLettingIn = true
+    this.#parts.runtime.nextTurn(() => {
+      this.#isLettingIn = false
+      this.#letIn()
+    })
+  }
+
+  #letInFirst(): void {
+    this.#waiting.first?.()
+    this.#waiting.shift()
   }
 
   #tick(): void {
@@ -136,7 +175,7 @@ export class Maintenance {
     do {
       this.#poked = false
       while (!this.#stopped && !this.#parts.failStop.failed && (await this.#quietly(() => this.#slice()))) {
-        if (!this.#isFull) this.#wake()
+        if (!this.#isFull) this.#letIn()
         await this.#turn()
       }
     } while (this.#poked && !this.#stopped)
@@ -295,7 +334,7 @@ export class Maintenance {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#ticker?.()
-    this.#wake()
+    while (this.#waiting.size > 0) this.#letInFirst()
     await this.#running
     await this.#makingSegments
     for (let end = this.#parts.buffer.nextBatchEnd; end !== undefined; end = this.#parts.buffer.nextBatchEnd) await end

@@ -1,5 +1,5 @@
 /** When the background begins to work, and that nobody waits for what it will not do. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
 import { asLsn, NULL_LSN } from '../../src/common/ids.ts'
 import type { Database } from '../../src/database/database.ts'
@@ -63,24 +63,79 @@ test('pages are written back when most of the pool is dirty', async () => {
   expect(after.dirtyPages).toBeLessThanOrEqual(60)
 })
 
-test('who waits for room goes on, when there is room before the background has looked', async () => {
+/** The background of a pool of 100 frames that is full, in which `writeBack` cleans pages. */
+function fullPool(writeBack: (buffer: { dirtyCount: number }) => Promise<void> | undefined) {
   const runtime = new SimulatedRuntime(1)
-  const buffer = { dirtyCount: 80, frameCount: 100, isReserveLow: false, minRecLsn: () => NULL_LSN }
+  const buffer = {
+    dirtyCount: 80,
+    frameCount: 100,
+    isReserveLow: false,
+    minRecLsn: () => NULL_LSN,
+    startWriteBack: () => writeBack(buffer),
+  }
   const parts = {
     runtime,
     failStop: new FailStop(),
     buffer,
     log: { nextLsn: asLsn(8), room: { isStepDue: () => false } },
     btree: { uncleanLeafCount: 0 },
-    pending: { size: 0 },
+    pending: { size: 0, step: () => false },
     checkpointer: { logBytesSince: 0, lowWater: { lsn: asLsn(8) } },
     settings: { flushIntervalMs: 100, maxRedoBytes: 1 << 20, checkpointBytes: 1 << 20, checkpointIntervalMs: 1000 },
     writable: true,
   }
-  const maintenance = new Maintenance(parts as unknown as MaintenanceParts)
+  return { runtime, buffer, maintenance: new Maintenance(parts as unknown as MaintenanceParts) }
+}
+
+test('who waits for room goes on, when there is room before the background has looked', async () => {
+  const { buffer, maintenance } = fullPool(() => undefined)
   const room = maintenance.room()
   buffer.dirtyCount = 50
   expect(await waits(room as Promise<void>)).toBe(false)
+})
+
+describe('many who wait for room', () => {
+  /** Each dirties a page when it may go on; who did in each turn, by the order in which they came. */
+  async function wentOn(count: number, writeBack: Parameters<typeof fullPool>[0]) {
+    const { runtime, buffer, maintenance } = fullPool(writeBack)
+    const turns: number[][] = [[]]
+    let dirtyMax = 0
+    const wait = async (index: number): Promise<void> => {
+      await maintenance.room()
+      const turn = turns.at(-1) as number[]
+      if (turn.push(index) === 1) runtime.nextTurn(() => turns.push([]))
+      dirtyMax = Math.max(dirtyMax, ++buffer.dirtyCount)
+      // Another comes, who must not overtake those who wait.
+      if (index < count) void wait(count + index)
+    }
+    for (let index = 0; index < count; index++) void wait(index)
+    await settle(1000)
+    return { order: turns.flat(), perTurn: Math.max(...turns.map(({ length }) => length)), dirtyMax }
+  }
+
+  const inOrder = (count: number): number[] => Array.from({ length: 2 * count }, (_, index) => index)
+
+  test('go on in the order in which they came, and only as many as there is room for', async () => {
+    const { order, dirtyMax } = await wentOn(1000, async (buffer) => {
+      buffer.dirtyCount = Math.max(0, buffer.dirtyCount - 10)
+    })
+    expect(order).toEqual(inOrder(1000))
+    expect(dirtyMax, 'one more than three quarters').toBe(76)
+  })
+
+  test('go on a few a turn when there is room for all at once', async () => {
+    const { order, perTurn } = await wentOn(1000, async (buffer) => {
+      buffer.dirtyCount = -10_000
+    })
+    expect(order).toEqual(inOrder(1000))
+    expect(perTurn).toBe(32)
+  })
+
+  test('go on without room, a few a turn, when the background cannot make any', async () => {
+    const { order, perTurn } = await wentOn(1000, () => undefined)
+    expect(order).toEqual(inOrder(1000))
+    expect(perTurn).toBe(32)
+  })
 })
 
 test('a close that has much to clean up does one step of it a turn', async () => {
