@@ -79,6 +79,7 @@ export class Database {
       runtime,
       versionLimits: { maxAgeMs: settings.snapshotMaxAgeMs, maxBytes: settings.snapshotMaxBytes },
       room: () => this.#maintenance.room(),
+      hasRoom: () => this.#maintenance.hasRoom,
       onEnd: () => this.#maintenance.poke(),
     })
     this.#maintenance.poke()

@@ -31,7 +31,7 @@ export function putNow<K, V>(
   let tree = freeTree(store, table.name, bytes)
   // Who is in the way may be somebody who is done but for being written.
   if (tree === undefined && store.transactions.endLazyCommits()) tree = freeTree(store, table.name, bytes)
-  if (tree === undefined || store.room() !== undefined) return undefined
+  if (tree === undefined || !store.hasRoom()) return undefined
 
   const active = store.transactions.begin()
   active.wasAskedToWrite = true

@@ -120,10 +120,15 @@ export class Maintenance {
    * room, or cannot.
    */
   room(): Promise<void> | undefined {
-    if (this.#stopped || this.#parts.failStop.failed) return undefined
-    if (!this.#isFull && this.#waiting.size === 0) return undefined
+    if (this.hasRoom) return undefined
     this.poke()
     return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** Whether who has written need not wait. */
+  get hasRoom(): boolean {
+    if (this.#stopped || this.#parts.failStop.failed) return true
+    return !this.#isFull && this.#waiting.size === 0
   }
 
   /** How many pages may become dirty before who has written one waits. */

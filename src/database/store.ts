@@ -35,6 +35,8 @@ export interface StoreParts {
   readonly versionLimits: VersionLimits
   /** What a writer waits for when too many pages are dirty. */
   readonly room: () => Promise<void> | undefined
+  /** Whether nobody has to. */
+  readonly hasRoom: () => boolean
   /** Called after each end of a transaction or a snapshot: there may be work for the background. */
   readonly onEnd: () => void
 }
@@ -63,6 +65,8 @@ export class Store {
   readonly #limits: VersionLimits
   /** What who writes waits for while too much of the pool is dirty. */
   readonly room: () => Promise<void> | undefined
+  /** Whether who writes need not wait so. */
+  readonly hasRoom: () => boolean
   readonly #onEnd: () => void
 
   constructor(managers: Managers, parts: StoreParts) {
@@ -77,6 +81,7 @@ export class Store {
     this.#runtime = parts.runtime
     this.#limits = parts.versionLimits
     this.room = parts.room
+    this.hasRoom = parts.hasRoom
     this.#onEnd = parts.onEnd
   }
 

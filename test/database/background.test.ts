@@ -77,7 +77,7 @@ function fullPool(writeBack: (buffer: { dirtyCount: number }) => Promise<void> |
     runtime,
     failStop: new FailStop(),
     buffer,
-    log: { nextLsn: asLsn(8), room: { isStepDue: () => false } },
+    log: { nextLsn: asLsn(8), room: { isStepDue: () => false, canRecycle: () => false, step: async () => false } },
     btree: { uncleanLeafCount: 0 },
     pending: { size: 0, step: () => false },
     checkpointer: { logBytesSince: 0, lowWater: { lsn: asLsn(8) } },
