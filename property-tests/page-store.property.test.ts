@@ -30,7 +30,13 @@ const SYNC_MS = 4
 const IDENTITY = makeIdentity(new Uint8Array(16).fill(9), PAGE_SIZE, 65_536)
 /** A log that is durable all the time: it is the pages that are looked at. */
 const LOG_END = asLsn(Number.MAX_SAFE_INTEGER)
-const LOG = { flushedLsn: LOG_END, nextLsn: LOG_END, flushTo: () => undefined, waitDurable: async () => undefined }
+const LOG = {
+  flushedLsn: LOG_END,
+  nextLsn: LOG_END,
+  openedLsn: LOG_END,
+  flushTo: () => undefined,
+  waitDurable: async () => undefined,
+}
 
 type Step =
   | { readonly do: 'change'; readonly page: number; readonly count: number }

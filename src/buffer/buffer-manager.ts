@@ -184,14 +184,18 @@ export class BufferManager {
     return page
   }
 
-  /** A page newer than the log says that the end of the log was lost: going on would reuse its LSNs. */
+  /**
+   * A page newer than the log says that the end of the log was lost: going on would reuse its LSNs. What was not written
+   * here was written before the log was opened, and is to be compared with where that ended then.
+   */
   #checkPageLsn(pageId: PageId, page: number): void {
+    const { nextLsn, openedLsn } = this.#log
     const pageLsn = pageLsnOf(this.view, page)
-    const endLsn = this.deferred?.endLsnOf(pageId) ?? this.#log.nextLsn
+    const endLsn = this.#flusher.hasWritten(pageId) ? nextLsn : openedLsn
     if (pageLsn < endLsn) return
     throw new AriesError(
       'PAGE_LSN_BEYOND_LOG',
-      `page ${pageId} has pageLSN ${pageLsn}, but the log ${endLsn < this.#log.nextLsn ? 'ended' : 'ends'} at LSN ${endLsn}: the end of the log was lost; restore all files from one backup`,
+      `page ${pageId} has pageLSN ${pageLsn}, but the log ${endLsn < nextLsn ? 'ended' : 'ends'} at LSN ${endLsn}: the end of the log was lost; restore all files from one backup`,
       { pageId, lsn: pageLsn, endLsn },
     )
   }

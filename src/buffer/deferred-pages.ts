@@ -10,8 +10,6 @@ export interface DeferredPages {
   readonly count: number
   /** At or below what any of them lacks, and at or below what redo has changed meanwhile (I10, I12). */
   readonly startLsn: Lsn
-  /** Where the log ended for this page, if it is one of them: changes behind that it cannot have. */
-  endLsnOf(pageId: PageId): Lsn | undefined
   /**
    * If the page is one of them: brings it up to date, through the buffer manager, or has it quarantined; whether it
    * was one.

@@ -21,6 +21,7 @@
  * - I28 nothing is written after a failed write or sync
  */
 import { assert } from '../common/assert.ts'
+import { BitSet } from '../common/bit-set.ts'
 import { AriesError } from '../common/errors.ts'
 import type { Lsn, PageId } from '../common/ids.ts'
 import { SILENT, type Tracer } from '../common/tracer.ts'
@@ -35,6 +36,8 @@ import type { PageBatch } from './staging.ts'
 export interface LogPort {
   readonly flushedLsn: Lsn
   readonly nextLsn: Lsn
+  /** Where it ended when it was opened. */
+  readonly openedLsn: Lsn
   flushTo(lsn: Lsn): void
   waitDurable(lsn: Lsn): Promise<void>
 }
@@ -54,6 +57,7 @@ export class PageFlusher {
   readonly #runtime: SliceClock
   /** Batches whose copies are durable, in the order in which they go in place. */
   readonly #ready: PageBatch[] = []
+  readonly #written = new BitSet()
   /** The writing in place of all that are ready, and the sync for all; until the sync has begun more may join. */
   #round: Promise<void> | undefined
   tracer: Tracer = SILENT
@@ -112,6 +116,11 @@ export class PageFlusher {
     await this.#orFail(this.#dataFile.sync())
   }
 
+  /** Whether the page in its place is one that was written here: all others are of before the log was opened. */
+  hasWritten(pageId: PageId): boolean {
+    return this.#written.has(pageId)
+  }
+
   /** Writes what is ready in place, in slices, and then syncs. Rejects with `DB_FAILED`. */
   async #writeReady(): Promise<void> {
     // The others whose copies became durable by the same sync come in this turn too.
@@ -152,6 +161,7 @@ export class PageFlusher {
     const page = i * this.#pageSize
     assert(pageIdOf(batch.view, page) === pageId, 'a page is written to its own place')
     this.#orFailNow(() => this.#dataFile.write(pageId, batch.staging, page))
+    this.#written.add(pageId)
     this.tracer.listener?.({ kind: 'page-written', pageId, pageLsn: pageLsnOf(batch.view, page) })
   }
 

@@ -67,6 +67,8 @@ export class LogManager {
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly statistics = new FlushStatistics()
+  /** Where the log ended when it was opened. */
+  readonly openedLsn: Lsn
   /** Its segments: what is made, kept and given back. */
   readonly room: LogRoom
   tracer: Tracer = SILENT
@@ -98,6 +100,7 @@ export class LogManager {
     this.#runtime = runtime
     this.#failStop = failStop
     this.#reader = new LogReader(segments, identity)
+    this.openedLsn = endLsn
     this.#bufferLsn = endLsn
     this.room = new LogRoom(this, segments, runtime, failStop)
     this.#writtenLsn = endLsn

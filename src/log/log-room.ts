@@ -31,6 +31,8 @@ const AHEAD_PART = 0.75
 export interface GrowingLog {
   readonly recordBytesMax: number
   readonly nextLsn: Lsn
+  /** Where it ended when it was opened. */
+  readonly openedLsn: Lsn
   readonly flushedLsn: Lsn
   /** From where on a flush in flight makes the log durable; undefined when none is. */
   readonly inFlightStartLsn: number | undefined
@@ -43,8 +45,6 @@ export class LogRoom {
   readonly #failStop: FailStop
   readonly #recordBytesMax: number
   readonly #segmentOverhead: number
-  /** Where the log ended when it was opened. */
-  readonly #openedLsn: Lsn
   #reservedBytes = 0
 
   constructor(log: GrowingLog, segments: Segments, runtime: Runtime, failStop: FailStop) {
@@ -54,7 +54,6 @@ export class LogRoom {
     this.#failStop = failStop
     this.#recordBytesMax = log.recordBytesMax
     this.#segmentOverhead = segments.segmentBytes / (segments.segmentBytes - log.recordBytesMax)
-    this.#openedLsn = log.nextLsn
   }
 
   get reservedBytes(): number {
@@ -121,7 +120,7 @@ export class LogRoom {
     const { nextLsn } = this.#log
     const { allocatedLsn, segmentBytes, hasFailed } = this.#segments
     const aheadBytes = allocatedLsn - nextLsn - this.#lengthOf(this.#reservedBytes)
-    return nextLsn > this.#openedLsn && aheadBytes < segmentBytes * AHEAD_PART && !hasFailed
+    return nextLsn > this.#log.openedLsn && aheadBytes < segmentBytes * AHEAD_PART && !hasFailed
   }
 
   /** When nobody calls `step` any more: leaves no half-made segment. @throws `IO_ERROR` */

@@ -94,10 +94,6 @@ export class DeferredRedo implements DeferredPages {
     return this.#redo.startLsn
   }
 
-  endLsnOf(pageId: PageId): Lsn | undefined {
-    return this.#records.has(pageId) ? this.#analysis.endLsn : undefined
-  }
-
   bringUpToDate(pageId: PageId): boolean {
     if (pageId === this.#current || !this.#records.has(pageId)) return false
     this.#current = pageId

@@ -22,6 +22,7 @@ export class Bench {
   readonly log = {
     flushedLsn: asLsn(0),
     nextLsn: asLsn(1_000_000),
+    openedLsn: asLsn(1_000_000),
     lies: false,
     flushTo(lsn: Lsn): void {
       if (!this.lies && this.flushedLsn <= lsn) this.flushedLsn = asLsn(lsn + 1)

@@ -119,6 +119,33 @@ test('a damaged space map page: everything is read, the check reports the page a
   await db.close()
 })
 
+test('a page that is newer than the log was is refused, however far the log has come since', async () => {
+  const disk = await diskWith(ROWS, { length: LENGTH })
+  const pageId = pageOfRow(disk, 100)
+  // The same page as another life of the database has written it.
+  const other = disk.crash({ mode: 'kill' })
+  const otherDb = await openOn(other)
+  await textTable(otherDb).put(keyOf(100), 'other')
+  await otherDb.close()
+  writeFile(
+    disk,
+    'data',
+    readFile(other, 'data').slice(pageId * PAGE_SIZE, (pageId + 1) * PAGE_SIZE),
+    pageId * PAGE_SIZE,
+  )
+  const db = await openOn(disk)
+  await textTable(db, 'others').put('k', 'v'.repeat(200_000))
+  await expectFailure(() => textTable(db).get(keyOf(100)), 'PAGE_LSN_BEYOND_LOG', 'the log ended at')
+  // What was written here may be as new as the log is.
+  const small = await diskWith(0)
+  const filled = await openOn(small, { poolBytes: 8 * PAGE_SIZE })
+  await writeRows(filled, 0, ROWS, LENGTH)
+  await expectRows(filled, ROWS, LENGTH)
+  expect(filled.stats().buffer.evictions).toBeGreaterThan(0)
+  await filled.close()
+  await db.close()
+})
+
 describe('a damaged page that restart needs', () => {
   /** Rows on disk, then a change of one committed and not written back, then the process dies. */
   async function crashed(): Promise<{ disk: SimulatedFileSystem; pageId: number; original: Uint8Array }> {
