@@ -7,7 +7,10 @@ import type { Database, Transaction, TransactionOptions } from '../index.ts'
 
 /** What handles need of the process that they are in. */
 export interface HandleOwner {
-  guard<T>(promise: Promise<T>): Promise<T>
+  /** The same promise, which never settles after death. `name` says what the program waits for. */
+  guard<T>(promise: Promise<T>, name: string): Promise<T>
+  /** A transaction that the program has begun. */
+  began(transaction: Transaction): void
   did(text: () => string): void
 }
 
@@ -15,9 +18,10 @@ type Method = (...args: unknown[]) => unknown
 type Methods = Readonly<Record<string, Method>>
 
 export function databaseHandle(database: Database, owner: HandleOwner): Database {
-  return handle(database, owner, {
+  return handle(database, owner, 'the database', {
     begin: (...args) => {
       const transaction = database.begin(...(args as Parameters<Database['begin']>))
+      owner.began(transaction)
       owner.did(() => `transaction ${transaction.id} begins`)
       return transactionHandle(transaction, owner)
     },
@@ -27,12 +31,13 @@ export function databaseHandle(database: Database, owner: HandleOwner): Database
     },
     table: (...args) => {
       const table = database.table(...(args as Parameters<Database['table']>))
-      return handle(table, owner, told(table, owner, ['put', 'delete', 'clear'], `table ${table.name}`))
+      const who = `table ${table.name}`
+      return handle(table, owner, who, told(table, owner, ['put', 'putMany', 'delete', 'clear'], who))
     },
     inDoubt: () =>
       database.inDoubt().map((inDoubt) => {
         const who = `in-doubt transaction ${inDoubt.id} (${inDoubt.name})`
-        return handle(inDoubt, owner, told(inDoubt, owner, ['commit', 'abort'], who))
+        return handle(inDoubt, owner, who, told(inDoubt, owner, ['commit', 'abort'], who))
       }),
     ...told(database, owner, ['checkpoint', 'flush', 'dropTable', 'close'], 'database'),
   })
@@ -47,6 +52,7 @@ async function transactionOf(
   let committing: Transaction | undefined
   const body = (transaction: Transaction, attempt: number): unknown => {
     committing = undefined
+    owner.began(transaction)
     owner.did(() => `transaction ${transaction.id} begins${attempt === 1 ? '' : ` (attempt ${attempt})`}`)
     return new Promise((resolve, reject) => {
       // The engine commits when this resolves.
@@ -67,6 +73,7 @@ async function transactionOf(
 function transactionHandle(transaction: Transaction, owner: HandleOwner): Transaction {
   const verbs = [
     'put',
+    'putMany',
     'delete',
     'clear',
     'prepare',
@@ -77,7 +84,8 @@ function transactionHandle(transaction: Transaction, owner: HandleOwner): Transa
     'createTable',
     'dropTable',
   ]
-  return handle(transaction, owner, told(transaction, owner, verbs, `transaction ${transaction.id}`))
+  const who = `transaction ${transaction.id}`
+  return handle(transaction, owner, who, told(transaction, owner, verbs, who))
 }
 
 /** Methods of `target` that tell the timeline of themselves; those that wait for the disk also when they are done. */
@@ -101,7 +109,7 @@ function told(target: object, owner: HandleOwner, names: readonly string[], who:
 const WAITS = new Set(['prepare', 'commit', 'abort', 'checkpoint', 'flush', 'close'])
 
 /** `target` with some methods replaced, and every promise that a method returns guarded. */
-function handle<T extends object>(target: T, owner: HandleOwner, replaced: Methods): T {
+function handle<T extends object>(target: T, owner: HandleOwner, who: string, replaced: Methods): T {
   const proxy: T = new Proxy(target, {
     get: (_target, property) => {
       const value: unknown = Reflect.get(target, property, target)
@@ -109,9 +117,9 @@ function handle<T extends object>(target: T, owner: HandleOwner, replaced: Metho
       const method = typeof property === 'string' ? replaced[property] : undefined
       return (...args: unknown[]) => {
         const result: unknown = method === undefined ? Reflect.apply(value, target, args) : method(...args)
-        if (result instanceof Promise) return owner.guard(result)
+        if (result instanceof Promise) return owner.guard(result, `${String(property)} of ${who}`)
         if (result === target) return proxy
-        return isIterator(result) ? handle(result, owner, {}) : result
+        return isIterator(result) ? handle(result, owner, `a range of ${who}`, {}) : result
       }
     },
   })

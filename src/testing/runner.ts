@@ -98,9 +98,9 @@ export class Runner<Acknowledged, World> {
     const base = new SimulatedFileSystem({ seed: settings.seed })
     const process = new SimulatedProcess(base, settings.open, settings.seed, false)
     const end = await process.run(async (handle, db) => {
-      process.enter('setup')
-      await options.setup?.(contextOf(process, handle, undefined, settings.seed))
-      await db.close()
+      const context = contextOf(process, handle, undefined, settings.seed)
+      await process.part('setup', () => options.setup?.(context))
+      await process.close(db)
     })
     if (end.how === 'failed') throw end.error
     base.trace = undefined
@@ -186,11 +186,10 @@ export class Runner<Acknowledged, World> {
 
   async #workload(situation: Situation<Acknowledged, World>, crashAt: number | undefined): Promise<Life> {
     return this.#live(situation, crashAt, async (process, handle, db) => {
-      process.enter('workload')
-      await this.#options.workload(this.#contextFor(process, handle, situation))
+      const context = this.#contextFor(process, handle, situation)
+      await process.part('workload', () => this.#options.workload(context))
       situation.workloadEnded = true
-      process.enter('close')
-      await db.close()
+      await process.close(db)
     })
   }
 
@@ -203,16 +202,18 @@ export class Runner<Acknowledged, World> {
     let mutations = 0
     const life = await this.#live(situation, crashAt, async (process, handle) => {
       process.did(() => describeRecovery(handle.recovery))
-      if (this.#options.restart !== undefined) {
-        process.enter('restart')
-        await this.#options.restart(this.#contextFor(process, handle, situation))
+      const { restart } = this.#options
+      if (restart !== undefined) {
+        const context = this.#contextFor(process, handle, situation)
+        await process.part('restart', () => restart(context))
       }
       mutations = disk.mutations
       if (crash === undefined) return
-      process.enter('invariant')
       const context = contextOf(process, handle, world, this.#settings.seed)
       const known = Object.freeze([...acknowledged])
-      const holds = await this.#options.invariant({ ...context, acknowledged: known, crash })
+      const holds = await process.part('invariant', () =>
+        this.#options.invariant({ ...context, acknowledged: known, crash }),
+      )
       if (holds === false) throw new Error('the invariant returned false')
     })
     return { ...life, mutations }

@@ -6,13 +6,20 @@
  * program gets, from the database and from `sleep`, never settle once the machine is off or the life is
  * over: whatever waited for one stays where it is. What it says afterwards is not heard.
  *
- * TIME stands still while anything can go on, and moves in steps when the program waits for nothing but
- * the clock.
+ * TIME stands still while anything can go on, and moves to the next timer when the program waits for
+ * nothing but the clock. One time at a time: who has slept less goes on before who sleeps longer.
+ *
+ * TURNS. All that the engine does on a simulated disk happens in promise callbacks, so a program that
+ * goes on and on would never let the event loop go on, and with it the timeout of a test framework. So
+ * after some operations the next answer comes in the next turn of the event loop.
+ *
+ * END. What a program has begun, it has to wait for: its parts end with nothing under way.
  */
-import { type Database, type OpenOptions, open } from '../index.ts'
+import { type Database, type OpenOptions, open, type Transaction } from '../index.ts'
 import type { SimulatedFileSystem } from '../io/simulated-file-system.ts'
-import { SimulatedRuntime } from '../io/simulated-runtime.ts'
 import { databaseHandle } from './handles.ts'
+import { LifeClock } from './life-clock.ts'
+import { invalid } from './options.ts'
 
 /** Something that happened in a life, for the timeline. */
 export interface TimelineEvent {
@@ -32,34 +39,54 @@ export type ProcessEnd =
 const { setImmediate } = globalThis
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** How far the clock moves when nothing else goes on. Who waits long is waited for in longer steps. */
-const STEP_MS = 10
-const STEPS_UNTIL_DOUBLE = 500
-/** A life that takes longer waits for good. */
-const LIFE_MS_MAX = 2 * 3_600_000
+/** After so many answers the next one waits for a turn of the event loop. */
+const ANSWERS_PER_TURN = 1000
+/** A life that goes on for so many turns while somebody waits for the clock goes on for good. */
+const BUSY_TURNS_MAX = 50
+/** The same when nobody does: it may have much to do. */
+const BUSY_TURNS_MAX_ALONE = 1000
+/** A life that asks nothing of the database in so many turns waits for good. */
+const IDLE_TURNS_MAX = 100_000
+/** After so many, the engine is at rest. Only its regular looks for work are left, which need no turn each. */
+const TURNS_UNTIL_REST = 1000
+const STEP_AT_REST_MS = 60_000
+
+/** Something that the program has begun and that has not come back. */
+interface Call {
+  readonly name: string
+}
 
 export class SimulatedProcess {
   readonly disk: SimulatedFileSystem
   readonly events: TimelineEvent[] = []
-  readonly runtime: SimulatedRuntime
+  readonly #clock: LifeClock
   readonly #options: OpenOptions
   readonly #records: boolean
+  readonly #underWay = new Set<Call>()
+  readonly #transactions = new Set<Transaction>()
+  /** Answers that wait for the next turn. */
+  readonly #held: (() => void)[] = []
+  #answersInTurn = 0
+  #hasAsked = false
   #phase = 'open'
+  /** What the program has begun after the end of its last part. */
+  #late: string | undefined
+  #closing = false
   #over = false
 
   /** @param records whether the events say what the program did with the database */
   constructor(disk: SimulatedFileSystem, options: OpenOptions, seed: number, records: boolean) {
     this.disk = disk
     this.disk.trace = []
-    this.runtime = new SimulatedRuntime(seed)
+    this.#clock = new LifeClock(seed)
     this.#options = options
     this.#records = records
   }
 
   /** Opens the database, does `work`, and says how that ended. What is still open then is dropped. */
   async run(work: (handle: Database, database: Database) => Promise<void>): Promise<ProcessEnd> {
-    const { disk, runtime } = this
-    const life = open(disk, { ...this.#options, runtime }).then((db) => work(databaseHandle(db, this), db))
+    const { disk } = this
+    const life = open(disk, { ...this.#options, runtime: this.#clock }).then((db) => work(databaseHandle(db, this), db))
     let end: ProcessEnd | undefined
     life.then(
       () => {
@@ -69,14 +96,36 @@ export class SimulatedProcess {
         end ??= { how: 'failed', phase: this.#phase, error }
       },
     )
-    for (let step = 0; runtime.nowMs() < LIFE_MS_MAX; step++) {
-      await turn()
-      if (end !== undefined || disk.poweredOff) break
-      runtime.advance(STEP_MS * 2 ** Math.floor(step / STEPS_UNTIL_DOUBLE))
-    }
+    const isOver = (): boolean => end !== undefined || disk.poweredOff
+    const endless = await this.#goOn(isOver)
     if (disk.poweredOff) end = { how: 'crashed' }
     this.#over = true
-    return end ?? { how: 'failed', phase: this.#phase, error: endless(this.#phase) }
+    return end ?? { how: 'failed', phase: this.#phase, error: endless }
+  }
+
+  /** Lets turns and time pass until the life is over. @returns why not, when it would never be */
+  async #goOn(isOver: () => boolean): Promise<Error | undefined> {
+    let busyTurns = 0
+    let idleTurns = 0
+    for (;;) {
+      await turn()
+      if (isOver()) return undefined
+      this.#answersInTurn = 0
+      const held = this.#held.splice(0)
+      if (held.length > 0) {
+        if (++busyTurns > (this.#clock.isAwaited ? BUSY_TURNS_MAX : BUSY_TURNS_MAX_ALONE)) {
+          return restless(this.#phase, busyTurns)
+        }
+        for (const answer of held) answer()
+        continue
+      }
+      busyTurns = 0
+      idleTurns = this.#hasAsked ? 0 : idleTurns + 1
+      this.#hasAsked = false
+      if (idleTurns > IDLE_TURNS_MAX) return endless(this.#phase)
+      if (idleTurns > TURNS_UNTIL_REST) this.#clock.advanceAtMost(STEP_AT_REST_MS)
+      else this.#clock.advanceToNext()
+    }
   }
 
   /** Whether the program has ceased to be. */
@@ -84,10 +133,41 @@ export class SimulatedProcess {
     return this.#over || this.disk.poweredOff
   }
 
+  /** One of the program's functions. @throws what it throws, and when it leaves something under way */
+  async part<T>(phase: string, run: () => Promise<T> | T): Promise<T> {
+    this.#enter(phase)
+    const result = await run()
+    const open = this.#open()
+    if (open !== undefined) throw new Error(`the ${phase} ended while ${open}: is an \`await\` missing?`)
+    return result
+  }
+
+  /** Closes the database after the last part. @throws as `close`, and when the program has not stopped then */
+  async close(database: Database): Promise<void> {
+    const part = this.#phase
+    this.#enter('close')
+    this.#closing = true
+    await database.close()
+    if (this.#late === undefined) return
+    throw new Error(`the ${part} went on after its end, with ${this.#late}: is an \`await\` missing?`)
+  }
+
+  /** What the program has begun and not ended, in words. */
+  #open(): string | undefined {
+    for (const { isActive, id } of this.#transactions) if (isActive) return `transaction ${id} was still open`
+    const [call] = this.#underWay
+    return call === undefined ? undefined : `${call.name} was under way`
+  }
+
   /** What begins now, for messages. */
-  enter(phase: string): void {
+  #enter(phase: string): void {
     this.#phase = phase
     this.#happened('phase', phase)
+  }
+
+  began(transaction: Transaction): void {
+    for (const other of this.#transactions) if (!other.isActive) this.#transactions.delete(other)
+    this.#transactions.add(transaction)
   }
 
   note(text: string): void {
@@ -103,20 +183,39 @@ export class SimulatedProcess {
     if (this.#records && !this.isDead) this.#happened('did', text())
   }
 
+  /** @throws `INVALID_ARGUMENT` */
   sleep(milliseconds: number): Promise<void> {
-    return this.guard(new Promise((resolve) => void this.runtime.after(milliseconds, resolve)))
+    if (!(Number.isFinite(milliseconds) && milliseconds >= 0)) {
+      throw invalid(`sleep takes a finite number of milliseconds of at least 0, got ${String(milliseconds)}`)
+    }
+    return this.#guard(new Promise((resolve) => void this.#clock.after(milliseconds, resolve)), 'a sleep')
+  }
+
+  guard<T>(promise: Promise<T>, name: string): Promise<T> {
+    this.#hasAsked = true
+    return this.#guard(promise, name)
   }
 
   /** The same promise, as long as there is somebody to hear of it. */
-  guard<T>(promise: Promise<T>): Promise<T> {
+  #guard<T>(promise: Promise<T>, name: string): Promise<T> {
+    const call = { name }
+    this.#underWay.add(call)
+    // From here on nobody is to hear that the database was closed: it was not the program that did it.
+    const isLate = this.#closing
+    if (isLate) this.#late ??= name
     return new Promise((resolve, reject) => {
+      const answer = (settle: () => void): void => {
+        if (this.isDead || isLate) return
+        this.#underWay.delete(call)
+        settle()
+      }
+      const answered = (settle: () => void): void => {
+        if (++this.#answersInTurn > ANSWERS_PER_TURN) this.#held.push(() => answer(settle))
+        else answer(settle)
+      }
       promise.then(
-        (value) => {
-          if (!this.isDead) resolve(value)
-        },
-        (error: unknown) => {
-          if (!this.isDead) reject(error)
-        },
+        (value) => answered(() => resolve(value)),
+        (error: unknown) => answered(() => reject(error)),
       )
     })
   }
@@ -129,5 +228,12 @@ export class SimulatedProcess {
 function endless(phase: string): Error {
   return new Error(
     `the ${phase} never ends: it waits for something that does not come. Time is simulated; wait with sleep, not with a timer`,
+  )
+}
+
+function restless(phase: string, turns: number): Error {
+  const count = (ANSWERS_PER_TURN * (turns - 1)).toLocaleString('en')
+  return new Error(
+    `the ${phase} never ends: it went on for ${count} operations and never waited. Time is simulated and stands still while anybody goes on, so no sleep ends; if it goes on until a sleep ends, put a \`sleep\` into its loop`,
   )
 }
