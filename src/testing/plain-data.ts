@@ -18,8 +18,22 @@ export function isPlainData(value: unknown, within: readonly unknown[] = []): bo
     case Array.prototype:
     case Object.prototype:
     case null:
-      return Object.values(value).every(isPlain)
+      return hasOnlyValues(value) && Object.values(value).every(isPlain)
     default:
       return false
   }
+}
+
+/** Whether a copy has all properties, too: not a getter, a hidden one or one of a symbol. */
+function hasOnlyValues(value: object): boolean {
+  return Reflect.ownKeys(value).every((name) => {
+    const property = Object.getOwnPropertyDescriptor(value, name) as PropertyDescriptor
+    const isLength = name === 'length' && Array.isArray(value)
+    return typeof name === 'string' && 'value' in property && (property.enumerable === true || isLength)
+  })
+}
+
+/** A copy of plain data, and anything else as it is. */
+export function copyOf<T>(value: T): T {
+  return isPlainData(value) ? structuredClone(value) : value
 }

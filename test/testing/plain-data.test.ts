@@ -11,6 +11,7 @@ test.each([
   ['an object without a prototype', Object.create(null)],
   ['a date in a map', new Map([['at', new Date(0)]])],
   ['a set', new Set([1])],
+  ['an array with a name', Object.assign([1], { name: 'a' })],
 ])('%s is plain', (_name, value) => {
   expect(isPlainData(value)).toBe(true)
   expect(structuredClone(value)).toEqual(value)
@@ -24,6 +25,16 @@ test.each([
   ['a subclass of Set', new (class Boxes extends Set {})()],
   ['a subclass of Array', new (class Boxes extends Array {})()],
   ['a subclass of Date', new (class Day extends Date {})()],
+  [
+    'an object with a getter',
+    {
+      get size() {
+        return 1
+      },
+    },
+  ],
+  ['an object with a symbol as key', { [Symbol('a')]: 1 }],
+  ['an object with a hidden property', Object.defineProperty({}, 'a', { value: 1 })],
   ['a function in a map', new Map([['a', () => undefined]])],
   ['a subclass of Map in a set', new Set([new (class Boxes extends Map {})()])],
 ])('%s is not', (_name, value) => {
