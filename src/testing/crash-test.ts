@@ -17,7 +17,7 @@ import { chooseCrashPoints, spread } from './crash-points.ts'
 import { CrashTestFailure } from './failure.ts'
 import { type CrashTestFigures, type CrashTestOptions, type CrashTestSettings, crashTestSettingsOf } from './options.ts'
 import { drawPersisted } from './persisted.ts'
-import { type Moment, Runner, type Verdict } from './runner.ts'
+import { type Moment, Runner, type Verdict, type Violation } from './runner.ts'
 import { shrink } from './shrink.ts'
 
 /** At how many points the restart after a crash is crashed. */
@@ -131,25 +131,34 @@ class Exploration<Acknowledged, World> {
   async #judge(moment: Moment<Acknowledged, World>, cut: Cut): Promise<Verdict> {
     this.#states++
     const verdict = await this.#runner.judge(moment, cut)
-    if (verdict.violation !== undefined) throw await this.#failure([...moment.earlier, cut])
+    if (verdict.violation !== undefined) throw await this.#failure([...moment.earlier, cut], verdict, verdict.violation)
     return verdict
   }
 
-  /** The failure for a case that violates the invariant: the case made simpler, and run once more to tell of it. */
-  async #failure(found: readonly Cut[]): Promise<Error> {
+  /**
+   * The failure for a case that violates the invariant: the case made simpler, and run once more to tell of it.
+   * Where runs differ in what they write, that run may hold: then it is the case as it was found.
+   */
+  async #failure(found: readonly Cut[], first: Verdict, violation: Violation): Promise<CrashTestFailure> {
+    const { seed } = this.#settings
     const figures = this.#figures()
-    const runner = this.#runner
-    const cuts = await shrink(
-      found,
-      this.#untried,
-      async (trial) => (await runner.runCase(trial)).violation !== undefined,
-    )
-    runner.records = true
-    const verdict = await runner.runCase(cuts)
-    if (verdict.violation === undefined) {
-      return new Error('the invariant is not deterministic: it failed, and on the same disk it held')
+    const cuts = await shrink(found, this.#untried, async (trial) => (await this.#again(trial)) !== undefined)
+    this.#runner.records = true
+    const verdict = await this.#again(cuts)
+    if (verdict?.violation === undefined) {
+      return new CrashTestFailure({ seed, cuts: found }, violation, first, figures, 'not repeatable')
     }
-    return new CrashTestFailure({ seed: this.#settings.seed, cuts }, verdict.violation, verdict, figures)
+    return new CrashTestFailure({ seed, cuts }, verdict.violation, verdict, figures)
+  }
+
+  /** How a case does in another run, if it violates the invariant there; one that goes otherwise does not. */
+  async #again(cuts: readonly Cut[]): Promise<Verdict | undefined> {
+    try {
+      const verdict = await this.#runner.runCase(cuts)
+      return verdict.violation === undefined ? undefined : verdict
+    } catch {
+      return undefined
+    }
   }
 
   #seedOf(point: number): number {

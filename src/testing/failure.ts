@@ -5,7 +5,7 @@ import type { CrashTestFigures } from './options.ts'
 import type { Verdict, Violation } from './runner.ts'
 import { renderTimeline } from './timeline.ts'
 
-/** A violation of the invariant, shrunk. Its message has all of the below as text. */
+/** A violation of the invariant, shrunk if it can be. Its message has all of the below as text. */
 export class CrashTestFailure extends Error {
   // Not properties of their own: whoever prints an error would print these after the message that has them.
   readonly #found: CrashCase
@@ -13,16 +13,23 @@ export class CrashTestFailure extends Error {
   readonly #figures: CrashTestFigures
 
   /** @internal */
-  constructor(found: CrashCase, violation: Violation, verdict: Verdict, figures: CrashTestFigures) {
+  constructor(
+    found: CrashCase,
+    violation: Violation,
+    verdict: Verdict,
+    figures: CrashTestFigures,
+    repeatable: 'repeatable' | 'not repeatable' = 'repeatable',
+  ) {
     const timeline = renderTimeline(verdict.lives)
-    super(messageOf(formatCase(found), violation, verdict, timeline, figures), { cause: violation.error })
+    const isRepeatable = repeatable === 'repeatable'
+    super(messageOf(formatCase(found), violation, verdict, timeline, figures, isRepeatable), { cause: violation.error })
     this.name = 'CrashTestFailure'
     this.#found = found
     this.#timeline = timeline
     this.#figures = figures
   }
 
-  /** What to give `crashTest` as `replay` to run this case alone. */
+  /** What to give `crashTest` as `replay` to run this case alone. Where runs differ, it may hold then. */
   get replay(): string {
     return formatCase(this.#found)
   }
@@ -54,22 +61,29 @@ function messageOf(
   { acknowledged }: Verdict,
   timeline: string,
   { crashPoints, states }: CrashTestFigures,
+  isRepeatable: boolean,
 ): string {
   const reason = error instanceof Error ? error.message : String(error)
   return [
     WHAT_FAILED[phase] ?? `${phase} failed after a crash:`,
     indented(reason.trimEnd()),
     '',
-    `Found at crash point number ${crashPoints} tried, disk state ${states}, then shrunk to this:`,
+    `Found at crash point number ${crashPoints} tried, disk state ${states}, ${isRepeatable ? 'then shrunk to this' : 'and shown as it was found'}:`,
     '',
     timeline,
     '',
     `Acknowledged before the crash: ${list(acknowledged)}`,
     '',
-    'To run this case alone:',
-    `  crashTest({ ..., replay: ${JSON.stringify(replay).replaceAll('"', "'")} })`,
+    ...(isRepeatable
+      ? ['To run this case alone:', `  crashTest({ ..., replay: ${JSON.stringify(replay).replaceAll('"', "'")} })`]
+      : NOT_REPEATABLE),
   ].join('\n')
 }
+
+const NOT_REPEATABLE = [
+  'Another run of the same case held. So runs differ in what they write (random ids, the time), and the case can neither',
+  'be made smaller nor replayed. With ids from the given random(), and no clock but sleep(), it can.',
+]
 
 function indented(text: string): string {
   return text.replaceAll(/^(?=.)/gm, '  ')

@@ -12,7 +12,7 @@ export interface ProcessContext<World> {
   note(text: string): void
   /** Waits, by the clock of the simulation; the database's own timers go by it too. */
   sleep(milliseconds: number): Promise<void>
-  /** A number in [0, 1) from the seed; a workload must not use `Math.random`. */
+  /** A number in [0, 1) from the seed, another sequence in each part of a run; a workload must not use `Math.random`. */
   random(): number
 }
 
@@ -20,7 +20,8 @@ export interface ProcessContext<World> {
 export interface WorkloadContext<Acknowledged = unknown, World = undefined> extends ProcessContext<World> {
   /**
    * Tells the outside that something is done and will stay: call it where your program would answer its
-   * client. What was told before the crash, the invariant is given as `acknowledged`.
+   * client. What was told before the crash, the invariant is given as `acknowledged`. Plain data (objects, arrays,
+   * maps, sets) is copied; anything else is kept as it is, and changes with it.
    */
   ack(value: Acknowledged): void
 }

@@ -8,7 +8,7 @@
  * cannot be copied, each state begins again from the base disk instead; everything being deterministic,
  * it gets to the same moment.
  */
-import { randomFrom } from '../common/random.ts'
+import { type Random, randomFrom } from '../common/random.ts'
 import type { Database, RecoveryReport } from '../index.ts'
 import type { PendingChange } from '../io/simulated-changes.ts'
 import { SimulatedFileSystem, type TraceEntry } from '../io/simulated-file-system.ts'
@@ -16,7 +16,7 @@ import type { Cut } from './crash-case.ts'
 import { show } from './handles.ts'
 import type { CrashDescription, CrashTestOptions, CrashTestSettings, ProcessContext } from './options.ts'
 import { crashChoiceOf } from './persisted.ts'
-import { isPlainData } from './plain-data.ts'
+import { copyOf, isPlainData } from './plain-data.ts'
 import { type ProcessEnd, SimulatedProcess, type TimelineEvent } from './simulated-process.ts'
 
 /** What is known of a life that is over, for the timeline. */
@@ -98,7 +98,7 @@ export class Runner<Acknowledged, World> {
     const base = new SimulatedFileSystem({ seed: settings.seed })
     const process = new SimulatedProcess(base, settings.open, settings.seed, false)
     const end = await process.run(async (handle, db) => {
-      const context = contextOf(process, handle, undefined, settings.seed)
+      const context = contextOf(process, handle, undefined, randomOf(settings.seed, 'setup', 0))
       await process.part('setup', () => options.setup?.(context))
       await process.close(db)
     })
@@ -131,7 +131,7 @@ export class Runner<Acknowledged, World> {
   /** Runs the restart on one of the states of `moment`, up to the crash in its change `at`. */
   async crashRestart(moment: Moment<Acknowledged, World>, cut: Cut, at: number): Promise<Moment<Acknowledged, World>> {
     const { situation, from } = await this.#left(moment, cut)
-    const { life } = await this.#restart(situation, at, undefined)
+    const { life } = await this.#restart(situation, from.lives.length, at, undefined)
     return momentOf(situation, [...moment.earlier, cut], at, [...livesWith(from, cut), life])
   }
 
@@ -139,7 +139,7 @@ export class Runner<Acknowledged, World> {
   async judge(moment: Moment<Acknowledged, World>, cut: Cut): Promise<Verdict> {
     const { situation, from } = await this.#left(moment, cut)
     const crash = descriptionOf(moment, cut)
-    const { end, life, mutations } = await this.#restart(situation, undefined, crash)
+    const { end, life, mutations } = await this.#restart(situation, from.lives.length, undefined, crash)
     const lives = [...livesWith(from, cut), life]
     const verdict = { restartMutations: mutations, lives, acknowledged: situation.acknowledged }
     return end.how === 'failed' ? { ...verdict, violation: { phase: end.phase, error: end.error } } : verdict
@@ -186,7 +186,7 @@ export class Runner<Acknowledged, World> {
 
   async #workload(situation: Situation<Acknowledged, World>, crashAt: number | undefined): Promise<Life> {
     return this.#live(situation, crashAt, async (process, handle, db) => {
-      const context = this.#contextFor(process, handle, situation)
+      const context = this.#contextFor(process, handle, situation, randomOf(this.#settings.seed, 'workload', 0))
       await process.part('workload', () => this.#options.workload(context))
       situation.workloadEnded = true
       await process.close(db)
@@ -195,22 +195,25 @@ export class Runner<Acknowledged, World> {
 
   async #restart(
     situation: Situation<Acknowledged, World>,
+    /** The number of this life, the workload's being 0. */
+    number: number,
     crashAt: number | undefined,
     crash: CrashDescription | undefined,
   ): Promise<Life & { mutations: number }> {
     const { disk, world, acknowledged } = situation
+    const { seed } = this.#settings
     let mutations = 0
     const life = await this.#live(situation, crashAt, async (process, handle) => {
       process.did(() => describeRecovery(handle.recovery))
       const { restart } = this.#options
       if (restart !== undefined) {
-        const context = this.#contextFor(process, handle, situation)
+        const context = this.#contextFor(process, handle, situation, randomOf(seed, 'restart', number))
         await process.part('restart', () => restart(context))
       }
       mutations = disk.mutations
       if (crash === undefined) return
-      const context = contextOf(process, handle, world, this.#settings.seed)
-      const known = Object.freeze([...acknowledged])
+      const context = contextOf(process, handle, world, randomOf(seed, 'invariant', number))
+      const known = Object.freeze(acknowledged.map(copyOf))
       const holds = await process.part('invariant', () =>
         this.#options.invariant({ ...context, acknowledged: known, crash }),
       )
@@ -233,12 +236,17 @@ export class Runner<Acknowledged, World> {
     return { end, life: { events: process.events, trace, pending: [] } }
   }
 
-  #contextFor(process: SimulatedProcess, handle: Database, { world, acknowledged }: Situation<Acknowledged, World>) {
+  #contextFor(
+    process: SimulatedProcess,
+    handle: Database,
+    { world, acknowledged }: Situation<Acknowledged, World>,
+    random: Random,
+  ) {
     return {
-      ...contextOf(process, handle, world, this.#settings.seed),
+      ...contextOf(process, handle, world, random),
       ack: (value: Acknowledged): void => {
         if (process.isDead) return
-        acknowledged.push(value)
+        acknowledged.push(copyOf(value))
         process.acknowledged(() => show(value))
       },
     }
@@ -261,13 +269,20 @@ interface Life {
   readonly life: LifeRecord
 }
 
-function contextOf<W>(process: SimulatedProcess, db: Database, world: W, seed: number): ProcessContext<W> {
+const PARTS = ['setup', 'workload', 'restart', 'invariant'] as const
+
+/** The numbers of a part of a life. Each has its own: ids made of them must not meet those of another on the same disk. */
+function randomOf(seed: number, part: (typeof PARTS)[number], life: number): Random {
+  return randomFrom(Math.imul(seed, 0x9e37_79b1) ^ Math.imul(life * PARTS.length + PARTS.indexOf(part), 0x85eb_ca6b))
+}
+
+function contextOf<W>(process: SimulatedProcess, db: Database, world: W, random: Random): ProcessContext<W> {
   return {
     db,
     world,
     note: (text) => process.note(text),
     sleep: (milliseconds) => process.sleep(milliseconds),
-    random: randomFrom(seed),
+    random,
   }
 }
 
