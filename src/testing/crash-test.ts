@@ -74,7 +74,8 @@ class Exploration<Acknowledged, World> {
   #crashPointsPossible = 0
   #states = 0
   #statesAfterCrashedRestart = 0
-  #untried: readonly number[] = []
+  /** The crash points that have not been tried in all their states. */
+  #untried = new Set<number>()
 
   constructor(
     options: CrashTestOptions<Acknowledged, World>,
@@ -91,11 +92,11 @@ class Exploration<Acknowledged, World> {
     const rehearsal = await this.#runner.rehearse()
     const points = chooseCrashPoints(rehearsal, maxCrashPoints, seed)
     this.#crashPointsPossible = rehearsal.mutations.length + 1
-    const chosen = new Set(points)
-    this.#untried = rehearsal.mutations.map((_, index) => index + 1).filter((point) => !chosen.has(point))
+    this.#untried = new Set(Array.from({ length: this.#crashPointsPossible }, (_, index) => index + 1))
     for (const point of points) {
       this.#crashPoints++
       await this.#crashAt(point)
+      this.#untried.delete(point)
       this.#options.onProgress?.(this.#figures())
     }
     return this.#figures()
@@ -142,7 +143,7 @@ class Exploration<Acknowledged, World> {
   async #failure(found: readonly Cut[], first: Verdict, violation: Violation): Promise<CrashTestFailure> {
     const { seed } = this.#settings
     const figures = this.#figures()
-    const cuts = await shrink(found, this.#untried, async (trial) => (await this.#again(trial)) !== undefined)
+    const cuts = await shrink(found, [...this.#untried], async (trial) => (await this.#again(trial)) !== undefined)
     this.#runner.records = true
     const verdict = await this.#again(cuts)
     if (verdict?.violation === undefined) {

@@ -29,7 +29,29 @@ describe('shrinking', () => {
 
   test('keeps crashes of the restart that matter, with simpler states', async () => {
     const text = await shrunk('seed 1, crash at 9 random:5, crash at 3 keep:1,2', (cuts) => cuts.length === 2)
-    expect(text).toBe('seed 1, crash at 9 kill, crash at 3 kill')
+    expect(text).toBe('seed 1, crash at 9 kill, crash at 1 kill')
+  })
+
+  test('prefers one crash, wherever in the workload, to two', async () => {
+    const violates = (cuts: readonly Cut[]): boolean => cuts.length === 2 || (cuts[0]?.at ?? 0) >= 20
+    expect(await shrunk('seed 1, crash at 9 none, crash at 3 none', violates, [9, 10, 19, 21, 22])).toBe(
+      'seed 1, crash at 21 kill',
+    )
+  })
+
+  test('crashes the restart as early as can be', async () => {
+    const violates = (cuts: readonly Cut[]): boolean => (cuts[1]?.at ?? 0) >= 4
+    expect(await shrunk('seed 1, crash at 9 none, crash at 30 keep:1', violates)).toBe(
+      'seed 1, crash at 9 kill, crash at 4 kill',
+    )
+  })
+
+  test('halves the sectors of a torn change', async () => {
+    const violates = ([first]: readonly Cut[]): boolean => {
+      const persisted = first?.persisted
+      return persisted?.mode === 'keep' && persisted.kept[0]?.parts?.includes(5) === true
+    }
+    expect(await shrunk('seed 1, crash at 9 keep:1/0+1+3+4+5+7,2', violates)).toBe('seed 1, crash at 9 keep:1/5')
   })
 
   test('goes to the earliest crash point that was not tried', async () => {
