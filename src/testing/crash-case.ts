@@ -27,7 +27,7 @@ export function formatCase({ seed, cuts }: CrashCase): string {
 
 /** @throws `INVALID_ARGUMENT` for a text that `formatCase` did not make */
 export function parseCase(text: string): CrashCase {
-  const [first = '', ...rest] = text.split(/, (?=crash at )/)
+  const [first = '', ...rest] = String(text).split(/, (?=crash at )/)
   const seed = /^seed (\d+)$/.exec(first)
   const cuts = rest.map(parseCut)
   if (seed === null || cuts.length === 0 || cuts.includes(undefined)) {

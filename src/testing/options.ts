@@ -161,6 +161,9 @@ export function crashTestSettingsOf<A, W>(options: CrashTestOptions<A, W>): Cras
   for (const name of ['setup', 'restart', 'world', 'onProgress'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)
   }
+  if (options.alsoCrashRecovery !== undefined && typeof options.alsoCrashRecovery !== 'boolean') {
+    throw invalid(`alsoCrashRecovery must be true or false, got ${String(options.alsoCrashRecovery)}`)
+  }
   const { pageSize = PAGE_SIZE, segmentBytes = SEGMENT_BYTES, durability = 'full', deferRedo = false } = options
   return {
     seed: wholeNumber('seed', options.seed ?? 1, 0),
@@ -179,7 +182,8 @@ export function crashTestSettingsOf<A, W>(options: CrashTestOptions<A, W>): Cras
   }
 }
 
-function wholeNumber(name: string, value: number, min: number): number {
+/** @throws `INVALID_ARGUMENT` */
+export function wholeNumber(name: string, value: number, min: number): number {
   if (Number.isSafeInteger(value) && value >= min) return value
-  throw invalid(`${name} must be a whole number of at least ${min}, got ${value}`)
+  throw invalid(`${name} must be a whole number of at least ${min}, got ${String(value)}`)
 }

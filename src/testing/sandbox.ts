@@ -2,6 +2,7 @@
 import { type Database, type OpenOptions, open } from '../index.ts'
 import { type CrashChoice, SimulatedFileSystem } from '../io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../io/simulated-runtime.ts'
+import { wholeNumber } from './options.ts'
 
 /** What `open` takes, but for the runtime, which is the sandbox's. */
 export type SandboxOptions = Omit<OpenOptions, 'runtime' | 'createIfMissing'> & { readonly seed?: number }
@@ -26,8 +27,12 @@ export class Sandbox {
     this.db = opened.db
   }
 
-  /** Makes an empty database; pages, pool and log are small unless `options` say otherwise. Throws as `open`. */
+  /**
+   * Makes an empty database; pages, pool and log are small unless `options` say otherwise.
+   * @throws `INVALID_ARGUMENT`, and as `open`
+   */
   static async create({ seed = 1, ...options }: SandboxOptions = {}): Promise<Sandbox> {
+    wholeNumber('seed', seed, 0)
     const all = { ...SMALL, ...options, createIfMissing: true }
     return new Sandbox(seed, all, await opened(new SimulatedFileSystem({ seed }), seed, all))
   }

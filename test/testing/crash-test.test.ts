@@ -135,6 +135,20 @@ describe('a crash test that fails', () => {
     expect(failure.cause).toMatchObject({ name: 'AssertionError' })
   })
 
+  test('tells of what was written, many entries at once included', async () => {
+    const workload: typeof sound.workload = async ({ db, ack }) => {
+      const numbers = numbersOf(db)
+      await numbers.putMany([['k1', 1]])
+      await db.transaction((tx) => tx.putMany(numbers, [['k2', 2]]))
+      ack(3)
+    }
+    const { timeline } = await failureOf(
+      crashTest({ workload, invariant: ({ acknowledged }) => acknowledged.length === 0 }),
+    )
+    expect(timeline).toContain('table numbers: putMany [["k1",1]] ...')
+    expect(timeline).toMatch(/transaction \d+: putMany numbers \[\["k2",2\]\]/)
+  })
+
   test('is found earlier than sampled', async () => {
     const invariant: typeof sound.invariant = async ({ db }) => (await numbersOf(db).get('k2')) === undefined
     const all = await failureOf(crashTest({ ...sound, invariant }))
@@ -310,6 +324,9 @@ describe('what is not a violation', () => {
     [{ maxCrashPoints: 0 }, 'maxCrashPoints must be a whole number of at least 1'],
     [{ pageSize: 100 }, 'pageSize must be one of'],
     [{ replay: 'yesterday' }, 'replay must be a text'],
+    [{ replay: 5 }, 'replay must be a text that a failed crash test printed, got 5'],
+    [{ replay: null }, 'replay must be a text that a failed crash test printed, got null'],
+    [{ alsoCrashRecovery: 'no' }, 'alsoCrashRecovery must be true or false, got no'],
     [{ statesPerCrashpoint: 1 }, 'crashTest has no option statesPerCrashpoint; it has workload, invariant, setup, '],
     [{ toString: undefined }, 'crashTest has no option toString'],
   ])('wrong options: %j', async (wrong, message) => {

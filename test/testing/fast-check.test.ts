@@ -60,6 +60,22 @@ describe('arbitraries', () => {
     )
   })
 
+  test.each<[string, (count: number) => fc.Arbitrary<string | Uint8Array>]>([
+    ['texts', (count) => keys({ count })],
+    ['bytes', (count) => byteKeys({ count })],
+  ])('give few keys and some long ones: %s', (_name, keysOf) => {
+    const lengthOf = (key: string | Uint8Array): number => (typeof key === 'string' ? bytesOf(key) : key.length)
+    for (const count of [1, 20]) {
+      const sample = fc.sample(keysOf(count), { numRuns: 1000, seed: 1 })
+      const times = new Map<string, number>()
+      for (const key of sample) times.set(String(key), (times.get(String(key)) ?? 0) + 1)
+      const often = [...times.values()].filter((number) => number > 10)
+      expect(often).toHaveLength(count)
+      expect(often.reduce((sum, number) => sum + number)).toBeGreaterThan(700)
+      expect(Math.max(...sample.map(lengthOf))).toBeGreaterThan(900)
+    }
+  })
+
   test('give only empty values when nothing else fits', () => {
     fc.assert(
       fc.property(values({ bytesMax: 0 }), byteValues({ bytesMax: 0 }), (value, blob) => {
@@ -132,6 +148,10 @@ describe('scripts', () => {
     expect(differenceOf(one, two)).toBe('table a, key "k": is "1", should be "2"')
     expect(differenceOf(new Map(), two)).toBe('table a, key "k": is missing, should be "2"')
   })
+})
+
+test.each(['x', -1, 1.5])('a sandbox has no seed %s', async (seed) => {
+  await expect(Sandbox.create({ seed: seed as number })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
 
 describe('commands', () => {
