@@ -19,3 +19,14 @@ test('the case that it says to replay fails again, and passes once the bank is m
   expect(bankTest(blocks, false, replay)).toEqual(expect.arrayContaining(['  alice has 90 and bob 0']))
   expect(bankTest(blocks, true, replay).join(' ')).toContain('states: 1,')
 })
+
+test('the bugs to learn from are those of the examples', () => {
+  const folder = join(import.meta.dirname, 'examples')
+  const examples = ['outbox', 'counter', 'hand-made-index'].map((name) =>
+    readFileSync(join(folder, `${name}.test.ts`), 'utf8').replace(/^ +/gm, ''),
+  )
+  const typed = blocks.filter(({ info }) => info === 'ts')
+  const shown = typed.flatMap(({ lines }) => lines.join('\n').replace(/^ +/gm, '').split('\n\n'))
+  expect(shown).toHaveLength(7)
+  expect(shown.filter((code) => !examples.some((example) => example.includes(code)))).toEqual([])
+})
