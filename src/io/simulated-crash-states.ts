@@ -6,14 +6,16 @@
  *   subsets       2^p          while p is at most 10; they hold the next two kinds
  *   drop one      p            all but one
  *   keep one      p            one alone
- *   tear one      sum(parts-1) the first k changes and some of the first parts of the next
+ *   tear one      4 a part     the first k changes and some parts of the next: any of them while it has
+ *                              at most 4, else the first ones, the last ones, one alone, or all but one
  *   sizes         2 a file     of files that change in size: all its bytes without the new size, the
  *                              new size without its bytes
- *   samples       200          when p is above 10: of old changes most survive, the newest are kept,
- *                              lost or torn, each as the seed has it
+ *   samples       200          of old changes most survive, the newest are kept, lost or torn, each as
+ *                              the seed has it; when p is at most 10 as many as of `tear one`, if these
+ *                              are fewer: then a sample adds only that several are torn at once
  *
- * States that two kinds share come once. Every state is made when it is asked for, so a caller may
- * stop at any; the same changes and options give the same states.
+ * States that two kinds share come once, those of the samples aside. Every state is made when it is
+ * asked for, so a caller may stop at any; the same changes and options give the same states.
  */
 import { type Random, randomFrom } from '../common/random.ts'
 import { type PartSurvives, type PendingChange, type Pick, partCount, type Tearing, torn } from './simulated-changes.ts'
@@ -21,7 +23,7 @@ import { type PartSurvives, type PendingChange, type Pick, partCount, type Teari
 export interface CrashStateOptions extends Tearing {
   /** Of the samples. Default 1. */
   readonly seed?: number
-  /** How many samples there are when the subsets are too many. Default 200. */
+  /** How many samples there are. Default 200; of up to ten changes no more than there are states with one torn. */
   readonly samples?: number
 }
 
@@ -34,6 +36,8 @@ export interface CrashState extends Pick {
 
 /** Up to this many changes every subset is a state. */
 const SUBSETS_OF_MAX = 10
+/** Up to this many parts of a write every subset is a state. */
+const SUBSETS_OF_PARTS_MAX = 4
 const SAMPLES = 200
 /** How many of the last changes the samples favour. */
 const NEWEST = 8
@@ -44,7 +48,7 @@ export function* crashStates(
   changes: readonly PendingChange[],
   options: CrashStateOptions = {},
 ): Generator<CrashState> {
-  const { seed = 1, samples = SAMPLES, ...tearing } = options
+  const { seed = 1, samples, ...tearing } = options
   const state = (label: string, keep: Keep, size?: Pick['size']): CrashState => ({
     ...tearing,
     mode: 'pick',
@@ -55,10 +59,10 @@ export function* crashStates(
   for (let kept = 0; kept <= changes.length; kept++) yield state(`the first ${kept}`, prefix(changes, kept))
   if (changes.length <= SUBSETS_OF_MAX) yield* subsets(changes, state)
   else yield* oneDifferent(changes, state)
-  yield* tears(changes, tearing, state)
+  const tornStates = yield* tears(changes, tearing, state)
   yield* sizes(changes, state)
-  if (changes.length <= SUBSETS_OF_MAX) return
-  for (let sample = 0; sample < samples; sample++) {
+  const samplesMax = samples ?? (changes.length <= SUBSETS_OF_MAX ? Math.min(SAMPLES, tornStates) : SAMPLES)
+  for (let sample = 0; sample < samplesMax; sample++) {
     const random = randomFrom(Math.imul(seed, 0x9e37_79b1) + sample)
     yield state(`sample ${sample} of seed ${seed}`, sampled(changes, tearing, random))
   }
@@ -75,11 +79,15 @@ function prefix(changes: readonly PendingChange[], kept: number): Keep {
 function* subsets(changes: readonly PendingChange[], state: MakeState): Generator<CrashState> {
   const place = new Map(changes.map(({ sequence }, index) => [sequence, index]))
   for (let mask = 1; mask < 1 << changes.length; mask++) {
-    // All ones from the lowest bit up: a prefix.
-    if ((mask & (mask + 1)) === 0) continue
+    if (isPrefix(mask)) continue
     const kept = changes.flatMap((_change, index) => ((mask >> index) & 1 ? [index + 1] : []))
     yield state(`only ${kept.join(', ')}`, ({ sequence }) => ((mask >> (place.get(sequence) ?? 0)) & 1) === 1)
   }
+}
+
+/** Whether a subset is the first so many: all ones from the lowest bit up. */
+function isPrefix(mask: number): boolean {
+  return (mask & (mask + 1)) === 0
 }
 
 function* oneDifferent(changes: readonly PendingChange[], state: MakeState): Generator<CrashState> {
@@ -90,16 +98,53 @@ function* oneDifferent(changes: readonly PendingChange[], state: MakeState): Gen
   }
 }
 
-function* tears(changes: readonly PendingChange[], { tearBytes }: Tearing, state: MakeState): Generator<CrashState> {
+/** One change torn, what came before it kept, and nothing after it. Returns how many states that made. */
+function* tears(
+  changes: readonly PendingChange[],
+  { tearBytes }: Tearing,
+  state: MakeState,
+): Generator<CrashState, number> {
+  let count = 0
   for (const [index, change] of changes.entries()) {
     const { sequence } = change
     const parts = partCount(change, tearBytes)
-    for (let cut = 1; cut < parts; cut++) {
+    for (const { label, survives } of shapesOf(change, parts)) {
+      count++
       yield state(
-        `the first ${index} and ${cut} of ${parts} parts of the next`,
-        (other, part) => other.sequence < sequence || (other.sequence === sequence && part < cut),
+        `the first ${index} and ${label} of ${parts} parts of the next`,
+        (other, part) => other.sequence < sequence || (other.sequence === sequence && survives(part)),
       )
     }
+  }
+  return count
+}
+
+interface TornShape {
+  /** Which of the parts survive, for messages. */
+  readonly label: string
+  readonly survives: PartSurvives
+}
+
+/** The ways in which some of the parts of a change survive, but not all. */
+function* shapesOf({ kind }: PendingChange, parts: number): Generator<TornShape> {
+  for (let cut = 1; cut < parts; cut++) yield { label: `the first ${cut}`, survives: (part) => part < cut }
+  // The second part of a rename comes to nothing without the first.
+  if (kind !== 'write') return
+  if (parts <= SUBSETS_OF_PARTS_MAX) {
+    for (let mask = 1; mask < 1 << parts; mask++) {
+      if (isPrefix(mask)) continue
+      const survives: PartSurvives = (part) => ((mask >> part) & 1) === 1
+      const kept = Array.from({ length: parts }, (_, part) => part + 1).filter((number) => survives(number - 1))
+      yield { label: `number ${kept.join(', ')}`, survives }
+    }
+    return
+  }
+  const last = parts - 1
+  for (let cut = 1; cut <= last; cut++) yield { label: `the last ${parts - cut}`, survives: (part) => part >= cut }
+  // The first or the last part, alone or lost, has come already.
+  for (let place = 1; place < last; place++) {
+    yield { label: `number ${place + 1}`, survives: (part) => part === place }
+    yield { label: `all but number ${place + 1}`, survives: (part) => part !== place }
   }
 }
 

@@ -243,7 +243,7 @@ describe('all crash states', () => {
     put(file, sectors(2, 2))
     put(file, sectors(1, 3), 1024)
     put(file, sectors(1, 4))
-    expect(shapes(statesOf())).toEqual([
+    expect(shapes(statesOf({ samples: 0 }))).toEqual([
       'a: 1024x1',
       'a: 1024x2',
       'a: 1024x2 512x3',
@@ -253,15 +253,55 @@ describe('all crash states', () => {
       'a: 512x4 512x2',
       'a: 512x4 512x1 512x3',
       'a: 512x2 512x1',
+      'a: 512x1 512x2',
       'a: 512x4 512x2',
       'a: 1024x1 512x0',
     ])
   })
 
+  test('of a write of up to four sectors every subset survives (F3)', () => {
+    const file = durableFile(disk, 'a', sectors(4, 0))
+    put(file, sectors(4, 1))
+    const seen = shapes(statesOf({ samples: 0 }))
+    expect(seen).toHaveLength(16)
+    expect(new Set(seen).size).toBe(16)
+  })
+
+  test('of a longer one the first sectors, the last, one alone and all but one, each once', () => {
+    const file = durableFile(disk, 'a', sectors(6, 0))
+    put(file, sectors(6, 1))
+    const kept = statesOf({ samples: 0 }).map((choice) => {
+      const bytes = bytesOf(disk.crash(choice), 'a')
+      return Array.from({ length: 6 }, (_, sector) => bytes[sector * SECTOR_BYTES]).join('')
+    })
+    const ends = ['000000', '100000', '110000', '111000', '111100', '111110', '111111']
+    const lasts = ['000001', '000011', '000111', '001111', '011111']
+    const single = ['010000', '001000', '000100', '000010']
+    const holes = ['101111', '110111', '111011', '111101']
+    expect(kept.toSorted()).toEqual([...ends, ...lasts, ...single, ...holes].sort())
+  })
+
+  test('of a few changes the samples are as many as the torn states, and tear several at once', () => {
+    const file = durableFile(disk, 'a', sectors(4, 0))
+    put(file, sectors(2, 1))
+    put(file, sectors(2, 2), 1024)
+    const without = statesOf({ samples: 0 })
+    expect(statesOf()).toHaveLength(without.length + 4)
+    const withMore = statesOf({ samples: 200 })
+    expect(withMore).toHaveLength(without.length + 200)
+    const tearBoth = (states: readonly CrashState[]): boolean =>
+      states.some((choice) => {
+        const bytes = bytesOf(disk.crash(choice), 'a')
+        return bytes[0] !== bytes[512] && bytes[1024] !== bytes[1536]
+      })
+    expect(tearBoth(without)).toBe(false)
+    expect(tearBoth(withMore)).toBe(true)
+  })
+
   test('a rename is torn into both names', () => {
     durableFile(disk, 'a', run(1, 1))
     disk.rename('a', 'b')
-    expect(shapes(statesOf())).toEqual(['a: 1x1', 'b: 1x1', 'a: 1x1; b: 1x1'])
+    expect(shapes(statesOf({ samples: 0 }))).toEqual(['a: 1x1', 'b: 1x1', 'a: 1x1; b: 1x1'])
   })
 
   test('a name is seen with its bytes, without, and the bytes without the name (F7, F8)', () => {
@@ -287,7 +327,7 @@ describe('all crash states', () => {
     const file = durableFile(disk, 'a', run(2 * count * SECTOR_BYTES, 0))
     for (let i = 0; i < count; i++) put(file, sectors(2, 1), 2 * i * SECTOR_BYTES)
     const states = statesOf()
-    expect(states).toHaveLength(count + 1 + 2 * (count - 1) + count + 200)
+    expect(states).toHaveLength(count + 1 + 2 * (count - 1) + 2 * count + 200)
     const [all, one] = [run(2 * count * SECTOR_BYTES, 1), run(2 * count * SECTOR_BYTES, 0)]
     const seen = new Set(shapes(states))
     for (let i = 0; i < count; i++) {
@@ -322,7 +362,7 @@ describe('all crash states', () => {
     const first = disk.crashStates().next().value as CrashState
     expect(state(disk.crash(first))).toBe('a: ')
     const coarse = [...disk.crashStates({ tearBytes: 4096, samples: 0 })].filter(({ label }) => label.includes('parts'))
-    expect(coarse).toHaveLength(1000)
+    expect(coarse).toHaveLength(2 * 1000)
     expect(coarse[0]).toMatchObject({ tearBytes: 4096 })
   })
 })
