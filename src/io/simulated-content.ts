@@ -9,7 +9,9 @@
  *
  * A SECTOR IS ONE OF ITS STATES. The cache writes whole sectors, so a sector on disk holds what it
  * held at some moment, never a mix of an early write missing and a later one present within it. When
- * the later of two writes to one sector survives, the part of the earlier one within it does too. For the
+ * the later of two writes to one sector survives, the part of the earlier one within it does too; a
+ * truncation counts as a write of zeros to the rest of its sector. The size by itself is no part of a
+ * sector: what lies beyond the one that a crash leaves is gone, and zeros once the file grows again. For the
  * same reason a write to a page of the cache that a failed sync has dropped writes that whole page: what was
  * dropped there becomes durable after all.
  */
@@ -263,20 +265,35 @@ class Replay {
   #replaySector(index: number, sector: number): void {
     const sectorStart = sector * this.#tearBytes
     const sectorEnd = sectorStart + this.#tearBytes
+    const lengthBefore = this.#image.length
     let first = index
     while (first > 0) {
-      const earlier = this.#pending[first - 1] as ContentChange
-      // What came before a truncation the sector need not show any more.
-      if (earlier.kind === 'truncate') break
       first--
-      if (earlier.offset <= sectorStart && earlier.fixed.end >= sectorEnd) break
+      const earlier = this.#pending[first] as ContentChange
+      const isWrite = earlier.kind === 'write'
+      const [start, end] = isWrite ? [earlier.offset, earlier.fixed.end] : [earlier.sizeAfter, sectorEnd]
+      if (start <= sectorStart && end >= sectorEnd) break
     }
     for (let i = first; i < index; i++) {
-      const { fixed, phantom } = this.#pending[i] as ContentWrite
+      const change = this.#pending[i] as ContentChange
+      if (change.kind === 'truncate') {
+        this.#clear(Math.max(change.sizeAfter, sectorStart), sectorEnd)
+        // The size that lost writes have given it here ends with them.
+        const lengthMax = Math.max(change.sizeAfter, lengthBefore)
+        if (this.#image.length > lengthMax) this.#image.truncate(lengthMax)
+        continue
+      }
+      const { fixed, phantom } = change
       const start = Math.max(fixed.offset, sectorStart)
       const stop = Math.min(fixed.end, sectorEnd)
       if (start < stop && !phantom) this.#image.place(fixed, start, stop)
     }
+  }
+
+  /** What a truncation does to a sector in the cache. */
+  #clear(start: number, end: number): void {
+    const stop = Math.min(end, this.#image.length)
+    if (start < stop) this.#image.write(new Uint8Array(stop - start), start)
   }
 }
 
