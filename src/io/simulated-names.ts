@@ -6,7 +6,8 @@
  *   pending   the changes between the two, oldest first
  *
  * A name and the bytes behind it become durable apart from each other, in either order: a synced file
- * is lost with its name, and a durable name, a renamed one too, can stand before an empty file.
+ * is lost with its name, and a durable name, a renamed one too, can stand before an empty file. A power
+ * cut in the middle of a rename leaves two names of one file: what is written to it shows under both.
  */
 import type { Digest } from './digest.ts'
 import { compareNames } from './names.ts'
@@ -40,7 +41,7 @@ export class SimulatedNames {
   /** Bytes of all files that a process sees. */
   usedBytes(): number {
     let used = 0
-    for (const content of this.#live.values()) used += content.live.length
+    for (const content of new Set(this.#live.values())) used += content.live.length
     return used
   }
 
@@ -53,6 +54,8 @@ export class SimulatedNames {
 
   rename(from: string, to: string, sequence: number): void {
     const content = this.#live.get(from) as SimulatedContent
+    // POSIX: of two names of one file neither goes.
+    if (this.#live.get(to) === content) return
     this.#live.delete(from)
     this.#live.set(to, content)
     this.#pending.push({ kind: 'rename', sequence, file: from, to, content })
@@ -107,12 +110,7 @@ export class SimulatedNames {
 
   /** The same directory for another disk: nothing lost, pending changes pending. */
   clone(): SimulatedNames {
-    const copies = new Map<SimulatedContent, SimulatedContent>()
-    const copyOf = (content: SimulatedContent): SimulatedContent => {
-      const copy = copies.get(content) ?? content.clone()
-      copies.set(content, copy)
-      return copy
-    }
+    const copyOf = copier((content) => content.clone())
     const after = new SimulatedNames()
     for (const [name, content] of this.#live) after.#live.set(name, copyOf(content))
     for (const [name, content] of this.#durable) after.#durable.set(name, copyOf(content))
@@ -124,8 +122,9 @@ export class SimulatedNames {
   afterPowerCut(survival: Survival): SimulatedNames {
     const names = new Map(this.#durable)
     for (const change of this.#pending) replayName(names, change, survival)
+    const copyOf = copier((content) => content.afterPowerCut(survival))
     const after = new SimulatedNames()
-    for (const [name, content] of names) after.#live.set(name, content.afterPowerCut(survival))
+    for (const [name, content] of names) after.#live.set(name, copyOf(content))
     after.#durable = new Map(after.#live)
     return after
   }
@@ -145,6 +144,16 @@ export class SimulatedNames {
     const contents = new Set([...this.#live.values(), ...this.#durable.values()])
     for (const { content } of this.#pending) contents.add(content)
     return contents
+  }
+}
+
+/** Copies each content once: two names of one file stay two names of one file. */
+function copier(copyOf: (content: SimulatedContent) => SimulatedContent): typeof copyOf {
+  const copies = new Map<SimulatedContent, SimulatedContent>()
+  return (content) => {
+    const copy = copies.get(content) ?? copyOf(content)
+    copies.set(content, copy)
+    return copy
   }
 }
 

@@ -248,6 +248,44 @@ describe('names at a power cut (F7, F8)', () => {
     expect(state(disk.crash(NOTHING))).toBe('master: ')
   })
 
+  describe('two names of one file, which a rename cut in half leaves', () => {
+    const half = { mode: 'pick', keep: (_change: PendingChange, part: number) => part === 0 } as const
+
+    test('show the same bytes, whatever survives of them', () => {
+      const file = durableFile(disk, 'a', run(0, 0))
+      for (let i = 0; i < 4; i++) put(file, sectors(1, i), i * SECTOR_BYTES)
+      disk.rename('a', 'b')
+      const seen = [...statesSeen(disk)].filter((one) => one.includes(';'))
+      expect(seen.length).toBeGreaterThan(5)
+      for (const one of seen) expect(one).toMatch(/^a: (.*); b: \1$/)
+    })
+
+    test('show what is written under either, and count once as space', () => {
+      durableFile(disk, 'a', sectors(1, 1))
+      disk.rename('a', 'b')
+      const after = disk.crash(half)
+      expect(state(after)).toBe('a: 512x1; b: 512x1')
+      put(after.open('a', 'write'), sectors(1, 2))
+      expect(state(after)).toBe('a: 512x2; b: 512x2')
+      after.capacityBytes = 1024
+      put(after.open('b', 'write'), sectors(1, 3), SECTOR_BYTES)
+      expect(state(after)).toBe('a: 512x2 512x3; b: 512x2 512x3')
+      expect(state(after.crash(NOTHING))).toBe('a: 512x1; b: 512x1')
+      expect(state(after.crash(EVERYTHING).crash(KILL))).toBe(state(after))
+    })
+
+    test('both stay when one is renamed to the other; either can be removed', () => {
+      durableFile(disk, 'a', run(1, 1))
+      disk.rename('a', 'b')
+      const after = disk.crash(half)
+      after.rename('a', 'b')
+      expect(state(after)).toBe('a: 1x1; b: 1x1')
+      expect(after.pendingChanges()).toEqual([])
+      after.remove('a')
+      expect(state(after)).toBe('b: 1x1')
+    })
+  })
+
   test('a lost creation does not let its removal hit an older file of the name', () => {
     durableFile(disk, 'a', run(1, 1))
     disk.rename('a', 'b')
