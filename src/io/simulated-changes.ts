@@ -173,3 +173,8 @@ export function torn(random: Random, parts: number): PartSurvives {
 export function pickOne<T>(random: Random, choices: readonly T[]): T {
   return choices[randomBelow(random, choices.length)] as T
 }
+
+/** Whether a file is one of the pattern's. It begins anew each time: `test` goes on where a flag g has left off. */
+export function isMatch(pattern: RegExp, file: string): boolean {
+  return file.search(pattern) >= 0
+}

@@ -19,6 +19,7 @@ import { randomFrom } from '../common/random.ts'
 import type { Digest } from './digest.ts'
 import { FixedBytes, GrowableBytes } from './growable-bytes.ts'
 import {
+  isMatch,
   type PartSurvives,
   type PendingTruncate,
   type PendingWrite,
@@ -143,7 +144,8 @@ export class SimulatedContent {
       const size = survival.sizeOf(last.file, candidates)
       if (size !== undefined) image.truncate(size)
       if (missing !== undefined) {
-        const everywhere = survival.tearing.missingOver?.test(last.file) === true
+        const { missingOver } = survival.tearing
+        const everywhere = missingOver !== undefined && isMatch(missingOver, last.file)
         fillMissing(image, missing, survival.tearing, everywhere ? 0 : this.durable.length)
       }
     }

@@ -16,6 +16,7 @@
  */
 import { assert } from '../common/assert.ts'
 import type { OpenMode } from './file-system.ts'
+import { isMatch } from './simulated-changes.ts'
 import type { Call, OperationKind } from './simulated-trace.ts'
 import type { Errno } from './system-error.ts'
 
@@ -132,7 +133,9 @@ export class FaultRules {
   written(file: string, offset: number, length: number): void {
     if (this.#rules.length === 0) return
     this.#rules = this.#rules.filter(({ match: { until, range, file: files } }) => {
-      if (until !== 'overwritten' || range === undefined || files?.test(file) === false) return true
+      if (until !== 'overwritten' || range === undefined || (files !== undefined && !isMatch(files, file))) {
+        return true
+      }
       return offset > range.offset || offset + length < range.offset + range.length
     })
   }
@@ -140,6 +143,6 @@ export class FaultRules {
 
 function matches({ file, mode, range }: FaultMatch, call: Call): boolean {
   if (mode !== undefined && mode !== call.mode) return false
-  if (file !== undefined && !file.test(call.file)) return false
+  if (file !== undefined && !isMatch(file, call.file)) return false
   return range === undefined || (call.offset < range.offset + range.length && call.offset + call.length > range.offset)
 }

@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type File, readFully } from '../../src/io/file-system.ts'
+import type { PendingChange } from '../../src/io/simulated-changes.ts'
 import { SimulatedCrash, SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import { bytesOf, durableFile, EVERYTHING, NOTHING, put, run, sectors, shape, state } from './simulated-support.ts'
+
+const BYTE = { offset: 0, length: 1 }
 
 let disk: SimulatedFileSystem
 beforeEach(() => {
@@ -24,6 +27,23 @@ describe('failing operations (F9, F14, F15, F16)', () => {
     expect(operation).toThrow(eio)
     expect(state(disk)).toBe('a: 1x1')
     operation()
+  })
+
+  test.each([/a/g, /a/y])('a pattern of files means the same each time, whatever its flags: %s', (pattern) => {
+    const file = durableFile(disk, 'a', run(1, 1))
+    disk.failNext('write', { errno: 'EIO', file: pattern, times: 3 })
+    for (let i = 0; i < 3; i++) expect(() => put(file, run(1, 2))).toThrow('EIO')
+    put(file, run(1, 3))
+    disk.inject('read', { effect: 'error', errno: 'EIO' }, { file: pattern, range: BYTE, until: 'overwritten' })
+    expect(() => bytesOf(disk, 'a')).toThrow('EIO')
+    put(file, run(1, 4))
+    expect(state(disk)).toBe('a: 1x4')
+    const torn = { mode: 'pick', missing: 'zeros', missingOver: pattern } as const
+    put(file, sectors(2, 5))
+    file.syncBlocking()
+    put(file, sectors(2, 6))
+    const firstOnly = { ...torn, keep: (_change: PendingChange, part: number) => part === 0 }
+    for (let i = 0; i < 2; i++) expect(state(disk.crash(firstOnly))).toBe('a: 512x6 512x0')
   })
 
   test.each([
