@@ -6,6 +6,7 @@
 import { checkTableName } from '../btree/catalog.ts'
 import { maxKeyBytes } from '../btree/node-page.ts'
 import { AriesError } from '../common/errors.ts'
+import { invalid } from '../common/options.ts'
 import type { FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockReport } from '../lock/lock-report.ts'
@@ -22,7 +23,6 @@ import {
   type BeginOptions,
   checkBeginOptions,
   checkTransactionOptions,
-  invalid,
   type Settings,
   type TransactionOptions,
   type TransactionSettings,

@@ -1,10 +1,11 @@
 /** Opening where a user says: a directory of this host, or a file system of the user's own. */
+import { invalid } from '../common/options.ts'
 import type { FileSystem } from '../io/file-system.ts'
 import { NodeFileSystem } from '../io/node-file-system.ts'
 import { nodeRuntime } from '../io/node-runtime.ts'
 import type { Database } from './database.ts'
 import { type OpenedParts, openOn } from './open-on.ts'
-import { invalid, type OpenOptions, settingsOf } from './options.ts'
+import { type OpenOptions, settingsOf } from './options.ts'
 
 /**
  * Opens the database in a directory, or on a `FileSystem`. After a crash this runs restart first:

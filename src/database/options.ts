@@ -1,7 +1,7 @@
 /** The options of `open` and `begin`, their defaults and their limits. */
-import { AriesError } from '../common/errors.ts'
+import { checkOptions, flagOf, inRange, invalid, type OptionNames } from '../common/options.ts'
 import type { Trace } from '../common/trace.ts'
-import type { Runtime } from '../io/runtime.ts'
+import { checkRuntime, type Runtime } from '../io/runtime.ts'
 import type { RecoveryProgress } from '../recovery/report.ts'
 import type { Durability } from '../txn/transaction-manager.ts'
 
@@ -134,13 +134,6 @@ const SEGMENT_BYTES_MAX = 1024 * MIB
 const PAGE_SIZES = [4 * KIB, 8 * KIB, 16 * KIB, 32 * KIB]
 const POOL_BYTES_MAX = 4096 * MIB
 
-export function invalid(message: string): AriesError {
-  return new AriesError('INVALID_ARGUMENT', message)
-}
-
-/** The names of options; it is their type that sees to it that none is missing. */
-export type OptionNames<Options> = Readonly<Record<keyof Options, true>>
-
 const BEGIN_OPTIONS: OptionNames<BeginOptions> = {
   isolation: true,
   readOnly: true,
@@ -172,23 +165,6 @@ const OPEN_OPTIONS: OptionNames<OpenOptions> = {
   runtime: true,
 }
 
-/**
- * Checks that options are an object and that all of them are known: one that is mistyped would be without effect.
- * @throws `INVALID_ARGUMENT`
- */
-export function checkOptions<Options extends object>(
-  what: string,
-  options: Options,
-  known: OptionNames<Options>,
-): void {
-  if (typeof options !== 'object' || options === null) throw invalid(`the options of ${what} must be an object`)
-  for (const name in options) {
-    if (!Object.hasOwn(known, name)) {
-      throw invalid(`${what} has no option ${name}; it has ${Object.keys(known).join(', ')}`)
-    }
-  }
-}
-
 /** @throws `INVALID_ARGUMENT` */
 export const checkBeginOptions = (options: BeginOptions): void => checkOptions('begin', options, BEGIN_OPTIONS)
 
@@ -208,7 +184,7 @@ export function settingsOf(options: OpenOptions): Settings {
   for (const name of ['onProgress', 'trace'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)
   }
-  checkRuntime(options.runtime)
+  if (options.runtime !== undefined) checkRuntime(options.runtime)
   const { pageSize, segmentBytes } = options
   if (pageSize !== undefined && !PAGE_SIZES.includes(pageSize)) {
     throw invalid(`pageSize must be one of ${PAGE_SIZES.join(', ')}, got ${pageSize}`)
@@ -242,25 +218,6 @@ export function settingsOf(options: OpenOptions): Settings {
     doubleWrite: flagOf('doubleWrite', options.doubleWrite ?? true),
     deferRedo: flagOf('deferRedo', options.deferRedo ?? false),
   }
-}
-
-function checkRuntime(runtime: Runtime | undefined): void {
-  if (runtime === undefined) return
-  for (const name of ['nowMs', 'nextTurn', 'after', 'random'] as const) {
-    if (typeof runtime?.[name] !== 'function') throw invalid(`runtime must be an object with a function ${name}`)
-  }
-}
-
-function flagOf(name: string, value: boolean): boolean {
-  if (typeof value !== 'boolean') throw invalid(`${name} must be true or false, got ${String(value)}`)
-  return value
-}
-
-function inRange(name: string, value: number, min: number, max: number): number {
-  if (typeof value !== 'number' || !(value >= min && value <= max)) {
-    throw invalid(`${name} must be a number from ${min} to ${max}, got ${value}`)
-  }
-  return value
 }
 
 /** The settings of a transaction. @throws `INVALID_ARGUMENT` */

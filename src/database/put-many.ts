@@ -14,10 +14,11 @@
  *
  * A failure, in whichever slice, rolls back to where the operation began; so it is all or nothing.
  */
+
 import type { RowBatch } from '../btree/row-batch.ts'
 import type { PageId } from '../common/ids.ts'
+import { invalid } from '../common/options.ts'
 import type { SavepointMark } from '../txn/active-transaction.ts'
-import { invalid } from './options.ts'
 import { checkTable, encodedValue, keyOf, type TableShape } from './table-shape.ts'
 import type { TransactionContext } from './transaction-context.ts'
 

@@ -1,6 +1,6 @@
 /** Ranges of keys, as their users write them and in bytes. How one is walked is in locked-walk.ts and view-walk.ts. */
 import { compareBytes } from '../common/bytes.ts'
-import { checkOptions, invalid, type OptionNames } from './options.ts'
+import { checkOptions, invalid, type OptionNames } from '../common/options.ts'
 import { boundOf, checkTable, type TableShape } from './table-shape.ts'
 
 /** Bounds of a range, its direction, and how many entries at most. */

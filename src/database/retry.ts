@@ -12,8 +12,9 @@
  * nothing that anybody waits for, and would only wait longer.
  */
 import { AriesError } from '../common/errors.ts'
+import { invalid } from '../common/options.ts'
 import type { Runtime } from '../io/runtime.ts'
-import { invalid, type TransactionOptions } from './options.ts'
+import type { TransactionOptions } from './options.ts'
 
 const ATTEMPTS_DEFAULT = 10
 /** Attempts that may end with a lock timeout. */

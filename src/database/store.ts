@@ -9,6 +9,7 @@ import { GHOST_FLAG, type Tree } from '../btree/node-page.ts'
 import { type RowBatch, RowBatches } from '../btree/row-batch.ts'
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
+import { invalid } from '../common/options.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
@@ -18,7 +19,6 @@ import { checkActive } from '../txn/refusals.ts'
 import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
 import type { VersionReader, VersionStore } from '../txn/version-store.ts'
 import type { Managers } from './assemble.ts'
-import { invalid } from './options.ts'
 
 const NO_KEY = new Uint8Array(0)
 

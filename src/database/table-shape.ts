@@ -1,8 +1,8 @@
 /** What a transaction needs to know of a table: its name and its codecs; and their use, with all checks. */
 
 import { AriesError } from '../common/errors.ts'
+import { invalid } from '../common/options.ts'
 import type { Codec } from './codecs.ts'
-import { invalid } from './options.ts'
 
 /** The codecs of a table. */
 export interface TableCodecs<K, V> {

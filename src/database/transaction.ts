@@ -9,7 +9,9 @@
  * Reading and writing one row, and the end of a transaction, are here. What takes more than a row is beside it:
  * `transaction-ranges.ts`, `transaction-tables.ts` and `put-many.ts`. What they share is in `transaction-context.ts`.
  */
+
 import { AriesError } from '../common/errors.ts'
+import { invalid } from '../common/options.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { checkMayAbort, checkMayEnd, isUnended } from '../txn/refusals.ts'
@@ -21,7 +23,6 @@ import {
   checkGetOptions,
   durabilityOf,
   type GetOptions,
-  invalid,
   type TransactionSettings,
 } from './options.ts'
 import { putMany } from './put-many.ts'

@@ -4,6 +4,7 @@
  *
  * INVARIANT I29: the same seed gives the same run. `file-system.ts` is the only other way in.
  */
+import { invalid } from '../common/options.ts'
 
 /** Cancels what `after` scheduled; harmless when it has run. */
 export type Cancel = () => void
@@ -25,3 +26,10 @@ export interface Runtime {
 /** Resolves in a later turn: whatever else is ready goes on before. */
 export const laterTurn = (runtime: Pick<Runtime, 'nextTurn'>): Promise<void> =>
   new Promise((resolve) => runtime.nextTurn(resolve))
+
+/** @throws `INVALID_ARGUMENT` */
+export function checkRuntime(runtime: Runtime): void {
+  for (const name of ['nowMs', 'nextTurn', 'after', 'random'] as const) {
+    if (typeof runtime?.[name] !== 'function') throw invalid(`runtime must be an object with a function ${name}`)
+  }
+}

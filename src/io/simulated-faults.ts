@@ -14,7 +14,6 @@
  * An error is a rule's to give whatever the disk thinks; the other effects come to operations that
  * would have gone well, so a write to a full disk still fails. The first rule that matches wins.
  */
-import { assert } from '../common/assert.ts'
 import type { OpenMode } from './file-system.ts'
 import { isMatch } from './simulated-changes.ts'
 import type { Call, OperationKind } from './simulated-trace.ts'
@@ -79,15 +78,6 @@ export type FaultEffect =
 /** What `failNext` takes. */
 export type FaultOptions = ErrorEffect & FaultMatch
 
-const KINDS_OF_EFFECT: Readonly<Record<Exclude<FaultEffect['effect'], 'error'>, readonly OperationKind[]>> = {
-  short: ['read', 'write'],
-  lie: ['sync', 'syncDirectory'],
-  slow: ['sync'],
-  flip: ['read'],
-  misdirect: ['read', 'write'],
-  phantom: ['write'],
-}
-
 interface Rule {
   readonly kind: OperationKind
   readonly effect: FaultEffect
@@ -100,8 +90,6 @@ export class FaultRules {
   #rules: Rule[] = []
 
   add(kind: OperationKind, effect: FaultEffect, match: FaultMatch): void {
-    assert(effect.effect === 'error' || KINDS_OF_EFFECT[effect.effect].includes(kind), 'the effect fits the operation')
-    assert(match.until !== 'overwritten' || match.range !== undefined, 'only a range can be overwritten')
     const timesLeft = match.times ?? (match.until === undefined ? 1 : Number.POSITIVE_INFINITY)
     this.#rules.push({ kind, effect, match, skipLeft: match.skip ?? 0, timesLeft })
   }

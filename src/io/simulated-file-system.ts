@@ -42,19 +42,17 @@
  * it never goes back; exceptions between I/O (F27) and locks of dead processes (F28) are no disk's;
  * memory corruption no check of ours could tell.
  */
-import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
+import { invalid } from '../common/options.ts'
 import { randomFrom } from '../common/random.ts'
 import { Digest, digestAt, sum } from './digest.ts'
 import type { File, FileSystem, OpenMode } from './file-system.ts'
 import type { Runtime } from './runtime.ts'
 import {
   type PendingChange,
-  type Pick,
   pickedSurvival,
   randomSurvival,
   type Survival,
-  type Tearing,
   wholeSurvival,
 } from './simulated-changes.ts'
 import { SimulatedContent } from './simulated-content.ts'
@@ -63,44 +61,21 @@ import { type Damage, rot } from './simulated-damage.ts'
 import { type SimulatedDisk, SimulatedFile, type SimulatedSync } from './simulated-file.ts'
 import { SimulatedMachine } from './simulated-machine.ts'
 import { SimulatedNames } from './simulated-names.ts'
+import {
+  type CrashChoice,
+  checkCrashChoice,
+  checkCrashStateOptions,
+  checkDamage,
+  checkSimulatedOptions,
+  type Limits,
+  type SimulatedOptions,
+} from './simulated-options.ts'
 import type { Call, Outcome } from './simulated-trace.ts'
-import type { Errno } from './system-error.ts'
+import { type Errno, systemError } from './system-error.ts'
 
 export { SimulatedCrash } from './simulated-machine.ts'
+export type { CrashChoice, Limits, SimulatedOptions } from './simulated-options.ts'
 export type { TraceEntry } from './simulated-trace.ts'
-
-/**
- * How a disk crashes. `kill` is the death of the process: all stays, unsynced changes stay pending.
- * The others are power cuts that keep of the unsynced changes: all, none, what a seed draws, or what
- * `keep` says for each part (see simulated-changes.ts).
- */
-export type CrashChoice =
-  | { readonly mode: 'kill' }
-  | { readonly mode: 'all' }
-  | { readonly mode: 'none' }
-  | ({ readonly mode: 'random'; readonly seed: number } & Tearing)
-  | ({ readonly mode: 'pick' } & Pick)
-
-/** How much there is room for; one file more or byte more fails. */
-export interface Limits {
-  /** Most bytes all files may have together: ENOSPC. Default unlimited, as all of these. */
-  readonly capacityBytes?: number
-  /** Most files: ENOSPC when one is created. */
-  readonly filesMax?: number
-  /** Most bytes of one file: EFBIG. */
-  readonly fileBytesMax?: number
-  /** Most files open at a time: EMFILE. */
-  readonly openFilesMax?: number
-}
-
-export interface SimulatedOptions extends Limits {
-  /** Seed of short writes, of faults and of what is left of the change at a crash. Default 1. */
-  readonly seed?: number
-  /** Makes about every fourth write transfer only a part, without an error. Default false. */
-  readonly shortWrites?: boolean
-  /** Whose clock slow syncs go by. */
-  readonly runtime?: Runtime
-}
 
 export class SimulatedFileSystem extends SimulatedMachine implements FileSystem {
   readonly location = 'simulated'
@@ -131,7 +106,9 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     },
   }
 
+  /** @throws `INVALID_ARGUMENT` */
   constructor(options: SimulatedOptions = {}) {
+    checkSimulatedOptions(options)
     super(options.seed ?? 1, options.shortWrites ?? false)
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
     this.filesMax = options.filesMax ?? Number.POSITIVE_INFINITY
@@ -199,21 +176,26 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     }
   }
 
-  /** Bit rot: flips one bit of the file, on disk and in the cache. */
+  /** Bit rot: flips one bit of the file, on disk and in the cache. Throws as `damage`. */
   flipBit(name: string, offset: number, bit: number): void {
     this.damage(name, { kind: 'bit', offset, bit })
   }
 
-  /** Damages a file at rest: no operation, no change that a crash could lose. */
+  /**
+   * Damages a file at rest: no operation, no change that a crash could lose.
+   * @throws `INVALID_ARGUMENT`, also when the name is not durable and the file should be cut or go missing; a missing
+   * file's error as `open` does
+   */
   damage(name: string, damage: Damage): void {
+    checkDamage(damage, this.#existing(name).live.length)
     if (damage.kind === 'missing') {
-      assert(!this.#names.isPending(name), 'a file is taken away at rest once its name is durable')
+      this.#checkAtRest(name)
       this.#names.lose(name)
     } else if (damage.kind === 'cut') this.placeFile(name, this.contentOf(name).subarray(0, damage.size))
     else rot(this.#existing(name), damage)
   }
 
-  /** The bytes of a file as reads would give them; no operation. */
+  /** The bytes of a file as reads would give them; no operation. Throws as `open` when there is no such file. */
   contentOf(name: string): Uint8Array {
     const { live } = this.#existing(name)
     const bytes = new Uint8Array(live.length)
@@ -221,9 +203,12 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     return bytes
   }
 
-  /** Puts a file at rest in the place of what has the name, if anything: an old copy, another database's. */
+  /**
+   * Puts a file at rest in the place of what has the name, if anything: an old copy, another database's.
+   * @throws `INVALID_ARGUMENT` when the name is not durable
+   */
   placeFile(name: string, bytes: Uint8Array): void {
-    assert(!this.#names.isPending(name), 'a file is replaced at rest once its name is durable')
+    this.#checkAtRest(name)
     this.#names.place(name, SimulatedContent.of(bytes))
   }
 
@@ -232,14 +217,22 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     return this.#names.pendingChanges()
   }
 
-  /** Every state that a power cut now could lead to, or a large choice of them: see simulated-crash-states.ts. */
+  /**
+   * Every state that a power cut now could lead to, or a large choice of them: see simulated-crash-states.ts.
+   * @throws `INVALID_ARGUMENT`
+   */
   crashStates(options: CrashStateOptions = {}): Generator<CrashState> {
+    checkCrashStateOptions(options)
     return crashStates(this.pendingChanges(), options)
   }
 
-  /** The disk as it is found after a crash at this moment; a number is the seed of a random one. */
+  /**
+   * The disk as it is found after a crash at this moment; a number is the seed of a random one.
+   * @throws `INVALID_ARGUMENT`
+   */
   crash(choice: number | CrashChoice): SimulatedFileSystem {
     const wanted: CrashChoice = typeof choice === 'number' ? { mode: 'random', seed: choice } : choice
+    checkCrashChoice(wanted)
     const { capacityBytes, filesMax, fileBytesMax, openFilesMax, shortWrites } = this
     const seed = wanted.mode === 'random' ? wanted.seed : this.seed
     const limits: Limits = { capacityBytes, filesMax, fileBytesMax, openFilesMax }
@@ -261,7 +254,7 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
     return digest.value
   }
 
-  /** The same of what reads give of one file. */
+  /** The same of what reads give of one file. Throws as `open` when there is no such file. */
   digestOf(name: string): number {
     const { live } = this.#existing(name)
     return sum(live.digest, digestAt(0, live.length))
@@ -349,7 +342,7 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
   async #wait(delayMs: number | undefined): Promise<void> {
     if (delayMs === undefined) return
     const { runtime } = this
-    assert(runtime !== undefined, 'slow syncs need a runtime')
+    if (runtime === undefined) throw invalid('slow syncs need a runtime: give the disk one')
     await new Promise<void>((resolve) => runtime.after(delayMs, resolve))
   }
 
@@ -367,8 +360,12 @@ export class SimulatedFileSystem extends SimulatedMachine implements FileSystem 
 
   #existing(name: string): SimulatedContent {
     const content = this.#names.get(name)
-    assert(content !== undefined, 'a file of the disk')
+    if (content === undefined) throw systemError('ENOENT', 'open', name)
     return content
+  }
+
+  #checkAtRest(name: string): void {
+    if (this.#names.isPending(name)) throw invalid(`${name} is not at rest: its name is not durable`)
   }
 
   /** The size `content` can have, at most `wanted`, and what is in the way of more. */

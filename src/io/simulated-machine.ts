@@ -8,10 +8,11 @@
  * `failNext` or `inject` that gives an error; a read-only disk; a problem that the disk found itself
  * (no such file, no room); another effect of a rule; a short transfer by chance.
  */
-import { assert } from '../common/assert.ts'
+import { inRange } from '../common/options.ts'
 import { type Random, randomBelow, randomFrom } from '../common/random.ts'
 import { pickOne } from './simulated-changes.ts'
 import { type FaultEffect, type FaultMatch, type FaultOptions, FaultRules } from './simulated-faults.ts'
+import { checkFault, checkFaultOptions } from './simulated-options.ts'
 import type { Call, OperationKind, Outcome, TraceEntry, TraceReplay } from './simulated-trace.ts'
 import { type Errno, systemError } from './system-error.ts'
 
@@ -76,20 +77,22 @@ export abstract class SimulatedMachine {
 
   /**
    * Turns the machine off at the `count`-th mutation from now (1 is the next): it happens in part or
-   * not at all, and it and every later call throw `SimulatedCrash`.
+   * not at all, and it and every later call throw `SimulatedCrash`. `Infinity` takes it back.
+   * @throws `INVALID_ARGUMENT`
    */
   crashAfter(count: number): void {
-    assert(count >= 1, 'a crash lies ahead')
-    this.#crashAtMutation = this.mutations + count
+    this.#crashAtMutation = this.mutations + inRange('crashAfter', count, 1, Number.POSITIVE_INFINITY)
   }
 
-  /** Makes a coming operation of this kind fail. */
+  /** Makes a coming operation of this kind fail. @throws `INVALID_ARGUMENT` */
   failNext(kind: OperationKind, options: FaultOptions): void {
+    checkFaultOptions(kind, options)
     this.#rules.add(kind, { effect: 'error', ...options }, options)
   }
 
-  /** Makes something happen to a coming operation of this kind: see simulated-faults.ts. */
+  /** Makes something happen to a coming operation of this kind: see simulated-faults.ts. @throws `INVALID_ARGUMENT` */
   inject(kind: OperationKind, effect: FaultEffect, match: FaultMatch = {}): void {
+    checkFault(kind, effect, match)
     this.#rules.add(kind, effect, match)
   }
 

@@ -110,6 +110,13 @@ describe('crashAfter (F24)', () => {
     expect(seen['again']).toEqual(new Set(['a: 1x1']))
   })
 
+  test('is taken back by Infinity', () => {
+    disk.crashAfter(1)
+    disk.crashAfter(Number.POSITIVE_INFINITY)
+    work(disk)
+    expect(disk.poweredOff).toBe(false)
+  })
+
   test('reads do not count', () => {
     const file = durableFile(disk, 'a', run(1, 1))
     disk.crashAfter(1)

@@ -336,7 +336,7 @@ describe('rules', () => {
   })
 
   test('an effect must fit the operation', () => {
-    expect(() => disk.inject('sync', { effect: 'short' })).toThrow('the effect fits the operation')
+    expect(() => disk.inject('sync', { effect: 'short' })).toThrow('the effect short comes to read, write, not to sync')
     expect(() => disk.failNext('read', { errno: 'EIO', until: 'overwritten' })).toThrow('only a range')
   })
 
