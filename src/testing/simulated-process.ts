@@ -51,6 +51,9 @@ const IDLE_TURNS_MAX = 100_000
 const TURNS_UNTIL_REST = 1000
 const STEP_AT_REST_MS = 60_000
 
+/** How many promise callbacks in a row a program may take from one call to the next. */
+const CALLBACKS_AFTER_END = 8
+
 /** Something that the program has begun and that has not come back. */
 interface Call {
   readonly name: string
@@ -71,7 +74,8 @@ export class SimulatedProcess {
   #phase = 'open'
   /** What the program has begun after the end of its last part. */
   #late: string | undefined
-  #closing = false
+  /** Whether the last part of the program has ended. */
+  #hasEnded = false
   #over = false
 
   /** @param records whether the events say what the program did with the database */
@@ -99,6 +103,10 @@ export class SimulatedProcess {
     const isOver = (): boolean => end !== undefined || disk.poweredOff
     const endless = await this.#goOn(isOver)
     if (disk.poweredOff) end = { how: 'crashed' }
+    // By now all callbacks have run that did not wait for a turn or the clock.
+    else if (end?.how === 'done' && this.#late !== undefined) {
+      end = { how: 'failed', phase: this.#phase, error: this.#wentOn(this.#late) }
+    }
     this.#over = true
     return end ?? { how: 'failed', phase: this.#phase, error: endless }
   }
@@ -137,19 +145,29 @@ export class SimulatedProcess {
   async part<T>(phase: string, run: () => Promise<T> | T): Promise<T> {
     this.#enter(phase)
     const result = await run()
+    this.#hasEnded = true
     const open = this.#open()
-    if (open !== undefined) throw new Error(`the ${phase} ended while ${open}: is an \`await\` missing?`)
+    if (open !== undefined) throw this.#notAwaited(`ended while ${open}`)
+    // Who is between two calls makes the next one now.
+    for (let i = 0; i < CALLBACKS_AFTER_END; i++) await undefined
+    if (this.#late !== undefined) throw this.#wentOn(this.#late)
     return result
   }
 
-  /** Closes the database after the last part. @throws as `close`, and when the program has not stopped then */
-  async close(database: Database): Promise<void> {
-    const part = this.#phase
-    this.#enter('close')
-    this.#closing = true
-    await database.close()
-    if (this.#late === undefined) return
-    throw new Error(`the ${part} went on after its end, with ${this.#late}: is an \`await\` missing?`)
+  /** Closes the database after the last part. @throws as `close` */
+  close(database: Database): Promise<void> {
+    this.#happened('phase', 'close')
+    return database.close()
+  }
+
+  #wentOn(call: string): Error {
+    return this.#notAwaited(`went on after its end, with ${call}`)
+  }
+
+  /** The error of a part that was not waited for. What goes on of it is not answered any more. */
+  #notAwaited(what: string): Error {
+    this.#over = true
+    return new Error(`the ${this.#phase} ${what}: is an \`await\` missing?`)
   }
 
   /** What the program has begun and not ended, in words. */
@@ -162,6 +180,7 @@ export class SimulatedProcess {
   /** What begins now, for messages. */
   #enter(phase: string): void {
     this.#phase = phase
+    this.#hasEnded = false
     this.#happened('phase', phase)
   }
 
@@ -200,8 +219,8 @@ export class SimulatedProcess {
   #guard<T>(promise: Promise<T>, name: string): Promise<T> {
     const call = { name }
     this.#underWay.add(call)
-    // From here on nobody is to hear that the database was closed: it was not the program that did it.
-    const isLate = this.#closing
+    // Nobody is to hear that the database was closed: it was not the program that did it.
+    const isLate = this.#hasEnded
     if (isLate) this.#late ??= name
     return new Promise((resolve, reject) => {
       const answer = (settle: () => void): void => {

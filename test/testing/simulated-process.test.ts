@@ -121,13 +121,28 @@ describe('who leaves something under way is asked for the await', () => {
     await expect(run(put, { setup })).rejects.toThrow('the setup ended while put of table numbers was under way')
   })
 
-  test('and so is who only begins after its end', async () => {
+  test.each([5, 500])('and so is who only begins after its end, %i callbacks later', async (callbacks) => {
     const workload = ({ db }: { db: Database }): void => {
-      void Promise.resolve().then(async () => {
-        for (let i = 0; i < 5; i++) await undefined
+      void (async () => {
+        for (let i = 0; i < callbacks; i++) await undefined
         await put({ db })
-      })
+      })()
     }
     await expect(run(workload)).rejects.toThrow('the workload went on after its end, with put of table numbers')
+  })
+
+  test.each<[string, (db: Database) => Promise<unknown>]>([
+    ['flush', (db) => db.flush()],
+    ['get', (db) => table(db).get('a')],
+  ])('and what it would have found is not heard any more: after a %s', async (_name, call) => {
+    let found = 0
+    const invariant = ({ db }: { db: Database }): void => {
+      void (async () => {
+        for (let i = 0; i < 40; i++) await call(db)
+        found++
+      })()
+    }
+    expect((await failureOf(run(put, { invariant }))).message).toContain('is an `await` missing?')
+    expect(found).toBe(0)
   })
 })
