@@ -9,7 +9,7 @@ import type { Database, Transaction, TransactionOptions } from '../index.ts'
 export interface HandleOwner {
   /** The same promise, which never settles after death. `name` says what the program waits for. */
   guard<T>(promise: Promise<T>, name: string): Promise<T>
-  /** A transaction that the program has begun. */
+  /** A transaction that ends by itself; one that was begun by hand may be left open, as a program that dies leaves it. */
   began(transaction: Transaction): void
   did(text: () => string): void
 }
@@ -21,7 +21,6 @@ export function databaseHandle(database: Database, owner: HandleOwner): Database
   return handle(database, owner, 'the database', {
     begin: (...args) => {
       const transaction = database.begin(...(args as Parameters<Database['begin']>))
-      owner.began(transaction)
       owner.did(() => `transaction ${transaction.id} begins`)
       return transactionHandle(transaction, owner)
     },
