@@ -7,7 +7,7 @@
  * says that the machine stops in the 57th change that the workload makes to the disk and keeps nothing
  * unsynced, and the restart after it stops in its 4th.
  */
-import { invalid } from './options.ts'
+import { invalid } from '../common/options.ts'
 import { formatPersisted, type Persisted, parsePersisted } from './persisted.ts'
 
 export interface Cut {

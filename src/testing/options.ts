@@ -1,5 +1,6 @@
 /** The options of `crashTest`, what its functions are given, and their defaults. */
-import { AriesError, type Database, type Durability, type OpenOptions } from '../index.ts'
+import { checkOptions, flagOf, invalid, type OptionNames, wholeNumber } from '../common/options.ts'
+import type { Database, Durability, OpenOptions } from '../index.ts'
 import type { Persisted } from './persisted.ts'
 
 /** What every function of a crash test is given. */
@@ -118,8 +119,7 @@ export interface CrashTestSettings {
   readonly open: OpenOptions
 }
 
-/** By their names, so that none is missing that the type has. */
-const KNOWN: Readonly<Record<keyof CrashTestOptions, true>> = {
+const KNOWN: OptionNames<CrashTestOptions> = {
   workload: true,
   invariant: true,
   setup: true,
@@ -144,32 +144,21 @@ const POOL_PAGES = 16
 const SEGMENT_BYTES = 65_536
 const CHECKPOINT_BYTES = 65_536
 
-export function invalid(message: string): AriesError {
-  return new AriesError('INVALID_ARGUMENT', message)
-}
-
 /** Checks options and fills in defaults; those that `open` takes, it checks itself. @throws `INVALID_ARGUMENT` */
 export function crashTestSettingsOf<A, W>(options: CrashTestOptions<A, W>): CrashTestSettings {
   for (const name of ['workload', 'invariant'] as const) {
     if (typeof options?.[name] !== 'function') throw invalid(`crashTest needs a function as ${name}`)
   }
-  // A misspelt limit would be no limit.
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN, name))
-  if (unknown !== undefined) {
-    throw invalid(`crashTest has no option ${unknown}; it has ${Object.keys(KNOWN).join(', ')}`)
-  }
+  checkOptions('crashTest', options, KNOWN)
   for (const name of ['setup', 'restart', 'world', 'onProgress'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`)
-  }
-  if (options.alsoCrashRecovery !== undefined && typeof options.alsoCrashRecovery !== 'boolean') {
-    throw invalid(`alsoCrashRecovery must be true or false, got ${String(options.alsoCrashRecovery)}`)
   }
   const { pageSize = PAGE_SIZE, segmentBytes = SEGMENT_BYTES, durability = 'full', deferRedo = false } = options
   return {
     seed: wholeNumber('seed', options.seed ?? 1, 0),
     maxCrashPoints: wholeNumber('maxCrashPoints', options.maxCrashPoints ?? 100, 1),
     statesPerCrashPoint: wholeNumber('statesPerCrashPoint', options.statesPerCrashPoint ?? 8, 1),
-    alsoCrashRecovery: options.alsoCrashRecovery ?? true,
+    alsoCrashRecovery: flagOf('alsoCrashRecovery', options.alsoCrashRecovery ?? true),
     open: {
       createIfMissing: true,
       pageSize,
@@ -180,10 +169,4 @@ export function crashTestSettingsOf<A, W>(options: CrashTestOptions<A, W>): Cras
       checkpointBytes: options.checkpointBytes ?? CHECKPOINT_BYTES,
     },
   }
-}
-
-/** @throws `INVALID_ARGUMENT` */
-export function wholeNumber(name: string, value: number, min: number): number {
-  if (Number.isSafeInteger(value) && value >= min) return value
-  throw invalid(`${name} must be a whole number of at least ${min}, got ${String(value)}`)
 }

@@ -1,8 +1,9 @@
 /** A database on a simulated disk of its own, to be crashed and reopened at will; what commands work on. */
+
+import { wholeNumber } from '../common/options.ts'
 import { type Database, type OpenOptions, open } from '../index.ts'
 import { type CrashChoice, SimulatedFileSystem } from '../io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../io/simulated-runtime.ts'
-import { wholeNumber } from './options.ts'
 
 /** What `open` takes, but for the runtime, which is the sandbox's. */
 export type SandboxOptions = Omit<OpenOptions, 'runtime' | 'createIfMissing'> & { readonly seed?: number }

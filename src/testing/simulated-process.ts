@@ -15,11 +15,12 @@
  *
  * END. What a program has begun, it has to wait for: its parts end with nothing under way.
  */
+
+import { invalid } from '../common/options.ts'
 import { type Database, type OpenOptions, open, type Transaction } from '../index.ts'
 import type { SimulatedFileSystem } from '../io/simulated-file-system.ts'
 import { databaseHandle } from './handles.ts'
 import { LifeClock } from './life-clock.ts'
-import { invalid } from './options.ts'
 
 /** Something that happened in a life, for the timeline. */
 export interface TimelineEvent {
