@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { askForLiveStats } from '../../src/cli/stats/live.ts'
 import { type Database, open } from '../../src/index.ts'
+import { FiguresTeller } from '../../src/io/figures.ts'
 import { lockDirectory } from '../../src/io/process-lock.ts'
 import { fingerprint, makeDatabase, scratchPath, TEXT } from './databases.ts'
 import { outcomeOf, runCli, startCli } from './run-cli.ts'
@@ -54,6 +56,21 @@ test('again and again, as rates, until the database is closed', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: `aries: process ${process.pid} has closed the database\n` })
   expect(stdout).toMatch(/^ commits\/s aborts\/s active/)
   expect(stdout.split('\n')[1]).toMatch(/^( +[\d,.-]+){11}$/)
+})
+
+test('a process that is asked while it closes the database counts as one that has closed it', async () => {
+  const { directory, db: opened } = await openDatabase()
+  await opened.close()
+  const teller = new FiguresTeller()
+  const release = await lockDirectory(directory, process.platform, true, teller)
+  try {
+    teller.figures = () => ({ openMs: 1, error: { code: 'DB_CLOSED', message: 'the database was closed' } })
+    expect(await askForLiveStats(directory)).toBeUndefined()
+    teller.figures = () => ({ openMs: 1, error: { code: 'DB_FAILED', message: 'the disk' } })
+    await expect(askForLiveStats(directory)).rejects.toThrow('which says: the disk')
+  } finally {
+    release()
+  }
 })
 
 test('watched, as JSON, until Ctrl-C', async () => {

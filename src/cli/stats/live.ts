@@ -16,7 +16,8 @@ export interface LiveStats {
 const ANSWER_MS_MAX = 5_000
 
 /**
- * What the process says that has the database open; undefined when there is none that could be asked.
+ * What the process says that has the database open; undefined when there is none that could be asked, or it is just
+ * closing it.
  * @throws `CliError` when it does not answer, or has no figures to tell
  */
 export async function askForLiveStats(directory: string): Promise<LiveStats | undefined> {
@@ -28,6 +29,7 @@ export async function askForLiveStats(directory: string): Promise<LiveStats | un
     )
   }
   const { pid, openMs, stats, error } = answer as Partial<PublishedFigures> & { readonly pid?: number }
+  if (error?.code === 'DB_CLOSED') return undefined
   if (error !== undefined) throw new CliError(`${directory} is open in process ${pid}, which says: ${error.message}`)
   if (pid === undefined || openMs === undefined || stats === undefined) {
     throw new CliError(`${directory} is open in process ${pid}, which tells figures of another version of aries-db`)
