@@ -271,14 +271,4 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     replace: 'if (count === pageSize && !isZero(bytes, page, page + pageSize)) return undefined',
     first: 'page-store.property.test.ts',
   },
-  {
-    name: 'data-file-length-not-durable',
-    invariant: 'I13',
-    sentence:
-      'The master record names the length the data file has, not the one it durably has, and restart calls it cut short.',
-    file: 'src/recovery/checkpoint.ts',
-    find: 'const pageCount = this.#buffer.syncedPageCount',
-    replace: 'const pageCount = this.#buffer.pageCount',
-    first: 'crash.property.test.ts',
-  },
 ]

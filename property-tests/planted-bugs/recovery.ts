@@ -157,15 +157,6 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     replace: '',
   },
   {
-    name: 'page-formatted-before-its-redo',
-    invariant: 'I10',
-    sentence:
-      'A page whose redo is put off is given out to be formatted, and its recLSN is that of the formatting, though the disk lacks older changes.',
-    file: 'src/buffer/buffer-manager.ts',
-    find: '    this.deferred?.bringUpToDate(pageId)\n',
-    replace: '',
-  },
-  {
     name: 'clean-close-before-redo',
     invariant: 'I38',
     sentence:
