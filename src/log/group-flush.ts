@@ -8,10 +8,14 @@
  * ```
  *
  * One flush is in flight; whoever asks meanwhile shares the next one. A flush starts in the turn after
- * the first request, so that everyone who is ready now goes with it. No timers. When many wait, those
- * who come back from one flush would all be in the next, and the disk would rest while they work; so a
- * flush starts as soon as half of the crowd is ready for it, and two halves take turns. The second half is
- * seldom whole, because some wait for locks; it goes when the disk is free and a third of the crowd is there.
+ * the first request, so that everyone who is ready now goes with it. No timers.
+ *
+ * When many wait, those who come back from one flush would all be in the next, and the disk would rest while
+ * they work; so a flush starts as soon as half of the crowd is ready for it, and two halves take turns. The
+ * second half is seldom whole, because some wait for locks; it goes when the disk is free and a third of the
+ * crowd is there. Where a sync takes longer than the work of all of them, the processor would rest instead,
+ * and each sync serve only half of them; so there a flush waits for the whole crowd, turn by turn, as long as
+ * each turn brings somebody.
  *
  * (DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984.)
  *
@@ -22,9 +26,11 @@ import type { Lsn } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
 import type { File } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
+import { FlushPace } from './flush-pace.ts'
 
 /** So many who wait are a crowd. */
 const CROWD_MIN = 32
+const ALL = 1
 const HALF = 1 / 2
 const THIRD = 1 / 3
 
@@ -61,11 +67,13 @@ export class GroupFlush {
   #next: Flush | undefined
   /** How many waited when the last flush had ended, for it and for the next. */
   #crowd = 0
+  readonly #pace: FlushPace
 
   constructor(log: FlushedLog, runtime: Runtime, failStop: FailStop) {
     this.#log = log
     this.#runtime = runtime
     this.#failStop = failStop
+    this.#pace = new FlushPace(runtime)
   }
 
   /** The first byte that the flush in flight is making durable, if there is one. */
@@ -82,10 +90,10 @@ export class GroupFlush {
     }
     if (this.#next === undefined) {
       this.#next = makeFlush()
-      if (this.#inFlight === undefined) this.#runtime.nextTurn(() => void this.#flush())
+      if (this.#inFlight === undefined) this.#flushNextTurn()
     }
     const { promise } = this.#next
-    this.#next.waiters++
+    this.#pace.joined(++this.#next.waiters)
     if (this.#isReady(HALF)) void this.#flush()
     return promise
   }
@@ -94,17 +102,33 @@ export class GroupFlush {
     return this.#next?.waiters ?? 0
   }
 
-  /** Whether no flush is in flight, and this part of the crowd waits for the next. */
+  get #isCrowd(): boolean {
+    return this.#crowd >= CROWD_MIN
+  }
+
+  /** Whether no flush is in flight, and this part of the crowd waits for the next; on a slow disk, all of it. */
   #isReady(part: number): boolean {
-    return this.#inFlight === undefined && this.#crowd >= CROWD_MIN && this.#waitersOfNext >= part * this.#crowd
+    if (this.#inFlight !== undefined || !this.#isCrowd) return false
+    return this.#waitersOfNext >= (this.#pace.isDiskSlower ? ALL : part) * this.#crowd
+  }
+
+  /** Flushes in the next turn; on a slow disk in a later one, while the crowd is coming: `before` had come so far. */
+  #flushNextTurn(before = 0): void {
+    this.#runtime.nextTurn(() => {
+      const waiters = this.#waitersOfNext
+      const isComing = waiters > before && waiters < this.#crowd && this.#isCrowd && this.#pace.isDiskSlower
+      if (isComing && this.#inFlight === undefined) this.#flushNextTurn(waiters)
+      else void this.#flush()
+    })
   }
 
   async #flush(): Promise<void> {
     const flush = this.#next
     if (flush === undefined || this.#inFlight !== undefined) return
-    const isIdle = this.#crowd < CROWD_MIN && !this.#log.isSomebodyAtWork()
+    const isIdle = !this.#isCrowd && !this.#log.isSomebodyAtWork()
     this.#inFlight = flush
     this.#next = undefined
+    this.#pace.flushing()
     try {
       await this.#sync(flush, isIdle)
     } catch (error) {
@@ -116,6 +140,7 @@ export class GroupFlush {
     this.#inFlight = undefined
     this.#crowd = flush.waiters + this.#waitersOfNext
     this.#continue()
+    if (this.#isCrowd) this.#pace.resumed(flush.waiters, this.#waitersOfNext, this.#crowd)
     flush.resolve()
   }
 
@@ -128,14 +153,16 @@ export class GroupFlush {
     this.#log.unsynced.clear()
     for (const file of files) await file.sync(isIdle)
     this.#failStop.check()
-    this.#log.durableUpTo(endLsn, this.#runtime.nowMs() - startedMs)
+    const tookMs = this.#runtime.nowMs() - startedMs
+    this.#pace.synced(tookMs)
+    this.#log.durableUpTo(endLsn, tookMs)
   }
 
   /** Starts the next flush, if anybody waits for it: at once, before those who wait for this one go on, or in a turn. */
   #continue(): void {
     if (this.#next === undefined) return
     if (this.#isReady(THIRD)) void this.#flush()
-    else this.#runtime.nextTurn(() => void this.#flush())
+    else this.#flushNextTurn()
   }
 
   #rejectNext(): void {

@@ -155,59 +155,6 @@ describe('durability', () => {
     expect(log.statistics.flushes).toBe(syncs(disk))
   })
 
-  /** How many of 64 clients each flush makes durable; client `c` commits `roundsOf(c)` times. */
-  async function flushesOfCrowd(
-    { log, append }: Pick<ReturnType<typeof withAppend>, 'log' | 'append'>,
-    roundsOf: (client: number) => number,
-  ): Promise<number[]> {
-    const durableAtOnce: number[] = []
-    let waiting: number[] = []
-    await Promise.all(
-      Array.from({ length: 64 }, async (_, client) => {
-        for (let round = 0; round < roundsOf(client); round++) {
-          const lsn = append(50)
-          waiting.push(lsn)
-          await log.waitDurable(lsn)
-          expect(log.flushedLsn).toBeGreaterThan(lsn)
-          const before = waiting.length
-          waiting = waiting.filter((each) => each >= log.flushedLsn)
-          if (waiting.length < before) durableAtOnce.push(before - waiting.length)
-        }
-      }),
-    )
-    return durableAtOnce
-  }
-
-  test('of a crowd that comes back again and again one half waits for the disk while the other works', async () => {
-    const { disk, ...bench } = withAppend()
-    const durableAtOnce = await flushesOfCrowd(bench, () => 20)
-    // The first flush has all 64; then they part.
-    expect(durableAtOnce[0]).toBe(64)
-    expect(durableAtOnce.filter((count) => count === 32).length).toBeGreaterThan(30)
-    const after = new LogBench(disk.crash({ mode: 'none' }))
-    expect(after.scan().records).toHaveLength(64 * 20)
-  })
-
-  test('... and goes on doing so when some of one half stay away', async () => {
-    const durableAtOnce = await flushesOfCrowd(withAppend(), (client) => (client < 60 ? 20 : 5))
-    expect(Math.max(...durableAtOnce.slice(1))).toBe(32)
-    expect(durableAtOnce.filter((count) => count === 28).length).toBeGreaterThan(10)
-  })
-
-  test('when the sync of one half fails, the other half hears of it too', async () => {
-    const { log, disk, failStop, append } = withAppend()
-    const outcomes = await Promise.allSettled(
-      Array.from({ length: 64 }, async (_, client) => {
-        for (let round = 0; ; round++) {
-          if (client === 0 && round === 5) disk.inject('sync', { effect: 'error', errno: 'EIO' })
-          await log.waitDurable(append(50))
-        }
-      }),
-    )
-    expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true)
-    expect(failStop.failed).toBe(true)
-  })
-
   test('what is durable is asked for without a sync; flush of nothing does nothing', async () => {
     const { log, disk, append } = withAppend()
     const lsn = append(10)

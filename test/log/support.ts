@@ -20,6 +20,7 @@ export const MARKER_BYTES = 40
 
 export class LogBench {
   readonly disk: SimulatedFileSystem
+  readonly runtime = new SimulatedRuntime()
   readonly failStop = new FailStop()
   readonly segments: Segments
   readonly log: LogManager
@@ -28,7 +29,7 @@ export class LogBench {
     this.disk = disk
     this.segments = new Segments(disk, IDENTITY)
     if (this.segments.count === 0) this.segments.append()
-    this.log = new LogManager(this.segments, IDENTITY, new SimulatedRuntime(), this.failStop, endLsn)
+    this.log = new LogManager(this.segments, IDENTITY, this.runtime, this.failStop, endLsn)
   }
 
   /** Appends an UPDATE with `payloadBytes` bytes of `fill`; returns its LSN. */
