@@ -40,6 +40,7 @@ import { isPageValid, pageLsnOf } from '../page/page.ts'
 export const CREATING_FILE_NAME = 'creating'
 /** The marker before it has its name. */
 const NEW_MARKER_NAME = 'creating-new'
+
 /** Opens a file of the database. @throws `IO_ERROR`, `DB_READ_ONLY`, `DISK_FULL` */
 export function openFile(fileSystem: FileSystem, name: string, mode: OpenMode): File {
   try {

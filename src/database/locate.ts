@@ -76,7 +76,8 @@ function checkpointOf(
   return { master, notices: [notice] }
 }
 
-function masterContent(fileSystem: FileSystem): MasterContent {
+/** What the master record holds, or that there is none. @throws `IO_ERROR` */
+export function masterContent(fileSystem: FileSystem): MasterContent {
   if (!fileSystem.list().includes(MASTER_FILE_NAME)) return { records: [], damagedSlots: 2, isOurs: false }
   const file = openFile(fileSystem, MASTER_FILE_NAME, 'read')
   try {

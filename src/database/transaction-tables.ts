@@ -3,6 +3,7 @@
  * found stays true until the transaction ends.
  */
 import { AriesError } from '../common/errors.ts'
+import type { PageId } from '../common/ids.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import { checkTable, type TableShape } from './table-shape.ts'
 import type { TransactionContext } from './transaction-context.ts'
@@ -10,25 +11,27 @@ import { tablesOf } from './view-walk.ts'
 
 /** As `Transaction.createTable`, when its turn has come. */
 export async function createTable<K, V>(context: TransactionContext, table: TableShape<K, V>): Promise<void> {
-  const { locks, view } = context
-  checkTable(table)
-  context.beginChange()
-  const tree = await locks.treeOf(table.name, LockMode.X)
-  view?.checkTableUnchanged(table.name)
+  const tree = await treeToChange(context, table)
   if (tree !== undefined) throw new AriesError('TABLE_EXISTS', `table ${table.name} exists`)
-  locks.create(table.name)
+  context.locks.create(table.name)
 }
 
 /** As `Transaction.dropTable`, when its turn has come. */
 export async function dropTable<K, V>(context: TransactionContext, table: TableShape<K, V>): Promise<void> {
+  const tree = await treeToChange(context, table)
+  if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
+  context.locks.drop(table.name)
+  context.view?.forgetTrees()
+}
+
+/** The tree of a table that is to be made or dropped, if there is one, with its name locked. */
+async function treeToChange<K, V>(context: TransactionContext, table: TableShape<K, V>): Promise<PageId | undefined> {
   const { locks, view } = context
   checkTable(table)
   context.beginChange()
   const tree = await locks.treeOf(table.name, LockMode.X)
   view?.checkTableUnchanged(table.name)
-  if (tree === undefined) throw new AriesError('TABLE_NOT_FOUND', `there is no table ${table.name}`)
-  locks.drop(table.name)
-  view?.forgetTrees()
+  return tree
 }
 
 /** As `Transaction.tables`, when its turn has come. */

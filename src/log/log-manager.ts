@@ -119,7 +119,7 @@ export class LogManager {
       runtime,
       failStop,
     )
-    segments.unsyncedLsn = () => Math.min(this.#flushedLsn, this.#groupFlush.inFlightStartLsn ?? this.#flushedLsn)
+    segments.unsyncedLsn = () => Math.min(this.#flushedLsn, this.inFlightStartLsn ?? this.#flushedLsn)
   }
 
   /** Where the log ends: no record has this LSN or a later one yet. */

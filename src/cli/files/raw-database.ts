@@ -7,14 +7,14 @@
  */
 import { DATA_FILE_NAME } from '../../buffer/data-file.ts'
 import { identityOfMetaPage, META_BYTES } from '../../buffer/meta-page.ts'
-import { headOf, identityOfSegments } from '../../database/locate.ts'
+import { headOf, identityOfSegments, masterContent } from '../../database/locate.ts'
 import { SEGMENT_BYTES_DEFAULT } from '../../database/options.ts'
 import { AriesError } from '../../index.ts'
 import type { FileSystem } from '../../io/file-system.ts'
 import { type LockKind, NodeFileSystem } from '../../io/node-file-system.ts'
 import type { Identity } from '../../log/identity.ts'
 import { LogReader } from '../../log/log-reader.ts'
-import { MASTER_FILE_NAME, type MasterContent, readMaster } from '../../log/master-record.ts'
+import { MASTER_FILE_NAME, type MasterContent } from '../../log/master-record.ts'
 import { segmentNumberOf } from '../../log/segment.ts'
 import { Segments } from '../../log/segments.ts'
 import { CliError, ExitCode } from '../errors.ts'
@@ -36,7 +36,7 @@ export class RawDatabase implements Disposable {
     this.directory = directory
     this.fileSystem = fileSystem
     this.#unlock = unlock
-    this.master = masterOf(fileSystem)
+    this.master = masterContent(fileSystem)
     this.identity = identityOf(directory, fileSystem, this.master)
     this.segments = new Segments(fileSystem, this.identity)
     this.reader = new LogReader(this.segments, this.identity)
@@ -76,16 +76,6 @@ export function noDatabase(directory: string, canCreate = false): CliError {
     `there is no database in ${directory}; give the directory that was passed to open()${advice}`,
     ExitCode.FAILED,
   )
-}
-
-function masterOf(fileSystem: FileSystem): MasterContent {
-  if (!fileSystem.list().includes(MASTER_FILE_NAME)) return { records: [], damagedSlots: 2, isOurs: false }
-  const file = fileSystem.open(MASTER_FILE_NAME, 'read')
-  try {
-    return readMaster(file)
-  } finally {
-    file.close()
-  }
 }
 
 function identityOf(directory: string, fileSystem: FileSystem, master: MasterContent): Identity {
