@@ -313,9 +313,13 @@ export function encodeRestore(record: LogRecordView, slot: number): Uint8Array {
   return payload
 }
 
+/** Whether a change of keys has put keys where there were none. */
+export const isInsertion = ({ operation }: LogRecordView): boolean =>
+  operation === TreeOperation.INSERT || operation === TreeOperation.INSERT_RUN
+
 /** What a key held before a change of keys, given what it held after it. */
 export function valueBefore(record: LogRecordView, after: StoredValue | undefined): StoredValue | undefined {
-  if (record.operation === TreeOperation.INSERT || record.operation === TreeOperation.INSERT_RUN) return undefined
+  if (isInsertion(record)) return undefined
   assert(after !== undefined, 'the key of an uncommitted change is in its tree')
   if (record.operation === TreeOperation.GHOST) return { flags: after.flags & ~GHOST_FLAG, bytes: after.bytes }
   const { view, payloadStart: at } = record

@@ -14,7 +14,7 @@ import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { changesOf } from '../recovery/undo.ts'
 import type { StoredValue, UncommittedChange } from '../txn/version-store.ts'
 import type { BTree } from './btree.ts'
-import { isChangeOfKeys, keysOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
+import { isChangeOfKeys, isInsertion, keysOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
 import { GHOST_FLAG } from './node-page.ts'
 
 class ChangedKey extends KeyHead {
@@ -34,7 +34,7 @@ export class UncommittedChanges {
 
   /**
    * Each key that `entry` has changed and not undone, with what it held before, in the order of the changes. Who has overwritten something of
-   * another transaction is asked for before that one. Takes a log read for each change and a descent for each key.
+   * another transaction is asked for before that one. Takes a log read for each change, and a descent for each key that was there before.
    * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   of(entry: TransactionEntry): UncommittedChange[] {
@@ -58,7 +58,8 @@ export class UncommittedChanges {
     let head = this.#changed.find(hash, tree, key, 0, key.length)
     if (head === undefined) {
       head = this.#changed.insert(hash, tree, key, 0, key.length)
-      head.value = this.#btree.stored(tree, key)
+      // Before an insertion there was nothing, whatever is there now.
+      if (!isInsertion(record)) head.value = this.#btree.stored(tree, key)
     }
     head.value = valueBefore(record, head.value)
     return head
