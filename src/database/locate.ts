@@ -1,6 +1,6 @@
 /**
  * Finding out which database is in a directory and where its last checkpoint is, without changing a
- * byte: from the master record's newer slot, else from the other one, else from the log itself.
+ * byte: from the master record's newer slot; where one of its slots is damaged, from the meta page of the data file.
  */
 import { DATA_FILE_NAME } from '../buffer/data-file.ts'
 import { META_BYTES, startsAsDataFile } from '../buffer/meta-page.ts'
@@ -40,40 +40,61 @@ export function locate(fileSystem: FileSystem): Location {
   const content = masterContent(fileSystem)
   const newest = content.records[0]
   const identity = newest?.identity ?? identityFromLog(fileSystem, content)
-  const dataCheckpointLsn = checkData(fileSystem, identity, newest?.master)
+  const seenLsn = checkData(fileSystem, identity, newest?.master)
   const segments = new Segments(fileSystem, identity)
   try {
     const reader = new LogReader(segments, identity)
-    const { master, notices } = checkpointOf(content, fileSystem, identity, reader, segments)
-    const provenEndLsn = asLsn(Math.max(master.endLsn, dataCheckpointLsn + 1))
-    return { identity, master, provenEndLsn, segments, reader, notices }
+    const checkpoint = checkpointOf(content, fileSystem, identity, reader, seenLsn)
+    return { identity, segments, reader, ...checkpoint }
   } catch (error) {
     throw cleaningUp(error, () => segments.close())
   }
 }
 
 /**
- * The checkpoint to begin with: what the newest slot names. When a slot is damaged, that may have been
- * the newest, and what the other one needs may be recycled; then it is the last one in the log.
+ * The checkpoint to begin with: what the newest slot names. When a slot is damaged, that may have been the newest, and
+ * what the other one needs may be recycled. Then it is the checkpoint at `seenLsn`, the last one that the data file has
+ * seen: that is the newest slot's, or one that came too late for it. The log must hold it in any case, else the data
+ * file is of another moment than the log (I39).
  */
 function checkpointOf(
   content: MasterContent,
   fileSystem: FileSystem,
   identity: Identity,
   reader: LogReader,
-  segments: Segments,
-): Pick<Location, 'master' | 'notices'> {
+  seenLsn: Lsn,
+): Pick<Location, 'master' | 'provenEndLsn' | 'notices'> {
   const newest = content.records[0]?.master
-  const isThere = newest !== undefined && reader.isValidAt(newest.checkpointLsn)
-  if (newest !== undefined && content.damagedSlots === 0) {
-    if (isThere) return { master: newest, notices: [] }
-    throw checkpointMissing(fileSystem, newest.checkpointLsn, identity)
+  const sound = content.damagedSlots === 0 ? newest : undefined
+  if (sound !== undefined) {
+    const { checkpointLsn, endLsn } = sound
+    if (!reader.isValidAt(checkpointLsn)) {
+      throw checkpointMissing(fileSystem, checkpointLsn, identity, 'the master record names')
+    }
+    if (checkpointLsn === seenLsn) return { master: sound, provenEndLsn: endLsn, notices: [] }
   }
-  const master = searchLog(reader, isThere ? newest.checkpointLsn : asLsn(segments.firstLsn), newest)
-  const notice = isThere
-    ? 'one slot of the master record is damaged; the other one was used'
-    : 'the master record is damaged; its checkpoint was found in the log'
-  return { master, notices: [notice] }
+  const seenEndLsn = endOfCheckpoint(reader, seenLsn)
+  if (seenEndLsn === undefined) throw checkpointMissing(fileSystem, seenLsn, identity, `${DATA_FILE_NAME} has seen`)
+  const provenEndLsn = asLsn(Math.max(seenEndLsn, newest?.endLsn ?? 0))
+  if (sound !== undefined) return { master: sound, provenEndLsn, notices: [] }
+  const { sequence, pageCount } = newest ?? { sequence: 0, pageCount: 0 }
+  const master = { sequence, checkpointLsn: seenLsn, endLsn: provenEndLsn, pageCount, isClean: false }
+  const what = newest === undefined ? 'the master record' : 'one slot of the master record'
+  return { master, provenEndLsn, notices: [`${what} is damaged; the data file says where the checkpoint is`] }
+}
+
+/** Right behind the checkpoint that begins at `beginLsn`, if the log holds all of it. @throws `LOG_CORRUPT`, `IO_ERROR` */
+function endOfCheckpoint(reader: LogReader, beginLsn: Lsn): Lsn | undefined {
+  if (!reader.isValidAt(beginLsn)) return undefined
+  reader.seek(beginLsn)
+  if (reader.next()?.type !== RecordType.BEGIN_CHECKPOINT) return undefined
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    if (record.type === RecordType.FLUSH_MARKER) continue
+    if (record.type !== RecordType.END_CHECKPOINT) return undefined
+    const part = decodeCheckpointPart(record)
+    if (part.index === part.count - 1) return reader.position
+  }
+  return undefined
 }
 
 /** What the master record holds, or that there is none. @throws `IO_ERROR` */
@@ -87,7 +108,7 @@ export function masterContent(fileSystem: FileSystem): MasterContent {
   }
 }
 
-function checkpointMissing(fileSystem: FileSystem, lsn: Lsn, identity: Identity): AriesError {
+function checkpointMissing(fileSystem: FileSystem, lsn: Lsn, identity: Identity, who: string): AriesError {
   const number = Math.floor(lsn / identity.segmentBytes)
   const file = segmentName(number)
   if (fileSystem.list().includes(file)) {
@@ -95,7 +116,7 @@ function checkpointMissing(fileSystem: FileSystem, lsn: Lsn, identity: Identity)
   }
   return new AriesError(
     'LOG_CORRUPT',
-    `${file} does not hold the checkpoint at LSN ${lsn} that the master record names: the file is missing, cut short or damaged; restore all files from one backup`,
+    `${file} does not hold the checkpoint at LSN ${lsn} that ${who}: it is missing, cut short, damaged or of another backup; restore all files from one backup`,
     { file, lsn, offset: lsn % identity.segmentBytes },
   )
 }
@@ -157,36 +178,4 @@ export function headOf(fileSystem: FileSystem, name: string, length: number): Ui
     file.close()
   }
   return bytes
-}
-
-/**
- * Finds the last complete checkpoint by reading the log from `startLsn`. Records never cross a segment,
- * so the first one of the log lies right behind the header of the oldest segment.
- * @throws `MASTER_CORRUPT` when there is none
- */
-function searchLog(reader: LogReader, startLsn: Lsn, known: MasterRecord | undefined): MasterRecord {
-  let beginLsn = asLsn(0)
-  let found: Lsn | undefined
-  reader.seek(startLsn)
-  for (let record = reader.next(); record !== undefined; record = reader.next()) {
-    if (record.type === RecordType.BEGIN_CHECKPOINT) beginLsn = record.lsn
-    if (record.type !== RecordType.END_CHECKPOINT || beginLsn === 0) continue
-    const part = decodeCheckpointPart(record)
-    if (part.index === part.count - 1) found = beginLsn
-  }
-  if (found === undefined) {
-    throw new AriesError(
-      'MASTER_CORRUPT',
-      'the master record is damaged and the log holds no complete checkpoint; restore all files from one backup',
-      { file: MASTER_FILE_NAME },
-    )
-  }
-  const endLsn = asLsn(Math.max(found + 1, known?.endLsn ?? 0))
-  return {
-    sequence: known?.sequence ?? 0,
-    checkpointLsn: found,
-    endLsn,
-    pageCount: known?.pageCount ?? 0,
-    isClean: false,
-  }
 }

@@ -7,7 +7,9 @@
  *   - PREPARE, COMMIT, ABORT: the status advances; END: the transaction leaves the table
  *   - END_CHECKPOINT: the checkpoint's tables are merged in. Its recLsn of a page is what the engine
  *     knew and wins, older or, of a page written meanwhile, newer; of a transaction the larger lastLsn
- *     and the more advanced status win; a transaction that ended in between stays out.
+ *     and the more advanced status win; a transaction that ended in between stays out. That is the
+ *     checkpoint that analysis begins with. What a later one knew of pages that had been written does not
+ *     count: the data file has not seen it, and may be older than it (I39).
  *
  * The dirty page table may name pages that had reached the disk: that costs a page read, never
  * correctness (I11).
@@ -48,7 +50,7 @@ export function analyse(
   onRecord?: (record: LogRecordView) => void,
   trace?: Trace,
 ): Analysis {
-  const tables = new Tables()
+  const tables = new Tables(startLsn)
   let records = 0
   let checkpointEndLsn = startLsn
   let provenLsn = NULL_LSN
@@ -91,9 +93,17 @@ class Tables {
   /** Whether only records of checkpoints have been seen. */
   isEmptyOfWork = true
   readonly #ended = new Set<TxnId>()
+  readonly #startLsn: Lsn
+  #checkpointLsn: Lsn = NULL_LSN
+
+  constructor(startLsn: Lsn) {
+    this.#startLsn = startLsn
+  }
 
   take(record: LogRecordView): void {
-    if (record.type === RecordType.END_CHECKPOINT) this.#mergeCheckpoint(decodeCheckpointPart(record))
+    if (record.type === RecordType.BEGIN_CHECKPOINT) this.#checkpointLsn = record.lsn
+    const part = this.#partOf(record)
+    if (part !== undefined) this.#mergeCheckpoint(part)
     if (record.txnId !== NO_TXN) this.#takeTransaction(record)
     if (record.pageId !== NO_PAGE && !this.dirtyPages.has(record.pageId)) {
       this.dirtyPages.set(record.pageId, record.lsn)
@@ -105,7 +115,7 @@ class Tables {
     const { lsn, type, txnId, pageId } = record
     const isNewPage = pageId !== NO_PAGE && !this.dirtyPages.has(pageId)
     this.take(record)
-    const part = type === RecordType.END_CHECKPOINT ? decodeCheckpointPart(record) : undefined
+    const part = this.#partOf(record)
     const ids = [...(part?.transactions.map(({ id }) => id) ?? []), ...(txnId === NO_TXN ? [] : [txnId])]
     const pages = [...(part?.dirtyPages.map(([id]) => id) ?? []), ...(isNewPage ? [pageId] : [])]
     return {
@@ -116,6 +126,12 @@ class Tables {
       ended: type === RecordType.END ? txnId : undefined,
       dirtyPages: pages.map((id) => ({ pageId: id, recLsn: this.dirtyPages.get(id) as Lsn })),
     }
+  }
+
+  /** What a part of the checkpoint at the start knew; undefined for other records. */
+  #partOf(record: LogRecordView): CheckpointPart | undefined {
+    const counts = record.type === RecordType.END_CHECKPOINT && this.#checkpointLsn === this.#startLsn
+    return counts ? decodeCheckpointPart(record) : undefined
   }
 
   #takeTransaction(record: LogRecordView): void {

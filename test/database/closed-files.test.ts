@@ -143,11 +143,11 @@ test.each([0, 4096])('with the slot of the master record at byte %i damaged it o
   await expectDiskHas(disk, 100)
 })
 
-test('with no master record left it is found in the log', async () => {
+test('with no master record left the data file says where the checkpoint is', async () => {
   const disk = await diskWith(100)
   disk.remove('master')
   const db = await openOn(disk)
-  expect(db.recovery.notices).toEqual([expect.stringContaining('found in the log')])
+  expect(db.recovery.notices).toEqual([expect.stringContaining('the data file says where')])
   await expectRows(db, 100)
   await db.close()
 })

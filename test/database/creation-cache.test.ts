@@ -44,7 +44,7 @@ test.each(['flipped', 'garbage'])(
     if (how === 'garbage') writeFile(disk, 'master', new Uint8Array(8192).fill(0x77))
     else for (const slot of [0, 4096]) disk.flipBit('master', slot + 40, 1)
     const db = await openOn(disk)
-    expect(db.recovery.notices).toEqual([expect.stringContaining('found in the log')])
+    expect(db.recovery.notices).toEqual([expect.stringContaining('the data file says where')])
     await expectRows(db, 10)
     await db.close()
     expect(disk.list()).not.toContain(CREATING_FILE_NAME)

@@ -206,7 +206,7 @@ describe('the end of the log', () => {
     truncateFile(disk, segmentName(0), oldLog.length)
     writeFile(disk, segmentName(0), oldLog)
     writeFile(disk, 'master', oldMaster)
-    await expectRefused(disk, 'LOG_CORRUPT', 'although the log was durable up to LSN')
+    await expectRefused(disk, 'LOG_CORRUPT', /does not hold the checkpoint at LSN \d+ that data has seen/)
     writeFile(disk, segmentName(0), newLog)
     writeFile(disk, 'master', newMaster)
     await expectDiskHas(disk, 30)
@@ -227,7 +227,10 @@ describe('the master record', () => {
     disk.flipBit('master', slot + 50, 1)
     const db = await openOn(disk)
     // A new database has written one slot only.
-    const how = slot === 0 ? 'one slot of the master record is damaged' : 'found in the log'
+    const how =
+      slot === 0
+        ? 'one slot of the master record is damaged'
+        : 'the master record is damaged; the data file says where the checkpoint is'
     expect(db.recovery.notices).toEqual([expect.stringContaining(how)])
     await expectRows(db, ROWS, LENGTH)
     await db.close()
@@ -244,7 +247,9 @@ describe('the master record', () => {
     for (const image of [disk.crash({ mode: 'kill' }), disk.crash({ mode: 'none' })]) {
       image.flipBit('master', slot + 50, 1)
       const reopened = await openOn(image)
-      expect(reopened.recovery.notices).toEqual(['one slot of the master record is damaged; the other one was used'])
+      expect(reopened.recovery.notices).toEqual([
+        'one slot of the master record is damaged; the data file says where the checkpoint is',
+      ])
       await expectRows(reopened, ROWS + 4, LENGTH)
       await reopened.close()
       const again = await openOn(image)
@@ -303,14 +308,14 @@ describe('the master record', () => {
     await reopened.close()
   })
 
-  test.each(['flipped', 'zeroed', 'missing', 'garbage'])('both slots are %s: found in the log', async (how) => {
+  test.each(['flipped', 'zeroed', 'missing', 'garbage'])('both slots are %s: the data file serves', async (how) => {
     const disk = await longLog(true)
     if (how === 'flipped') for (const slot of slots) disk.flipBit('master', slot + 50, 1)
     if (how === 'zeroed') writeFile(disk, 'master', new Uint8Array(8192))
     if (how === 'garbage') writeFile(disk, 'master', new Uint8Array(8192).fill(0x77))
     if (how === 'missing') disk.remove('master')
     const db = await openOn(disk)
-    expect(db.recovery.notices).toEqual(['the master record is damaged; its checkpoint was found in the log'])
+    expect(db.recovery.notices).toEqual(['the master record is damaged; the data file says where the checkpoint is'])
     await expectRows(db, ROWS, LENGTH)
     await writeRows(db, ROWS, ROWS + 10, LENGTH)
     await db.close()

@@ -129,6 +129,31 @@ describe('a file of the database is replaced by something else', () => {
     await expectDiskHas(image, 300)
   })
 
+  test('the data file of another life of the same backup', async () => {
+    const backup = await diskWith(100)
+    const live = async (from: number, to: number, checkpointsAt: readonly number[]): Promise<SimulatedFileSystem> => {
+      const disk = backup.crash({ mode: 'kill' })
+      const db = await openOn(disk)
+      for (let row = from; row < to; row++) {
+        await writeRows(db, row, row + 1)
+        if (checkpointsAt.includes(row)) await db.checkpoint()
+      }
+      return disk.crash({ mode: 'kill' })
+    }
+    const one = await live(100, 150, [140])
+    const image = await live(100, 300, [120])
+    const own = readFile(image, 'data')
+    image.placeFile('data', readFile(one, 'data'))
+    // This one has seen the checkpoint at row 140, and is no older than the one at row 120.
+    await expectRefused(
+      image,
+      'LOG_CORRUPT',
+      /does not hold the checkpoint at LSN \d+ that data has seen: .* of another backup/,
+    )
+    image.placeFile('data', own)
+    await expectDiskHas(image, 300)
+  })
+
   test('a data file cut to nothing is damage, not a foreign file', async () => {
     const disk = await diskWith(100)
     const original = readFile(disk, 'data')

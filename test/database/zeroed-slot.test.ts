@@ -1,4 +1,4 @@
-/** A slot of the master record that reads as zeros is damaged like any other (F18): the other one is used, with a notice. */
+/** A slot of the master record that reads as zeros is damaged like any other (F18): the data file knows the checkpoint, with a notice. */
 import { describe, expect, test } from 'vitest'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { diskWith, expectRows, openOn, readFile, settle, writeFile, writeRows } from './support.ts'
@@ -23,7 +23,9 @@ describe.each(['zeros', 'garbage'])('the newest slot is %s', (how) => {
     await db.close()
     writeFile(image, 'master', new Uint8Array(512).fill(how === 'zeros' ? 0 : 7), newestSlot(image))
     const again = await openOn(image)
-    expect(again.recovery.notices).toEqual(['one slot of the master record is damaged; the other one was used'])
+    expect(again.recovery.notices).toEqual([
+      'one slot of the master record is damaged; the data file says where the checkpoint is',
+    ])
     await expectRows(again, 4 * ROWS, LENGTH)
     await again.close()
   })
@@ -35,7 +37,9 @@ describe.each(['zeros', 'garbage'])('the newest slot is %s', (how) => {
     await db.close()
     writeFile(disk, 'master', new Uint8Array(512).fill(how === 'zeros' ? 0 : 7), newestSlot(disk))
     const again = await openOn(disk)
-    expect(again.recovery.notices).toEqual(['one slot of the master record is damaged; the other one was used'])
+    expect(again.recovery.notices).toEqual([
+      'one slot of the master record is damaged; the data file says where the checkpoint is',
+    ])
     await expectRows(again, 20)
     await again.close()
   })
