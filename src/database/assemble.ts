@@ -114,6 +114,7 @@ export function assemble(parts: Parts): Managers {
   const writer = new PageWriter(log, buffer, resources, table)
   const rollback = new parts.passes.Rollback(writer, resources, table)
   const locks = new LockManager(runtime, { tableSpace: CATALOG_TREE, escalateAt: settings.escalateLocksAt })
+  failStop.onStop = (error) => locks.close(error)
   const versions = new VersionStore(() => uncommittedOf(transactions, btree, log))
   const pending = new PendingQueue(
     writer,

@@ -14,6 +14,8 @@ export class FailStop {
   #isBug = false
   #isUnheard = false
   #closed: AriesError | undefined
+  /** Called once, when the engine stops: those who wait for what will not come any more are to hear of it. */
+  onStop: (error: AriesError) => void = () => {}
 
   get failed(): boolean {
     return this.#failed
@@ -34,6 +36,7 @@ export class FailStop {
     if (!this.#failed) {
       this.#failed = true
       this.#cause = cause
+      this.onStop(this.error())
     }
     return this.error()
   }

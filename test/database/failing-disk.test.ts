@@ -118,14 +118,19 @@ describe('a failed sync or write stops the engine (I28)', () => {
     const table = textTable(db)
     const committing = Array.from({ length: 5 }, () => db.begin())
     for (const [i, tx] of committing.entries()) await tx.put(table, keyOf(10 + i), textOf(10 + i))
+    const holder = db.begin()
+    await holder.put(table, keyOf(5), 'held')
     const waiter = db.begin({ lockTimeoutMs: Number.POSITIVE_INFINITY })
-    const waiting = waiter.get(table, keyOf(10))
+    const waiting = [() => waiter.get(table, keyOf(10)), () => table.put(keyOf(5), 'x')].map((wait) => failureOf(wait))
     disk.failNext('sync', { errno: 'EIO', file: /^log-/ })
     const results = await Promise.allSettled(committing.map((tx) => tx.commit()))
     for (const result of results) {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'TX_OUTCOME_UNKNOWN', retryable: false } })
     }
-    await Promise.all([expectFailure(() => waiting, 'DB_CLOSED', 'closed'), db.close()])
+    // No time passes, and nobody has closed the database.
+    for (const error of await Promise.all(waiting)) expect(error.code).toBe('DB_FAILED')
+    await expect(holder.abort()).rejects.toMatchObject({ code: 'DB_FAILED' })
+    await db.close()
     const reopened = await openOn(disk)
     const count = await textTable(reopened).count()
     await expectRows(reopened, count)
