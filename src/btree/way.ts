@@ -4,15 +4,11 @@ import { AriesError } from '../common/errors.ts'
 import { levelOf, slotCountOf } from '../page/page.ts'
 import { childAt, findChildSlot, keyAt, type Tree } from './node-page.ts'
 
-export interface Way {
-  /** The first key behind all that lie below the node at its end; undefined when none does. */
-  readonly end: Uint8Array | undefined
-  /** Why that node cannot be read; undefined when it is the leaf. */
-  readonly error: AriesError | undefined
-}
-
-/** Goes down towards `key` as far as pages can be read: the separators on the way say what lies below the next. */
-export function wayTo(buffer: BufferManager, tree: Tree, key: Uint8Array): Way {
+/**
+ * Goes down towards `key` as far as pages can be read, to its leaf or to a node that cannot be. Returns the first key
+ * behind all that lie below the node at the end, as the separators on the way tell it; undefined when none does.
+ */
+export function endOfWayTo(buffer: BufferManager, tree: Tree, key: Uint8Array): Uint8Array | undefined {
   let end: Uint8Array | undefined
   for (let pageId = tree; ; ) {
     let page: number
@@ -20,7 +16,7 @@ export function wayTo(buffer: BufferManager, tree: Tree, key: Uint8Array): Way {
       page = buffer.fix(pageId)
     } catch (error) {
       if (!AriesError.is(error)) throw error
-      return { end, error }
+      return end
     }
     const isLeaf = levelOf(buffer.view, page) === 0
     if (!isLeaf) {
@@ -29,6 +25,6 @@ export function wayTo(buffer: BufferManager, tree: Tree, key: Uint8Array): Way {
       if (slot + 1 < slotCountOf(buffer.view, page)) end = keyAt(buffer, page, slot + 1)
     }
     buffer.unfix(page)
-    if (isLeaf) return { end, error: undefined }
+    if (isLeaf) return end
   }
 }

@@ -9,7 +9,6 @@
  *                       a gap: after e, before k
  * ```
  */
-import type { Way } from '../btree/way.ts'
 import { AriesError, type ErrorCode } from '../common/errors.ts'
 import { ALL_KEYS, type ByteRange } from './range.ts'
 import type { TableShape } from './table-shape.ts'
@@ -21,13 +20,13 @@ export interface Gap<K> {
   readonly after: K | undefined
   /** The key of the first row behind it; undefined when it is at the end of the table. */
   readonly before: K | undefined
-  /** What reading met: `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG` or `IO_ERROR` for each page. */
+  /** What reading met: `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG` for each page, or `IO_ERROR`; what says the same is there once. */
   readonly errors: readonly AriesError[]
 }
 
 export interface SalvagePorts {
   readonly open: (range: ByteRange) => Walk
-  readonly wayTo: (key: Uint8Array) => Way
+  readonly endOfWayTo: (key: Uint8Array) => Uint8Array | undefined
 }
 
 /** A row, of which the value may be what keeps it from being read; or what keeps more from it. */
@@ -45,9 +44,13 @@ export function* salvage<K, V>(
   const decode = (key: Uint8Array | undefined): K | undefined => (key === undefined ? undefined : table.key.decode(key))
   let last: Uint8Array | undefined
   let errors: AriesError[] = []
+  // A page that fails again fails with the same message.
+  const add = (error: AriesError): void => {
+    if (!errors.some(({ message }) => message === error.message)) errors.push(error)
+  }
   for (const found of foundIn(ports)) {
-    if (AriesError.is(found)) errors.push(found)
-    else if (AriesError.is(found.value)) errors.push(found.value)
+    if (AriesError.is(found)) add(found)
+    else if (AriesError.is(found.value)) add(found.value)
     else {
       if (errors.length > 0) onGap({ after: decode(last), before: decode(found.key.slice()), errors })
       errors = []
@@ -60,20 +63,29 @@ export function* salvage<K, V>(
   return undefined
 }
 
+/**
+ * A place that cannot be read is tried once more before it is given up, for the sake of a disk that fails only once.
+ * Each time round either rows are given or the walk goes on further to the right, so it ends whatever fails.
+ */
 function* foundIn(ports: SalvagePorts): Generator<Found, undefined> {
+  let failures = 0
   for (let range: ByteRange | undefined = ALL_KEYS; range !== undefined; ) {
-    let passed = range.start ?? LEAST_KEY
+    let given: Uint8Array | undefined
     const walk = ports.open(range)
     try {
       while (walk.next() === true) {
-        passed = walk.key
+        given = walk.key
         yield { key: walk.key, value: readValue(walk) }
       }
       return
     } catch (error) {
       const damage = damageOr(error)
+      failures = given === undefined ? failures + 1 : 1
+      if (given !== undefined) range = { ...ALL_KEYS, start: given, startInclusive: false }
+      if (failures < 2) continue
       yield damage
-      range = rangeBehind(ports, damage, passed)
+      range = rangeBehind(ports, range)
+      failures = 0
     }
   }
 }
@@ -92,12 +104,11 @@ function damageOr(error: unknown): AriesError {
   throw error
 }
 
-/** What lies behind the first page that cannot be read on the way to `key` or to what follows it. @throws `damage` */
-function rangeBehind(ports: SalvagePorts, damage: AriesError, key: Uint8Array): ByteRange | undefined {
-  for (let next: Uint8Array | undefined = key; next !== undefined; ) {
-    const { end, error }: Way = ports.wayTo(next)
-    if (error !== undefined) return end && { ...ALL_KEYS, start: end }
-    next = end
-  }
-  throw damage
+/**
+ * What lies behind the leaf where `range` starts, or behind all below the node on the way there that cannot be read. A
+ * leaf that can be read may have nothing left to give, and what failed is the next: further than that it does not go.
+ */
+function rangeBehind({ endOfWayTo }: SalvagePorts, range: ByteRange): ByteRange | undefined {
+  const end = endOfWayTo(range.start ?? LEAST_KEY)
+  return end && { ...ALL_KEYS, start: end }
 }

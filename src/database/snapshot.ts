@@ -3,7 +3,7 @@
  * never waits and makes nobody wait. While it is open, older versions of what changes are kept in memory,
  * and ghosts and freed pages are held back; so close it, or let `using` do it.
  */
-import { wayTo } from '../btree/way.ts'
+import { endOfWayTo } from '../btree/way.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import type { VersionReader } from '../txn/version-store.ts'
@@ -70,7 +70,7 @@ export class Snapshot {
     const { buffer } = this.#store.btree.context
     const findTree = (): PageId => this.#view.findTree(table.name) as PageId
     const open = (range: ByteRange): SnapshotWalk => this.#walk(table.name, range)
-    return salvage(table, { open, wayTo: (key) => wayTo(buffer, findTree(), key) }, onGap)
+    return salvage(table, { open, endOfWayTo: (key) => endOfWayTo(buffer, findTree(), key) }, onGap)
   }
 
   /** The names of the tables, sorted. @throws as `get` */

@@ -6,7 +6,7 @@ import type { Database } from '../../src/database/database.ts'
 import type { Gap } from '../../src/database/salvage.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { PAGE_HEADER_BYTES } from '../../src/page/page.ts'
-import { diskWith, keyOf, openOn, PAGE_SIZE, readFile, textTable } from './support.ts'
+import { diskWith, keyOf, openOn, PAGE_SIZE, readFile, textOf, textTable } from './support.ts'
 
 const ROWS = 1500
 const LENGTH = 100
@@ -118,6 +118,40 @@ test('a key that is written over when it is given out is named rightly in the ga
   await db.close()
 })
 
+describe('a disk that fails one read', () => {
+  function salvagedWithFailure(disk: SimulatedFileSystem, db: Database): Salvaged {
+    const gaps: Gap<string>[] = []
+    const keys: string[] = []
+    using snapshot = db.snapshot()
+    for (const [key] of snapshot.salvage(textTable(db), (gap) => gaps.push(gap))) {
+      keys.push(key)
+      if (key === keyOf(10)) disk.failNext('read', { errno: 'EIO', file: /^data$/, times: 1 })
+    }
+    return { keys, gaps }
+  }
+
+  test('and nothing else loses no row and leaves no gap', async () => {
+    const disk = await diskWith(ROWS, { length: LENGTH })
+    const db = await openOn(disk)
+    const { keys, gaps } = salvagedWithFailure(disk, db)
+    expect(keys).toEqual(Array.from({ length: ROWS }, (_, i) => keyOf(i)))
+    expect(gaps).toEqual([])
+    await db.close()
+  })
+
+  test('before a damaged leaf loses only the rows of that leaf', async () => {
+    const sound = await diskWith(ROWS, { length: LENGTH })
+    const pageId = Math.floor(Buffer.from(readFile(sound, 'data')).indexOf(textOf(1200, LENGTH)) / PAGE_SIZE)
+    const disk = damaged(sound, pageId)
+    const db = await openOn(disk)
+    const { keys, gaps } = salvagedWithFailure(disk, db)
+    expect(gaps.map(({ errors }) => errors.map(({ details }) => details.pageId))).toEqual([[pageId]])
+    expect(keys).not.toContain(keyOf(1200))
+    expect(keys).toEqual(await readableKeys(db))
+    await db.close()
+  })
+})
+
 test('a disk that cannot read a page leaves a gap, a closed snapshot does not', async () => {
   const disk = await diskOfRows()
   const db = await openOn(disk)
@@ -125,7 +159,7 @@ test('a disk that cannot read a page leaves a gap, a closed snapshot does not', 
   const snapshot = db.snapshot()
   const rows = snapshot.salvage(textTable(db), (gap) => gaps.push(gap))
   while (rows.next().value?.[0] !== keyOf(10));
-  // Once for the walk, once for the way around.
+  // Once for the walk, once for the second try.
   disk.failNext('read', { errno: 'EIO', file: /^data$/, times: 2 })
   while (gaps.length === 0) expect(rows.next().done).toBe(false)
   expect(gaps[0]?.errors.map(({ code }) => code)).toEqual(['IO_ERROR'])
