@@ -115,9 +115,9 @@ class Tables {
     const { lsn, type, txnId, pageId } = record
     const isNewPage = pageId !== NO_PAGE && !this.dirtyPages.has(pageId)
     this.take(record)
-    const part = this.#partOf(record)
-    const ids = [...(part?.transactions.map(({ id }) => id) ?? []), ...(txnId === NO_TXN ? [] : [txnId])]
-    const pages = [...(part?.dirtyPages.map(([id]) => id) ?? []), ...(isNewPage ? [pageId] : [])]
+    const merged = this.#partOf(record)
+    const ids = [...(merged?.transactions.map(({ id }) => id) ?? []), ...(txnId === NO_TXN ? [] : [txnId])]
+    const pages = [...(merged?.dirtyPages.map(([id]) => id) ?? []), ...(isNewPage ? [pageId] : [])]
     return {
       kind: 'analysed',
       lsn,
