@@ -297,7 +297,22 @@ const TAKEN_BACK_AND_READ: Step[] = [
   { do: 'read', by: 1, key: 'b' },
 ]
 
-const EXAMPLES: [Step[]][] = [[VICTIM_COMES_LATER], [LAZY_COMMIT_OVER_ANOTHER], [TAKEN_BACK_AND_READ]]
+/** Who began first overwrites the other, and their undo chains are read for the first reader of versions (I34). */
+const FIRST_OVERWRITES_SECOND: Step[] = [
+  { do: 'read', by: 0, key: 'a' },
+  { do: 'put', key: 'b', isAgain: false },
+  { do: 'write', by: 0, key: 'b', isAgain: false },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'get', key: 'b' },
+]
+
+const EXAMPLES: [Step[]][] = [
+  [VICTIM_COMES_LATER],
+  [LAZY_COMMIT_OVER_ANOTHER],
+  [TAKEN_BACK_AND_READ],
+  [FIRST_OVERWRITES_SECOND],
+]
 
 test(
   'what is overwritten before it is durable is neither shown nor lost',

@@ -21,11 +21,11 @@ import { formatPage, PAGE_HEADER_BYTES, PageType, pageLsnOf, sealPage, setPageLs
 import { idle, PAGE_SIZE } from './lab.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
-const RUNS = 250
+const RUNS = 400
 /** Enough for several batches at once. */
-const FRAMES = 12
+const FRAMES = 24
 /** A few more than there are frames, so that the same pages come and go. */
-const PAGES = 16
+const PAGES = 28
 const SYNC_MS = 4
 const IDENTITY = makeIdentity(new Uint8Array(16).fill(9), PAGE_SIZE, 65_536)
 /** A log that is durable all the time: it is the pages that are looked at. */
