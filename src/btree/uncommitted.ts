@@ -33,8 +33,9 @@ export class UncommittedChanges {
   }
 
   /**
-   * Each key that `entry` has changed and not undone, with what it held before, in the order of the changes. Who has overwritten something of
-   * another transaction is asked for before that one. Takes a log read for each change, and a descent for each key that was there before.
+   * Each key that `entry` has changed and not undone, with what it held before, in the order of the changes. Who has
+   * overwritten something of another transaction is asked for before that one. Takes a log read for each change, and
+   * a descent for each key that was there before.
    * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   of(entry: TransactionEntry): UncommittedChange[] {

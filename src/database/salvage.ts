@@ -20,7 +20,7 @@ export interface Gap<K> {
   readonly after: K | undefined
   /** The key of the first row behind it; undefined when it is at the end of the table. */
   readonly before: K | undefined
-  /** What reading met: `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG` for each page, or `IO_ERROR`; what says the same is there once. */
+  /** What reading met: `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG` for each page, or `IO_ERROR`; the same twice in a row is there once. */
   readonly errors: readonly AriesError[]
 }
 
@@ -44,9 +44,9 @@ export function* salvage<K, V>(
   const decode = (key: Uint8Array | undefined): K | undefined => (key === undefined ? undefined : table.key.decode(key))
   let last: Uint8Array | undefined
   let errors: AriesError[] = []
-  // A page that fails again fails with the same message.
+  // A page is met again before it is given up, and fails with the same message.
   const add = (error: AriesError): void => {
-    if (!errors.some(({ message }) => message === error.message)) errors.push(error)
+    if (errors.at(-1)?.message !== error.message) errors.push(error)
   }
   for (const found of foundIn(ports)) {
     if (AriesError.is(found)) add(found)
