@@ -8,6 +8,7 @@ import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
 import { AriesError } from '../src/common/errors.ts'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
 import { MASTER_FILE_NAME } from '../src/log/master-record.ts'
+import { newestSlot } from '../test/database/support.ts'
 import { contentOf, keyOf } from './commands/script.ts'
 import { drive, newDisk, openLab, readAll, tableOf } from './lab.ts'
 import { type Content, firstDifference } from './model.ts'
@@ -40,9 +41,8 @@ function damageMaster(image: SimulatedFileSystem, damage: MasterDamage): void {
     image.syncDirectory()
     return
   }
-  const view = new DataView(image.contentOf(MASTER_FILE_NAME).buffer)
-  const newest = view.getUint32(40, true) > view.getUint32(4096 + 40, true) ? 0 : 4096
-  for (const slot of damage === 'newest slot' ? [newest] : [0, 4096]) image.flipBit(MASTER_FILE_NAME, slot + 50, 1)
+  for (const slot of damage === 'newest slot' ? [newestSlot(image)] : [0, 4096])
+    image.flipBit(MASTER_FILE_NAME, slot + 50, 1)
 }
 
 /** Cases that went wrong once. */

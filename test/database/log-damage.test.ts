@@ -9,6 +9,7 @@ import {
   expectRefused,
   expectRows,
   keyOf,
+  newestSlot,
   openOn,
   readFile,
   SEGMENT_BYTES,
@@ -213,12 +214,6 @@ describe('the end of the log', () => {
   })
 })
 
-/** The offset of the slot with the higher sequence. */
-function newestSlot(master: Uint8Array): number {
-  const view = new DataView(master.buffer)
-  return view.getUint32(40, true) > view.getUint32(4096 + 40, true) ? 0 : 4096
-}
-
 describe('the master record', () => {
   const slots = [0, 4096]
 
@@ -294,7 +289,7 @@ describe('the master record', () => {
     await db.checkpoint()
     expect(db.stats().log.oldestRequiredBy).toBe('dirty-page')
     await db.close()
-    const newest = newestSlot(readFile(disk, 'master'))
+    const newest = newestSlot(disk)
     const segmentOf = (slot: number): number =>
       Math.floor(new DataView(readFile(disk, 'master').buffer).getUint32(slot + 48, true) / SEGMENT_BYTES)
     expect(segmentOf(4096 - newest), 'the older checkpoint itself is not recycled').toBe(segmentOf(newest))

@@ -87,6 +87,12 @@ export function readFile(disk: FileSystem, name: string): Uint8Array {
   return bytes
 }
 
+/** The offset of the slot of the master record with the higher sequence. */
+export function newestSlot(disk: FileSystem): number {
+  const view = new DataView(readFile(disk, 'master').buffer)
+  return view.getUint32(40, true) > view.getUint32(4096 + 40, true) ? 0 : 4096
+}
+
 /** Writes over a part of a file, or makes it, durably. */
 export function writeFile(disk: FileSystem, name: string, bytes: Uint8Array, offset = 0): void {
   const file = disk.open(name, disk.list().includes(name) ? 'write' : 'create')

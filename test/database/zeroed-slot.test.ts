@@ -1,16 +1,9 @@
 /** A slot of the master record that reads as zeros is damaged like any other (F18): the data file knows the checkpoint, with a notice. */
 import { describe, expect, test } from 'vitest'
-import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
-import { diskWith, expectRows, openOn, readFile, settle, writeFile, writeRows } from './support.ts'
+import { diskWith, expectRows, newestSlot, openOn, settle, writeFile, writeRows } from './support.ts'
 
 const ROWS = 300
 const LENGTH = 3000
-
-/** Where the newer slot is. */
-function newestSlot(disk: SimulatedFileSystem): number {
-  const view = new DataView(readFile(disk, 'master').buffer)
-  return view.getUint32(40, true) > view.getUint32(4096 + 40, true) ? 0 : 4096
-}
 
 describe.each(['zeros', 'garbage'])('the newest slot is %s', (how) => {
   test('and the log that the older one needs is recycled', async () => {
