@@ -15,7 +15,8 @@
  * lacks. (Oracle compares the checkpoint in the headers of its data files with the one in its control file so.) All
  * that ever changes lies in its first sector, which a disk writes whole: it needs no copy in the double-write file.
  *
- * INVARIANT I39: the data file has seen the checkpoint that the master record names.
+ * INVARIANT I39: the data file has seen the checkpoint that the master record names, and the log holds the last one
+ * that it has seen.
  */
 import { asPageId, type Lsn } from '../common/ids.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from '../log/identity.ts'

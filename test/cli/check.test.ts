@@ -180,7 +180,7 @@ describe('info', () => {
     expect(bytes).toBeLessThan(4 << 20)
     const { endLsn, ...clean } = JSON.parse((await runCli('info', directory, '--json')).stdout).log
     expect(clean).toEqual({ oldestRequiredLsn: expect.any(Number), fileBytes: bytes })
-    // The checkpoint is found in the log; recovery takes another one, in memory.
+    // The data file says where the checkpoint is; recovery takes another one, in memory.
     rmSync(join(directory, 'master'))
     const without = JSON.parse((await runCli('info', directory, '--json')).stdout)
     expect(without.wasClosedCleanly).toBe(false)
