@@ -60,8 +60,8 @@ export async function runCase({ scenario, call, injection }: Case): Promise<Resu
   await scenario.run(session)
   images.push(['the close', disk.crash({ mode: 'kill' })], ['a power cut after the close', disk.crash(1)])
   const why = [...session.violations]
-  const shortened = injection.fault === 'short' ? session.codes : scenario.fails
-  if (shortened !== scenario.fails) why.push(`a short transfer leads to ${shortened}`)
+  const isHarmless = injection.fault === 'short' || injection.fault === 'flip'
+  if (isHarmless && session.codes !== scenario.fails) why.push(`a ${injection.fault} leads to ${session.codes}`)
   if (fileSystem.openFiles > 0) why.push(`${fileSystem.openFiles} files stay open`)
   if (fileSystem.struck === undefined) why.push('the call was not made again: runs differ')
   for (const [when, image] of images) {

@@ -90,7 +90,8 @@ const isNeedless = ({ scenario, call }: Case): boolean =>
 /** Why this outcome is not one. */
 function problemsOf(one: Case, { outcome, why }: Result): string[] {
   if (outcome === 'violation') return why.map((reason) => `${describeCase(one)}: ${reason}`)
-  const isPassedOver = one.injection.fault === 'short' || CLEANING_UP.test(`${one.call.method} ${one.call.way}`)
+  const { fault } = one.injection
+  const isPassedOver = fault === 'short' || fault === 'flip' || CLEANING_UP.test(`${one.call.method} ${one.call.way}`)
   if (isPassedOver) return outcome === 'harmless' ? [] : [`${describeCase(one)}: ${why}`]
   return outcome === 'told' || isNeedless(one) ? [] : [`${describeCase(one)}: nobody was told; ${why.join('; ')}`]
 }
@@ -147,6 +148,26 @@ describe('calls of the file-system port', () => {
     TIMEOUT_MS * 5,
   )
 })
+
+/** Nor may it be written back as it was read. */
+test(
+  'a read that is wrong in one bit is made again before anything is believed or done: nobody notices',
+  async () => {
+    const problems: string[] = []
+    const wayOf = ({ scenario, call }: Reached): string => `${scenario.name} ${call.way} ${call.file}`
+    for (const { name } of sites.filter(({ method }) => method === 'readAt')) {
+      for (const calls of byWay(name, wayOf).values()) {
+        const some = IS_THOROUGH ? calls : [middleOf(calls), calls.at(-1) as Reached]
+        for (const one of new Set(some)) {
+          const case_ = { ...one, injection: { call: one.call.number, fault: 'flip', sticky: false } } as const
+          problems.push(...problemsOf(case_, await runCase(case_)))
+        }
+      }
+    }
+    expect(problems).toEqual([])
+  },
+  TIMEOUT_MS,
+)
 
 /** Restart does not take what it reads for durable: what nothing proves it writes again. */
 test(

@@ -7,6 +7,7 @@
  *           done its first half (F12), a file is closed all the same (F11)
  *   ENOSPC  the disk is full (F14), for what can need room
  *   short   a transfer does its first half, without an error (F13, F17)
+ *   flip    a read is wrong in one bit, without an error, and the next one is good (F19)
  *   throw   an exception that is no system's error comes out of the port, and nothing happens (F27)
  */
 import { fileURLToPath } from 'node:url'
@@ -17,7 +18,7 @@ import { type Errno, systemError } from '../../src/io/system-error.ts'
 import { enginePathOf, type Method } from './static-sites.ts'
 
 export const FAULTS = ['EIO', 'ENOSPC', 'short', 'throw'] as const
-export type Fault = (typeof FAULTS)[number]
+export type Fault = (typeof FAULTS)[number] | 'flip'
 
 export interface Injection {
   /** The number of the call, from 1. */
@@ -48,6 +49,12 @@ interface Request {
   readonly length?: number
 }
 
+/** How else a transfer can go. */
+interface OtherWays<T> {
+  readonly half?: () => T
+  readonly flipped?: () => T
+}
+
 /** What can fail for lack of room. */
 const NEEDS_ROOM: ReadonlySet<Method> = new Set<Method>([
   'writeAt',
@@ -62,6 +69,7 @@ const NEEDS_ROOM: ReadonlySet<Method> = new Set<Method>([
 
 /** Whether a fault makes sense for a call. */
 export function applies(fault: Fault, { method, mode, length }: Omit<Request, 'file'>): boolean {
+  if (fault === 'flip') return method === 'readAt'
   if (fault === 'ENOSPC') return NEEDS_ROOM.has(method) || mode === 'create'
   return fault !== 'short' || ((method === 'readAt' || method === 'writeAt') && (length ?? 0) > 1)
 }
@@ -127,8 +135,8 @@ export class SiteFileSystem implements FileSystem {
     return this.call({ method: 'lock', file: '' }, () => this.disk.lock())
   }
 
-  /** The one way to the disk. `whole` does what is asked; `half`, of a transfer, its first half. */
-  call<T>(request: Request, whole: () => T, half?: () => T): T {
+  /** The one way to the disk. `whole` does what is asked; `half`, of a transfer, its first half; `flipped` reads wrong. */
+  call<T>(request: Request, whole: () => T, { half, flipped }: OtherWays<T> = {}): T {
     const number = ++this.#calls
     this.watched?.push(watch(number, request))
     const fault = this.#faultFor(number, request)
@@ -139,6 +147,7 @@ export class SiteFileSystem implements FileSystem {
       this.onStrike?.(request)
     }
     if (fault === 'short') return (half as () => T)()
+    if (fault === 'flip') return (flipped as () => T)()
     if (fault === 'throw') throw this.#mark(new TypeError('thrown by the port'))
     if (isSync(request.method)) return this.#failSync(fault, request.method, whole)
     if (request.method === 'writeAt' && !this.writesPagesWhole) half?.()
@@ -197,20 +206,17 @@ class SiteFile implements File {
 
   readAt(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number {
     const read = (count: number): number => this.#inner.readAt(target, targetStart, count, fileOffset)
-    return this.#call(
-      { method: 'readAt', length },
-      () => read(length),
-      () => read(halfOf(length)),
-    )
+    const flipped = (): number => {
+      const count = read(length)
+      flipLast(target, targetStart, targetStart + count)
+      return count
+    }
+    return this.#call({ method: 'readAt', length }, () => read(length), { half: () => read(halfOf(length)), flipped })
   }
 
   writeAt(source: Uint8Array, sourceStart: number, length: number, fileOffset: number): number {
     const write = (count: number): number => this.#inner.writeAt(source, sourceStart, count, fileOffset)
-    return this.#call(
-      { method: 'writeAt', length },
-      () => write(length),
-      () => write(halfOf(length)),
-    )
+    return this.#call({ method: 'writeAt', length }, () => write(length), { half: () => write(halfOf(length)) })
   }
 
   size(): number {
@@ -234,12 +240,19 @@ class SiteFile implements File {
     this.#call({ method: 'close' }, () => this.#inner.close())
   }
 
-  #call<T>(request: Omit<Request, 'file'>, whole: () => T, half?: () => T): T {
-    return this.#fileSystem.call({ ...request, file: this.name }, whole, half)
+  #call<T>(request: Omit<Request, 'file'>, whole: () => T, others?: OtherWays<T>): T {
+    return this.#fileSystem.call({ ...request, file: this.name }, whole, others)
   }
 }
 
 const halfOf = (length: number): number => Math.ceil(length / 2)
+
+/** A bit in the last byte that is not zero: of the end of the log that is in the record which nothing behind it proves. */
+function flipLast(bytes: Uint8Array, start: number, end: number): void {
+  let at = end - 1
+  while (at > start && bytes[at] === 0) at--
+  if (at >= start) bytes[at] = (bytes[at] as number) ^ 0x10
+}
 
 /** Notes who is calling: the functions of the engine on the stack, by their names in it. */
 function watch(number: number, { method, file, mode, length = 0 }: Request): WatchedCall {

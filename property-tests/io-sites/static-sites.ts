@@ -1,6 +1,6 @@
 /**
  * The places in the engine's source that call the file-system port, found by the compiler: calls of a
- * method that `File` or `FileSystem` declares, and of `readFully`, `writeFully`, `writeZeros` and `closeFile`. A site is
+ * method that `File` or `FileSystem` declares, and of `readFully`, `readTwice`, `writeFully`, `writeZeros` and `closeFile`. A site is
  * named by file, function and method, not by line, so that edits elsewhere leave the names alone; `calls` says how
  * many calls share a name.
  */
@@ -42,6 +42,7 @@ const OUTSIDE = new Set(['io', 'cli', 'scenario', 'testing'])
 const PORT_FILE = 'io/file-system.ts'
 const HELPERS: Readonly<Record<string, Method>> = {
   readFully: 'readAt',
+  readTwice: 'readAt',
   writeFully: 'writeAt',
   writeZeros: 'writeAt',
   closeFile: 'close',

@@ -47,7 +47,7 @@ export class DataFile {
 
   /**
    * Reads and verifies a page. A read that fails the checksum is repeated once, for the sake of a bad
-   * transfer; then it is reported.
+   * transfer; then it is reported (I40).
    */
   read(pageId: PageId, bytes: Uint8Array, view: DataView, page: number): PageFault | undefined {
     const { pageSize, databaseSeed } = this.#identity

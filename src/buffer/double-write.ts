@@ -42,7 +42,7 @@ import { assert } from '../common/assert.ts'
 import { getU53, setU53 } from '../common/bytes.ts'
 import { checksum } from '../common/checksum.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
-import { closeFile, type File, ioError, readFully, writeFully } from '../io/file-system.ts'
+import { closeFile, type File, ioError, readTwice, writeFully } from '../io/file-system.ts'
 import { SharedSync } from '../io/shared-sync.ts'
 import { FORMAT_VERSION, type Identity } from '../log/identity.ts'
 import { isPageValid } from '../page/page.ts'
@@ -179,7 +179,7 @@ export class DoubleWrite {
     const { pageSize, databaseSeed } = this.#identity
     const header = this.#header
     const view = this.#view
-    if (readFully(this.#file, header, 0, pageSize, this.#areaOffset(area)) < pageSize) return undefined
+    if (readTwice(this.#file, header, 0, pageSize, this.#areaOffset(area)) < pageSize) return undefined
     for (let i = 0; i < MAGIC.length; i++) if (header[i] !== MAGIC.charCodeAt(i)) return undefined
     if (view.getUint32(36, true) !== checksum(header, 0, 36, databaseSeed)) return undefined
     const count = view.getUint32(12, true)
@@ -203,7 +203,7 @@ export class DoubleWrite {
   /** Reads the copy at `index` of a batch; whether it is whole. */
   #readCopy(batch: Batch, index: number, page: Uint8Array, view: DataView): boolean {
     const { pageSize, databaseSeed } = this.#identity
-    readFully(this.#file, page, 0, pageSize, this.#areaOffset(batch.area) + (1 + index) * pageSize)
+    readTwice(this.#file, page, 0, pageSize, this.#areaOffset(batch.area) + (1 + index) * pageSize)
     return isPageValid(page, view, 0, pageSize, batch.pageIds[index] as PageId, databaseSeed)
   }
 

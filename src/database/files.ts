@@ -27,7 +27,7 @@ import {
   type FileSystem,
   ioError,
   type OpenMode,
-  readFully,
+  readTwice,
   writeFully,
   writeZeros,
 } from '../io/file-system.ts'
@@ -90,7 +90,7 @@ function isMade(fileSystem: FileSystem): boolean {
   try {
     if (readMaster(file).records.length > 0) return true
     const bytes = new Uint8Array(MASTER_FILE_BYTES)
-    readFully(file, bytes, 0, bytes.length, 0)
+    readTwice(file, bytes, 0, bytes.length, 0)
     return !isZero(bytes, 0, bytes.length) && hasLog(names)
   } finally {
     file.close()
@@ -172,7 +172,7 @@ export function writeEndsAgain(fileSystem: FileSystem, pageSize: number): void {
     try {
       const bytes = new Uint8Array(length)
       const offset = Math.max(0, Math.floor(file.size() / length) - 1) * length
-      const count = readFully(file, bytes, 0, length, offset)
+      const count = readTwice(file, bytes, 0, length, offset)
       writeFully(file, bytes, 0, count, offset)
     } finally {
       file.close()
@@ -283,7 +283,7 @@ export function checkDataFile(file: File, identity: Identity, newest: MasterReco
   }
   const bytes = new Uint8Array(pageSize)
   const view = new DataView(bytes.buffer)
-  readFully(file, bytes, 0, pageSize, 0)
+  readTwice(file, bytes, 0, pageSize, 0)
   if (!isPageValid(bytes, view, 0, pageSize, META_PAGE, identity.databaseSeed)) {
     if (!startsAsDataFile(bytes)) throw unsupported(`${DATA_FILE_NAME} does not start as a data file of aries-db does`)
     throw damaged(`the meta page of ${DATA_FILE_NAME} is damaged or belongs to another database`, META_PAGE, pageSize)

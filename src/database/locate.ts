@@ -6,7 +6,7 @@ import { DATA_FILE_NAME } from '../buffer/data-file.ts'
 import { META_BYTES, startsAsDataFile } from '../buffer/meta-page.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn } from '../common/ids.ts'
-import { cleaningUp, type FileSystem, readFully } from '../io/file-system.ts'
+import { cleaningUp, type FileSystem, readTwice } from '../io/file-system.ts'
 import type { Identity } from '../log/identity.ts'
 import { LogReader } from '../log/log-reader.ts'
 import { RecordType } from '../log/log-record.ts'
@@ -173,7 +173,7 @@ export function headOf(fileSystem: FileSystem, name: string, length: number): Ui
   const bytes = new Uint8Array(length)
   const file = openFile(fileSystem, name, 'read')
   try {
-    readFully(file, bytes, 0, length, 0)
+    readTwice(file, bytes, 0, length, 0)
   } finally {
     file.close()
   }

@@ -10,7 +10,8 @@
  *    nothing: the engine stops (fsync failures are not retried).
  * 2. Without a sync, any subset of writes may survive, in any order, torn at 512-byte sectors.
  * 3. A created, renamed or removed name survives a power cut only after `syncDirectory` or `syncNames`.
- * 4. `readAt` returns what was last written, synced or not, and zeros in holes below `size()`.
+ * 4. `readAt` returns what was last written, synced or not, and zeros in holes below `size()`; or, if a transfer is
+ *    bad, something else, but the right bytes when it is made again.
  * 5. `readAt` and `writeAt` may transfer fewer bytes than asked without an error; `readFully` and
  *    `writeFully` below loop. `readAt` returns 0 only at or past the end of the file. Either may throw
  *    EINTR or EAGAIN when it has transferred nothing; the same two make the call again. Elsewhere these
@@ -22,10 +23,13 @@
  * INVARIANT I29: all that the engine takes in comes through here and through `runtime.ts`, so with a simulated one of
  * each the same seed gives the same run.
  *
+ * INVARIANT I40: a read that is wrong once does no harm. Bytes count as damaged, are acted upon or are written back only
+ * as two readings have them (`readTwice`), or as a checksum proves them.
+ *
  * Reads, writes and name changes are synchronous: a cached 8 KiB read takes about a microsecond,
  * a trip through a thread pool thirty. Only a sync may take long, so it has both forms.
  */
-import { zerosOf } from '../common/bytes.ts'
+import { compareBytes, zerosOf } from '../common/bytes.ts'
 import { AriesError, type ErrorCode } from '../common/errors.ts'
 
 /** One open file of the directory. */
@@ -191,6 +195,34 @@ export function readFully(
     done += count
   }
   return done
+}
+
+/** How often bytes are read that come out differently each time. */
+const READINGS_MAX = 4
+
+/**
+ * The same until two readings in a row agree, as a transfer may be bad once (I40). For what no checksum guards, and for
+ * what is small.
+ * @throws `IO_ERROR`, also when no two readings agree
+ */
+export function readTwice(
+  file: File,
+  target: Uint8Array,
+  targetStart: number,
+  length: number,
+  fileOffset: number,
+): number {
+  let count = readFully(file, target, targetStart, length, fileOffset)
+  for (let readings = 1; readings < READINGS_MAX; readings++) {
+    const before = new Uint8Array(target.subarray(targetStart, targetStart + count))
+    count = readFully(file, target, targetStart, length, fileOffset)
+    if (compareBytes(before, target.subarray(targetStart, targetStart + count)) === 0) return count
+  }
+  throw new AriesError(
+    'IO_ERROR',
+    `${file.name} reads differently each time at byte ${fileOffset}; the disk or its controller may be failing`,
+    { file: file.name, offset: fileOffset },
+  )
 }
 
 /** An interrupted call (EINTR, EAGAIN) has transferred nothing and may simply be made again, but not for ever. */

@@ -10,7 +10,7 @@
 import { checksum, placeSeed } from '../common/checksum.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn } from '../common/ids.ts'
-import { readFully } from '../io/file-system.ts'
+import { readFully, readTwice } from '../io/file-system.ts'
 import type { Identity } from './identity.ts'
 import {
   alignRecord,
@@ -194,14 +194,22 @@ export class LogReader {
     }
     checkSize(SEGMENT_HEADER_BYTES)
     const header = new Uint8Array(SEGMENT_HEADER_BYTES)
-    readFully(this.#segments.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
+    readTwice(this.#segments.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
     checkSegmentHeader(header, file, this.#identity, number)
     const closedBytes = closedBytesOf(header)
     checkSize(closedBytes === 0 ? segmentBytes : closedBytes)
     this.#closedLsns.set(number, closedBytes === 0 ? 0 : number * segmentBytes + closedBytes)
   }
 
+  /** One that is not valid is read from its file once more (I40). */
   #validAt(lsn: number, backward: boolean): LogRecordView | undefined {
+    const record = this.#validAtOnce(lsn, backward)
+    if (record !== undefined) return record
+    this.reset()
+    return this.#validAtOnce(lsn, backward)
+  }
+
+  #validAtOnce(lsn: number, backward: boolean): LogRecordView | undefined {
     const segmentEnd = (this.#segments.numberOf(lsn) + 1) * this.#identity.segmentBytes
     if (lsn + RECORD_HEADER_BYTES > segmentEnd) return undefined
     let at = this.#load(lsn, RECORD_HEADER_BYTES, backward)

@@ -24,7 +24,7 @@ import { checksum } from '../common/checksum.ts'
 import { AriesError } from '../common/errors.ts'
 import { asLsn, type Lsn } from '../common/ids.ts'
 import type { FailStop } from '../io/fail-stop.ts'
-import { closeFile, type File, readFully, writeFully } from '../io/file-system.ts'
+import { closeFile, type File, readTwice, writeFully } from '../io/file-system.ts'
 import { FORMAT_VERSION, type Identity, makeIdentity } from './identity.ts'
 
 export const MASTER_FILE_NAME = 'master'
@@ -80,7 +80,7 @@ export function readMaster(file: File): MasterContent {
   let emptySlots = 0
   for (let slot = 0; slot < 2; slot++) {
     const bytes = new Uint8Array(SLOT_BYTES)
-    const count = readFully(file, bytes, 0, SLOT_BYTES, slot * SLOT_DISTANCE)
+    const count = readTwice(file, bytes, 0, SLOT_BYTES, slot * SLOT_DISTANCE)
     if (bytes.every((byte) => byte === 0)) {
       if (count < SLOT_BYTES) damagedSlots++
       else emptySlots++

@@ -40,6 +40,7 @@ import {
   type FileSystem,
   ioError,
   readFully,
+  readTwice,
   writeFully,
   writeZeros,
 } from '../io/file-system.ts'
@@ -314,7 +315,7 @@ export class Segments {
       const file = this.file(this.numberOf(lsn))
       const offset = lsn % this.segmentBytes
       const length = Math.min(bytes.length, endLsn - lsn, this.segmentBytes - offset)
-      readFully(file, bytes, 0, length, offset)
+      readTwice(file, bytes, 0, length, offset)
       writeFully(file, bytes, 0, length, offset)
       lsn += length
     }
@@ -332,7 +333,7 @@ export class Segments {
   /** Whether its header says that it is this one, and has no closing mark, nor a part of one. */
   #hasPlainHeader(number: number): boolean {
     const header = new Uint8Array(SEGMENT_HEADER_BYTES)
-    readFully(this.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
+    readTwice(this.file(number), header, 0, SEGMENT_HEADER_BYTES, 0)
     return compareBytes(header, encodeSegmentHeader(this.#identity, number)) === 0
   }
 

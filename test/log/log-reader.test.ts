@@ -37,6 +37,18 @@ describe('the end of the log', () => {
     expect(() => check(bench)).not.toThrow()
   })
 
+  test('a record that is read wrong once is read again', async () => {
+    const { bench, batches } = await threeBatches()
+    const end = endOf(bench)
+    const place = batches[2]![2]! + 50
+    bench.disk.inject(
+      'read',
+      { effect: 'flip', bit: 8 * (place - FIRST_LSN) },
+      { file: /^log-/, range: { offset: place, length: 1 } },
+    )
+    expect(endOf(bench)).toBe(end)
+  })
+
   test('damage before a marker of a later batch is LOG_CORRUPT, naming file and LSNs', async () => {
     const { bench, batches } = await threeBatches()
     const damaged = batches[0]![1]!
