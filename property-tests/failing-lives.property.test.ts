@@ -1,6 +1,7 @@
 /**
  * Several lives of a database on a machine that goes on, with and without double-writing, each with a sync that fails once
- * at most, in its open, its work or its close. What an open takes for durable has to be on the disk and not only in the
+ * at most, in its open, its work or its close, and with a read that is wrong in one bit and good when it is made again
+ * (F19), which nobody may notice. What an open takes for durable has to be on the disk and not only in the
  * system's cache (F9, F11): a power cut in any life leaves what was acknowledged. Nor may the disk keep what would be
  * believed later: old copies of pages that may have been written past the double-write file (I33), or a closing mark
  * in a log that goes on (I38).
@@ -28,7 +29,7 @@ import {
 import { Model } from './model.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
-const RUNS = 50
+const RUNS = 100
 
 interface Life {
   readonly doubleWrite: boolean
@@ -36,6 +37,8 @@ interface Life {
   readonly commits: readonly { readonly from: number; readonly count: number; readonly bytes: number }[]
   /** The sync that fails: of files like this, or of the directory, behind `skip` that do not. */
   readonly failing: { readonly file: RegExp | undefined; readonly skip: number } | undefined
+  /** The read that is wrong in one bit: of files like this, behind `skip` that are not. */
+  readonly flip: { readonly file: RegExp; readonly skip: number } | undefined
   readonly end: 'close' | 'kill'
 }
 
@@ -54,6 +57,9 @@ const lives: fc.Arbitrary<Life[]> = fc.array(
       fc.record({ file: fc.constantFrom(/^data$/, /^log-\d+$/, /^master$/, undefined), skip: fc.nat(5) }),
       { nil: undefined },
     ),
+    flip: fc.option(fc.record({ file: fc.constantFrom(/^log-\d+$/, /./), skip: fc.oneof(fc.nat(10), fc.nat(300)) }), {
+      nil: undefined,
+    }),
     end: fc.constantFrom('close', 'kill'),
   }),
   { minLength: 2, maxLength: 5 },
@@ -64,6 +70,7 @@ const singleLife = (failing: Life['failing'], commits: Life['commits'] = []): Li
   commits,
   end: 'close',
   failing,
+  flip: undefined,
 })
 const EXAMPLES: readonly (readonly Life[])[] = [
   // To read what an open has found a page is evicted, and its sync is the one that fails.
@@ -75,12 +82,22 @@ const EXAMPLES: readonly (readonly Life[])[] = [
     singleLife({ file: /^log-\d+$/, skip: 5 }),
     singleLife({ file: /^data$/, skip: 3 }),
   ],
+  // The double-write file goes, with an unfinished batch in it, and the sync that makes its removal durable fails.
+  [
+    singleLife(undefined, [{ from: 0, count: 14, bytes: 295 }]),
+    { ...singleLife(undefined, [{ from: 0, count: 8, bytes: 794 }]), end: 'kill' },
+    { ...singleLife(undefined, [{ from: 0, count: 1, bytes: 0 }]), doubleWrite: true, end: 'kill' },
+    singleLife({ file: undefined, skip: 1 }),
+    singleLife(undefined),
+  ],
 ]
 
 class Run {
   readonly #model = new Model()
   #disk: SimulatedFileSystem
   #serial = 0
+  /** Whether a sync of this life is to fail. */
+  #isFailing = false
   /** How many calls have failed. */
   failures = 0
 
@@ -88,8 +105,10 @@ class Run {
     this.#disk = disk
   }
 
-  async life({ doubleWrite, commits, failing, end }: Life, seed: number): Promise<void> {
+  async life({ doubleWrite, commits, failing, flip, end }: Life, seed: number): Promise<void> {
     this.#disk = this.#disk.crash({ mode: 'kill' })
+    this.#isFailing = failing !== undefined
+    if (flip !== undefined) this.#disk.inject('read', { effect: 'flip' }, flip)
     if (failing?.file !== undefined) this.#disk.failNext('sync', { errno: 'EIO', ...failing, file: failing.file })
     else if (failing !== undefined) this.#disk.failNext('syncDirectory', { errno: 'EIO', skip: failing.skip })
     const lab = await this.#open(doubleWrite)
@@ -116,6 +135,7 @@ class Run {
       return await restart(this.#disk, { doubleWrite })
     } catch (error) {
       if (!AriesError.is(error) && (error as { code?: unknown }).code !== 'EIO') throw error
+      if (!this.#isFailing) throw error
       this.failures++
       return await restart(this.#disk, { doubleWrite })
     }
@@ -125,7 +145,7 @@ class Run {
     try {
       await drive(lab.runtime, work)
     } catch (error) {
-      if (!AriesError.is(error)) throw error
+      if (!AriesError.is(error) || !this.#isFailing) throw error
       this.failures++
     }
   }
@@ -185,10 +205,10 @@ test(
     })
     const printed = ([list, seed]: [Life[], number]): string =>
       [
-        ...list.map(({ failing, ...life }) => {
-          const what =
-            failing === undefined ? 'none' : `${failing.skip + 1} of ${failing.file?.source ?? 'the directory'}`
-          return `${JSON.stringify(life)}, failing sync: ${what}`
+        ...list.map(({ failing, flip, ...life }) => {
+          const what = (call: typeof failing): string =>
+            call === undefined ? 'none' : `${call.skip + 1} of ${call.file?.source ?? 'the directory'}`
+          return `${JSON.stringify(life)}, failing sync: ${what(failing)}, wrong read: ${what(flip)}`
         }),
         `seed ${seed}`,
       ].join('\n')

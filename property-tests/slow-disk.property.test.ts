@@ -5,7 +5,9 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { DATA_FILE_NAME } from '../src/buffer/data-file.ts'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
+import { MASTER_FILE_NAME } from '../src/log/master-record.ts'
 import { segmentNumberOf } from '../src/log/segment.ts'
 import type { Durability } from '../src/txn/transaction-manager.ts'
 import { contentOf, keyOf } from './commands/script.ts'
@@ -18,8 +20,8 @@ const RUNS = 150
 /** A sync takes this long at least, and up to so much longer. */
 const SYNC_MS = 2
 const SYNC_SPREAD_MS = 10
-/** So many times in a run the restart without a segment that is being recycled is tried. */
-const RECYCLED_MAX = 4
+/** So many times in a run the restart without a segment that is being recycled is tried, or with a new master record. */
+const MOMENTS_MAX = 4
 
 type Step =
   | {
@@ -39,7 +41,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('write' as const),
       from: fc.nat(150),
       count: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 30 })),
-      bytes: fc.oneof(fc.nat(60), fc.nat(900), fc.integer({ min: 3000, max: 20_000 })),
+      bytes: fc.oneof(fc.nat(60), fc.nat(900), fc.integer({ min: 3000, max: 20_000 }), fc.constant(60_000)),
       durability: fc.constantFrom<Durability>('full', 'full', 'lazy', 'none'),
     }),
   },
@@ -56,7 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const steps: fc.Arbitrary<Step[]> = fc.array(step, { minLength: 2, maxLength: 60, size: 'max' })
 
 const options: fc.Arbitrary<Options> = fc.record({
-  frames: fc.constantFrom(8, 8, 64),
+  frames: fc.constantFrom(8, 8, 64, 1024),
   checkpointBytes: fc.constantFrom(65_536, 1 << 20),
 })
 
@@ -92,13 +94,26 @@ class Run {
     return run
   }
 
-  /** What is recycled must not be missed by a restart of what is durable at that moment (I12). */
   look({ kind, file }: Mutation): void {
+    if (this.#moments.length >= MOMENTS_MAX) return
     const isRecycled = (kind === 'rename' || kind === 'remove') && segmentNumberOf(file) !== undefined
-    if (!isRecycled || this.#moments.length >= RECYCLED_MAX) return
+    if (isRecycled) this.#lookWithout(file)
+    if (kind === 'sync' && file === MASTER_FILE_NAME) this.#lookWithNewMaster()
+  }
+
+  /** What is recycled must not be missed by a restart of what is durable at that moment (I12). */
+  #lookWithout(file: string): void {
     const image = this.#disk.crash({ mode: 'none' })
     image.remove(file)
     image.syncDirectory()
+    this.#note(image)
+  }
+
+  /** All that a master record names must be durable by then, also while the data file is longer than its last sync saw (I13). */
+  #lookWithNewMaster(): void {
+    const image = this.#disk.crash({ mode: 'none' })
+    if (image.contentOf(DATA_FILE_NAME).length === this.#disk.contentOf(DATA_FILE_NAME).length) return
+    image.placeFile(MASTER_FILE_NAME, this.#disk.contentOf(MASTER_FILE_NAME))
     this.#note(image)
   }
 

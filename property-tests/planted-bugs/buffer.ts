@@ -271,4 +271,23 @@ export const BUFFER_BUGS: readonly PlantedBug[] = [
     replace: 'if (count === pageSize && !isZero(bytes, page, page + pageSize)) return undefined',
     first: 'page-store.property.test.ts',
   },
+  {
+    name: 'page-damaged-at-first-sight',
+    invariant: 'I40',
+    sentence: 'A page that fails its checksum once counts as damaged, although a second reading would have been good.',
+    file: DATA_FILE,
+    find: 'attempt < 2',
+    replace: 'attempt < 1',
+    first: 'failing-lives.property.test.ts',
+  },
+  {
+    name: 'data-file-length-not-durable',
+    invariant: 'I13',
+    sentence:
+      'The master record names the length the data file has, not the one it durably has: it may have grown since its sync began, and restart calls it cut short.',
+    file: 'src/recovery/checkpoint.ts',
+    find: 'const pageCount = this.#buffer.syncedPageCount',
+    replace: 'const pageCount = this.#buffer.pageCount',
+    first: 'slow-disk.property.test.ts',
+  },
 ]

@@ -132,6 +132,26 @@ export const LOG_BUGS: readonly PlantedBug[] = [
     first: 'log-damage.property.test.ts',
   },
   {
+    name: 'bad-read-taken-for-the-end',
+    invariant: 'I40',
+    sentence:
+      'A record that is read wrong once is where the log ends, so restart wipes it: the last commit, which nothing behind it proves, is gone.',
+    file: LOG_READER,
+    find: '    this.reset()\n    return this.#validAtOnce(lsn, backward)',
+    replace: '    return undefined',
+    first: 'failing-lives.property.test.ts',
+  },
+  {
+    name: 'bad-read-written-back',
+    invariant: 'I40',
+    sentence:
+      'What a restart writes again, because nothing proves it to be on the disk, it reads once, and a wrong bit of that reading is there to stay.',
+    file: 'src/log/segments.ts',
+    find: 'readTwice(file, bytes, 0, length, offset)',
+    replace: 'readFully(file, bytes, 0, length, offset)',
+    first: 'failing-lives.property.test.ts',
+  },
+  {
     name: 'torn-tail-taken-for-damage',
     invariant: 'I16',
     sentence: 'A marker that says the log was durable exactly up to the torn record counts as proof of damage.',
