@@ -16,7 +16,7 @@ import { keepResults, writeReport } from './write.ts'
 
 const HELP = `How fast aries-db is beside other embedded databases, on this machine.
 
-  npm run bench                                   everything; about an hour
+  npm run bench                                   everything; one to two hours
   npm run bench -- --quick                        everything, small and rough; minutes
   npm run bench -- --only e,f --engines aries,lmdb
 
