@@ -48,7 +48,8 @@ export async function killLoop(trial: Trial, options: KillOptions): Promise<Kill
   return figures
 }
 
-async function killSoon(patient: Patient, moment: 'opening' | 'opened', afterMs: number): Promise<void> {
+/** Kills it so long after this moment. */
+export async function killSoon(patient: Patient, moment: 'opening' | 'opened', afterMs: number): Promise<void> {
   await patient.hears(moment, 'refused')
   await setTimeout(afterMs)
   patient.kill()
