@@ -3,7 +3,7 @@ import { DATA_FILE_NAME } from '../../buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME, DoubleWrite } from '../../buffer/double-write.ts'
 import { compareBytes, isZero } from '../../common/bytes.ts'
 import { asPageId, type PageId } from '../../common/ids.ts'
-import { type File, readFully } from '../../io/file-system.ts'
+import { type File, readTwice } from '../../io/file-system.ts'
 import type { Identity } from '../../log/identity.ts'
 import { heapStartOf, isPageValid, PageType, pageChecksum, pageIdOf, pageLsnOf, pageTypeOf } from '../../page/page.ts'
 import { CliError, ExitCode } from '../errors.ts'
@@ -54,7 +54,7 @@ export class PageFile implements Disposable {
     const id = asPageId(pageId)
     const bytes = new Uint8Array(pageSize)
     const view = new DataView(bytes.buffer)
-    const count = readFully(this.#file, bytes, 0, pageSize, pageId * pageSize)
+    const count = readTwice(this.#file, bytes, 0, pageSize, pageId * pageSize)
     const isUnwritten = count === pageSize && isZero(bytes, 0, pageSize)
     const isWhole = count === pageSize && isPageValid(bytes, view, 0, pageSize, id, databaseSeed)
     return {
