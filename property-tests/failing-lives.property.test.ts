@@ -134,8 +134,8 @@ class Run {
     try {
       return await restart(this.#disk, { doubleWrite })
     } catch (error) {
-      if (!AriesError.is(error) && (error as { code?: unknown }).code !== 'EIO') throw error
-      if (!this.#isFailing) throw error
+      const isDisk = AriesError.is(error) || (error as { code?: unknown }).code === 'EIO'
+      if (!isDisk || !this.#isFailing) throw error
       this.failures++
       return await restart(this.#disk, { doubleWrite })
     }

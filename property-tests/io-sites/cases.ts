@@ -9,7 +9,7 @@ import { drive, openLab, problemsAfterRestart, readAll } from '../lab.ts'
 import type { Effect, Model } from '../model.ts'
 import type { Scenario } from './scenarios.ts'
 import { Session } from './session.ts'
-import { applies, FAULTS, type Injection, SiteFileSystem, type WatchedCall } from './site-file-system.ts'
+import { applies, FAULTS, type Injection, isPassedOver, SiteFileSystem, type WatchedCall } from './site-file-system.ts'
 
 /** A call of a scenario's run without faults. */
 export interface Reached {
@@ -60,8 +60,8 @@ export async function runCase({ scenario, call, injection }: Case): Promise<Resu
   await scenario.run(session)
   images.push(['the close', disk.crash({ mode: 'kill' })], ['a power cut after the close', disk.crash(1)])
   const why = [...session.violations]
-  const isHarmless = injection.fault === 'short' || injection.fault === 'flip'
-  if (isHarmless && session.codes !== scenario.fails) why.push(`a ${injection.fault} leads to ${session.codes}`)
+  const { fault } = injection
+  if (isPassedOver(fault) && session.codes !== scenario.fails) why.push(`a ${fault} leads to ${session.codes}`)
   if (fileSystem.openFiles > 0) why.push(`${fileSystem.openFiles} files stay open`)
   if (fileSystem.struck === undefined) why.push('the call was not made again: runs differ')
   for (const [when, image] of images) {

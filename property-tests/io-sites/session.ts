@@ -67,13 +67,7 @@ export class Session {
     const fails = method === 'writeAt' || method === 'sync' || method === 'syncBlocking'
     // A full double-write file is met before anything went to its place: that batch may be tried again.
     const isDeferred = method === 'writeAt' && file === 'double-write' && fault === 'ENOSPC'
-    this.#mustStop =
-      fault !== 'short' &&
-      fault !== 'flip' &&
-      fails &&
-      !isDeferred &&
-      FAIL_STOP_FILES.test(file) &&
-      !MAKING_READY.test(way)
+    this.#mustStop = fault !== 'short' && fails && !isDeferred && FAIL_STOP_FILES.test(file) && !MAKING_READY.test(way)
   }
 
   #watchAfter(method: Method, file: string): void {

@@ -20,6 +20,9 @@ import { enginePathOf, type Method } from './static-sites.ts'
 export const FAULTS = ['EIO', 'ENOSPC', 'short', 'throw'] as const
 export type Fault = (typeof FAULTS)[number] | 'flip'
 
+/** Whether the engine gets over it, so that nobody hears of it: such a call is simply made again. */
+export const isPassedOver = (fault: Fault): boolean => fault === 'short' || fault === 'flip'
+
 export interface Injection {
   /** The number of the call, from 1. */
   readonly call: number
