@@ -1,5 +1,5 @@
 /** What a log record of the B+tree says, for people. */
-import { printableKey } from '../lock/lock-report.ts'
+import { printableKey } from '../common/text.ts'
 import type { LogRecordView } from '../log/log-record.ts'
 import {
   keyOfRecord,

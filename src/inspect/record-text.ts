@@ -2,7 +2,7 @@
 import { describeTree } from '../btree/describe.ts'
 import { decodePending, PendingKind } from '../btree/pending.ts'
 import { NO_PAGE, NO_TXN, NULL_LSN } from '../common/ids.ts'
-import { printableKey } from '../lock/lock-report.ts'
+import { printableKey } from '../common/text.ts'
 import { flushedLsnOf } from '../log/log-reader.ts'
 import { type LogRecordView, RECORD_TYPE_NAMES, RecordType } from '../log/log-record.ts'
 import { ResourceId } from '../log/resource-manager.ts'

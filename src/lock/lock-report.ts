@@ -2,6 +2,7 @@
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import { NULL_LSN, type TxnId } from '../common/ids.ts'
+import { printableKey } from '../common/text.ts'
 import type { TracedLock } from '../common/trace.ts'
 import { resourceInWords } from '../common/trace-text.ts'
 import { areCompatible, type LockMode, type LockModeName, modeName } from './lock-mode.ts'
@@ -75,34 +76,10 @@ export interface DeadlockStep extends Pick<LockReport, 'kind' | 'table' | 'space
   readonly key: string
 }
 
-const PRINTED_KEY_BYTES_MAX = 32
 /** So many holders are named in the message of an error; its details have all. */
 const NAMED_HOLDERS_MAX = 10
-/** Bytes of a character that the end of what is shown may have cut. */
-const CUT_BYTES_MAX = 3
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** The key in quotes if it is text that can be shown, else in hexadecimal; long ones are cut. */
-export function printableKey(key: Uint8Array): string {
-  const shown = key.subarray(0, PRINTED_KEY_BYTES_MAX)
-  const rest = key.length > shown.length ? `... (${key.length} bytes)` : ''
-  for (let cut = 0; cut <= (rest === '' ? 0 : CUT_BYTES_MAX); cut++) {
-    const text = textOf(shown.subarray(0, shown.length - cut))
-    if (text !== undefined) return `'${text}'${rest}`
-  }
-  return `0x${Array.from(shown, (byte) => byte.toString(16).padStart(2, '0')).join('')}${rest}`
-}
-
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    const text = strictDecoder.decode(bytes)
-    return /\p{C}/u.test(text) ? undefined : text
-  } catch {
-    return undefined
-  }
-}
 
 /** What people call the spaces of locks: tables are known by the names they were last used under. */
 export class SpaceNames {

@@ -9,8 +9,8 @@
  * | hex      | two digits a byte | a string     | as they are        | `buffer`             |
  */
 import { type Command, Option } from 'commander'
+import { printableKey } from '../../common/text.ts'
 import { json, number, utf8 } from '../../index.ts'
-import { printableKey } from '../../lock/lock-report.ts'
 import { CliError, ExitCode } from '../errors.ts'
 
 export type EncodingName = 'utf8' | 'json' | 'number' | 'hex'

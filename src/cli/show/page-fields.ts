@@ -21,8 +21,8 @@ import {
 } from '../../btree/node-page.ts'
 import { META_BYTES } from '../../buffer/meta-page.ts'
 import { isZero } from '../../common/bytes.ts'
+import { printableKey } from '../../common/text.ts'
 import { runsOf } from '../../inspect/numbers.ts'
-import { printableKey } from '../../lock/lock-report.ts'
 import {
   freeBytesOf,
   heapStartOf,

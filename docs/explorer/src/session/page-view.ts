@@ -9,8 +9,8 @@ import {
   OVERFLOW_FLAG,
   storedValueAt,
 } from '../../../../src/btree/node-page.ts'
+import { printableKey } from '../../../../src/common/text.ts'
 import { runsOf } from '../../../../src/inspect/numbers.ts'
-import { printableKey } from '../../../../src/lock/lock-report.ts'
 import { levelOf, ownerOf, PageType, pageIdOf, pageLsnOf, pageTypeOf, slotCountOf } from '../../../../src/page/page.ts'
 import { dataLengthOf, decodeValueRef } from '../../../../src/space/overflow-page.ts'
 import { bitsPerMapPage, bitsSet } from '../../../../src/space/space-map.ts'
