@@ -66,6 +66,8 @@ export type ErrorCode =
   | 'VALUE_TOO_LARGE'
   /** Every frame of the buffer pool is pinned: `poolBytes` is too small for what runs at once. */
   | 'POOL_EXHAUSTED'
+  /** A codec cannot read bytes that the table holds: it is another one than they were written with. `cause` is what it threw. */
+  | 'DECODE_FAILED'
   /** An argument or option has the wrong type or range; nothing was done. */
   | 'INVALID_ARGUMENT'
 

@@ -9,6 +9,7 @@ import { isWellFormed } from '../common/text.ts'
 export interface Codec<T> {
   /** @throws any error for a value it cannot encode; it is passed on */
   encode(value: T): Uint8Array
+  /** @throws any error for bytes that it has not encoded; who reads them gets `DECODE_FAILED` with it as `cause` */
   decode(bytes: Uint8Array): T
 }
 

@@ -3,7 +3,7 @@
  * Both stay right while others, or their own transaction, write, split, merge and delete around them.
  */
 import { type ByteRange, copyOfBound, restOf } from './range.ts'
-import type { TableShape } from './table-shape.ts'
+import { decodedKey, decodedValue, type TableShape } from './table-shape.ts'
 import type { Walk } from './walk.ts'
 
 /** An ordered, lazy sequence of entries. Leaving a `for await` loop closes it. */
@@ -82,7 +82,8 @@ class Position<K, V> {
 
   entry(): [K, V] {
     const walk = this.#walk as Walk
-    return [this.#table.key.decode(walk.key), this.#table.value.decode(walk.value())]
+    const { key } = walk
+    return [decodedKey(this.#table, key), decodedValue(this.#table, key, walk.value())]
   }
 
   close(): void {

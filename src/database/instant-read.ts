@@ -7,7 +7,7 @@
 import { CATALOG_TREE } from '../btree/catalog.ts'
 import { LockMode } from '../lock/lock-mode.ts'
 import type { Store } from './store.ts'
-import { keyOf, type TableShape } from './table-shape.ts'
+import { decodedValue, keyOf, type TableShape } from './table-shape.ts'
 import { VersionView } from './version-view.ts'
 
 /** The value under `key` in the newest committed state, undefined if there is none. @throws as `Snapshot.get` */
@@ -33,7 +33,7 @@ const waitsForLazyCommit = (store: Store, tableName: string, key: Uint8Array): b
 function read<K, V>(store: Store, table: TableShape<K, V>, key: Uint8Array): V | undefined {
   const tree = store.findTree(table.name)
   const value = tree === undefined ? undefined : store.btree.get(tree, key)
-  return value === undefined ? undefined : table.value.decode(value)
+  return value === undefined ? undefined : decodedValue(table, key, value)
 }
 
 function readCommitted<K, V>(store: Store, table: TableShape<K, V>, key: Uint8Array): V | undefined {

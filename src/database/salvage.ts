@@ -11,7 +11,7 @@
  */
 import { AriesError, type ErrorCode } from '../common/errors.ts'
 import { ALL_KEYS, type ByteRange } from './range.ts'
-import type { TableShape } from './table-shape.ts'
+import { decodedKey, decodedValue, type TableShape } from './table-shape.ts'
 import type { Walk } from './walk.ts'
 
 /** Rows that cannot be read: those between two that can, and any number of them, also none. */
@@ -41,7 +41,8 @@ export function* salvage<K, V>(
   ports: SalvagePorts,
   onGap: (gap: Gap<K>) => void,
 ): Generator<[K, V], undefined> {
-  const decode = (key: Uint8Array | undefined): K | undefined => (key === undefined ? undefined : table.key.decode(key))
+  const decode = (key: Uint8Array | undefined): K | undefined =>
+    key === undefined ? undefined : decodedKey(table, key)
   let last: Uint8Array | undefined
   let errors: AriesError[] = []
   // A page is met again before it is given up, and fails with the same message.
@@ -56,7 +57,7 @@ export function* salvage<K, V>(
       errors = []
       // Who gets a key may write over it.
       last = found.key.slice()
-      yield [table.key.decode(found.key), table.value.decode(found.value)]
+      yield [decodedKey(table, found.key), decodedValue(table, found.key, found.value)]
     }
   }
   if (errors.length > 0) onGap({ after: decode(last), before: undefined, errors })

@@ -36,7 +36,7 @@ export class Snapshot {
   /**
    * The value under `key`, or undefined.
    * @throws `TX_CLOSED`, `SNAPSHOT_TOO_OLD`, `DB_CLOSED`, `DB_FAILED`, `KEY_TOO_LARGE`, `INVALID_ARGUMENT`,
-   *   `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG`, `POOL_EXHAUSTED`, `IO_ERROR`
+   *   `DECODE_FAILED`, `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   get<K, V>(table: TableShape<K, V>, key: K): V | undefined {
     this.#check()

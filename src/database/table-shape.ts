@@ -2,6 +2,7 @@
 
 import { AriesError } from '../common/errors.ts'
 import { invalid } from '../common/options.ts'
+import { printableKey } from '../common/text.ts'
 import type { Codec } from './codecs.ts'
 
 /** The codecs of a table. */
@@ -64,4 +65,32 @@ export function encodedValue<K, V>(table: TableShape<K, V>, value: V): Uint8Arra
     )
   }
   return bytes
+}
+
+/** Decodes a key of the table. @throws `DECODE_FAILED` */
+export function decodedKey<K, V>(table: TableShape<K, V>, key: Uint8Array): K {
+  try {
+    return table.key.decode(key)
+  } catch (error) {
+    throw decodeFailed(table.name, 'the key', key, error)
+  }
+}
+
+/** Decodes the value that the table holds under `key`. @throws `DECODE_FAILED` */
+export function decodedValue<K, V>(table: TableShape<K, V>, key: Uint8Array, value: Uint8Array): V {
+  try {
+    return table.value.decode(value)
+  } catch (error) {
+    throw decodeFailed(table.name, 'the value of the key', key, error)
+  }
+}
+
+function decodeFailed(table: string, what: string, key: Uint8Array, error: unknown): AriesError {
+  const reason = error instanceof Error ? error.message : String(error)
+  return new AriesError(
+    'DECODE_FAILED',
+    `${what} ${printableKey(key)} of table "${table}" cannot be decoded (${reason}); was it written with another codec?`,
+    { table, key: Uint8Array.from(key) },
+    error,
+  )
 }

@@ -28,7 +28,7 @@ import {
 import { putMany } from './put-many.ts'
 import type { RangeOptions } from './range.ts'
 import type { Store } from './store.ts'
-import { encodedValue, type TableShape } from './table-shape.ts'
+import { decodedValue, encodedValue, type TableShape } from './table-shape.ts'
 import { TransactionContext } from './transaction-context.ts'
 import { clearRange, countRange, entriesOfRange } from './transaction-ranges.ts'
 import { createTable, dropTable, tablesIn } from './transaction-tables.ts'
@@ -72,8 +72,8 @@ export class Transaction {
    * until the transaction ends; with `forUpdate`, at every level, an exclusive one; else none.
    * @throws `TX_DEADLOCK`, `TX_LOCK_TIMEOUT`; `TX_CANCELLED` when the signal aborts while it waits; `SNAPSHOT_TOO_OLD`;
    *   with `forUpdate` `TX_CONFLICT`, `TX_READ_ONLY`; `TX_CLOSED`, after a rollback that nobody asked for with its
-   *   reason as `cause`; `TX_PREPARED`; `KEY_TOO_LARGE`, `INVALID_ARGUMENT`; `PAGE_CORRUPT`, `PAGE_LSN_BEYOND_LOG`,
-   *   `POOL_EXHAUSTED`, `IO_ERROR`; `DB_CLOSED`, `DB_FAILED`
+   *   reason as `cause`; `TX_PREPARED`; `KEY_TOO_LARGE`, `INVALID_ARGUMENT`, `DECODE_FAILED`; `PAGE_CORRUPT`,
+   *   `PAGE_LSN_BEYOND_LOG`, `POOL_EXHAUSTED`, `IO_ERROR`; `DB_CLOSED`, `DB_FAILED`
    */
   get<K, V>(table: TableShape<K, V>, key: K, options?: GetOptions): Promise<V | undefined> {
     const mode = options?.forUpdate === true ? LockMode.X : LockMode.S
@@ -103,7 +103,7 @@ export class Transaction {
       if (wait !== undefined) return queue.repeatWith(bytes, wait, (own) => this.#get(table, own, mode))
       view?.checkMayChange(tree, bytes)
       const value = store.btree.get(tree, bytes, 0, bytes.length)
-      return value === undefined ? NOTHING : Promise.resolve(table.value.decode(value))
+      return value === undefined ? NOTHING : Promise.resolve(decodedValue(table, bytes, value))
     } catch (error) {
       return Promise.reject(error)
     }

@@ -11,7 +11,7 @@ import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import type { Version, VersionReader } from '../txn/version-store.ts'
 import type { Isolation } from './options.ts'
 import type { Store } from './store.ts'
-import type { TableShape } from './table-shape.ts'
+import { decodedValue, type TableShape } from './table-shape.ts'
 
 export class VersionView {
   readonly store: Store
@@ -69,7 +69,7 @@ export class VersionView {
   read<K, V>(table: TableShape<K, V>, key: Uint8Array): V | undefined {
     const tree = this.findTree(table.name)
     const value = tree === undefined ? undefined : this.get(tree, key)
-    return value === undefined ? undefined : table.value.decode(value)
+    return value === undefined ? undefined : decodedValue(table, key, value)
   }
 
   /** The tree of a table. @throws as `get` */
@@ -104,7 +104,7 @@ export class VersionView {
     throw new AriesError(
       'TX_CONFLICT',
       `${what} was changed by a transaction that has committed since this one began; roll back and run it again`,
-      { tree, key: key.slice() },
+      { tree, key: Uint8Array.from(key) },
     )
   }
 
