@@ -24,7 +24,7 @@
  * in common at both ends is not logged.
  */
 import { assert } from '../common/assert.ts'
-import { copyBytes } from '../common/bytes.ts'
+import { compareBytes, copyBytes } from '../common/bytes.ts'
 import { asPageId, type Lsn } from '../common/ids.ts'
 import type { LogRecordView } from '../log/log-record.ts'
 import { ResourceId } from '../log/resource-manager.ts'
@@ -105,6 +105,10 @@ export function keyOfRecord(record: LogRecordView): Uint8Array {
 /** The keys that a change of keys has changed. */
 export const keysOfRecord = (record: LogRecordView): Uint8Array[] =>
   record.operation === TreeOperation.INSERT_RUN ? keysOfRun(record) : [keyOfRecord(record)]
+
+/** Whether a change of keys has changed this one. */
+export const isOfKey = (record: LogRecordView, tree: Tree, key: Uint8Array): boolean =>
+  treeOfRecord(record) === tree && keysOfRecord(record).some((changed) => compareBytes(changed, key) === 0)
 
 /** The value in an INSERT, INSERT_CHILD or REMOVE_CHILD. */
 export function valueOfRecord(record: LogRecordView): Uint8Array {

@@ -13,23 +13,26 @@ import type { LogRecordView } from '../log/log-record.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { changesOf } from '../recovery/undo.ts'
 import type { StoredValue, UncommittedChange } from '../txn/version-store.ts'
-import type { BTree } from './btree.ts'
 import { isChangeOfKeys, isInsertion, keysOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
-import { GHOST_FLAG } from './node-page.ts'
+import { GHOST_FLAG, type Tree } from './node-page.ts'
 
 class ChangedKey extends KeyHead {
   value: StoredValue | undefined = undefined
 }
 
+/** What a leaf has for a key, a ghost perhaps. */
+export type StoredOf = (tree: Tree, key: Uint8Array) => StoredValue | undefined
+
 /** Takes changes back on copies, those of one transaction after those of another. */
 export class UncommittedChanges {
-  readonly #btree: BTree
+  readonly #stored: StoredOf
   readonly #log: LogManager
   readonly #changed = new KeyTable((keyCapacity) => new ChangedKey(keyCapacity))
 
-  constructor(btree: BTree, log: LogManager) {
-    this.#btree = btree
+  /** `stored` reads what a leaf has for a key, or had before changes that are taken back already. */
+  constructor(log: LogManager, stored: StoredOf) {
     this.#log = log
+    this.#stored = stored
   }
 
   /**
@@ -39,18 +42,24 @@ export class UncommittedChanges {
    * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   of(entry: TransactionEntry): UncommittedChange[] {
+    const changes: UncommittedChange[] = []
+    for (const change of this.stepsOf(entry)) if (change !== undefined) changes.push(change)
+    return changes.sort((a, b) => a.afterLsn - b.afterLsn)
+  }
+
+  /** The same step by step: first one for each record, which give nothing yet, then the keys. @throws as `of` */
+  *stepsOf(entry: TransactionEntry): Generator<UncommittedChange | undefined> {
     const own = new Map<ChangedKey, Lsn>()
     for (const record of changesOf(this.#log, entry)) {
-      if (!isChangeOfKeys(record)) continue
-      for (const key of keysOfRecord(record)) own.set(this.#undoOnCopy(record, key), record.prevLsn)
+      if (isChangeOfKeys(record)) {
+        for (const key of keysOfRecord(record)) own.set(this.#undoOnCopy(record, key), record.prevLsn)
+      }
+      yield undefined
     }
-    const changes = Array.from(own, ([{ space, key, keyLength, value }, afterLsn]) => ({
-      tree: space,
-      key: key.slice(0, keyLength),
-      afterLsn,
-      before: value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value,
-    }))
-    return changes.sort((a, b) => a.afterLsn - b.afterLsn)
+    for (const [{ space, key, keyLength, value }, afterLsn] of own) {
+      const before = value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value
+      yield { tree: space, key: key.slice(0, keyLength), afterLsn, before }
+    }
   }
 
   #undoOnCopy(record: LogRecordView, key: Uint8Array): ChangedKey {
@@ -60,7 +69,7 @@ export class UncommittedChanges {
     if (head === undefined) {
       head = this.#changed.insert(hash, tree, key, 0, key.length)
       // Before an insertion there was nothing, whatever is there now.
-      if (!isInsertion(record)) head.value = this.#btree.stored(tree, key)
+      if (!isInsertion(record)) head.value = this.#stored(tree, key)
     }
     head.value = valueBefore(record, head.value)
     return head

@@ -8,6 +8,7 @@
  */
 import { BTree } from '../btree/btree.ts'
 import { CATALOG_TREE, Catalog } from '../btree/catalog.ts'
+import { LargeWriters } from '../btree/large-writers.ts'
 import { UncommittedChanges } from '../btree/uncommitted.ts'
 import { BufferManager } from '../buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../buffer/data-file.ts'
@@ -35,6 +36,9 @@ import { TransactionManager } from '../txn/transaction-manager.ts'
 import { type UncommittedChange, VersionStore } from '../txn/version-store.ts'
 import { makeDoubleWriteWhole, openDoubleWrite, openFile, openMaster } from './files.ts'
 import type { Settings } from './options.ts'
+
+/** A transaction that has written so large a part of a segment of the log is a large one: 1 MiB by default. */
+const LARGE_PARTS = 4
 
 export interface Managers {
   readonly failStop: FailStop
@@ -115,7 +119,10 @@ export function assemble(parts: Parts): Managers {
   const rollback = new parts.passes.Rollback(writer, resources, table)
   const locks = new LockManager(runtime, { tableSpace: CATALOG_TREE, escalateAt: settings.escalateLocksAt })
   failStop.onStop = (error) => locks.close(error)
-  const versions = new VersionStore(() => uncommittedOf(transactions, btree, log))
+  const large: LargeWriters = new LargeWriters(log, identity.segmentBytes / LARGE_PARTS, (tree, key) =>
+    btree.stored(tree, key),
+  )
+  const versions = new VersionStore(() => uncommittedOf(transactions, large, log), large, settings.snapshotMaxBytes)
   const pending = new PendingQueue(
     writer,
     rollback,
@@ -180,14 +187,14 @@ export function assemble(parts: Parts): Managers {
  */
 function uncommittedOf(
   transactions: TransactionManager,
-  btree: BTree,
+  large: LargeWriters,
   log: LogManager,
 ): (readonly [ActiveTransaction, readonly UncommittedChange[]])[] {
   const place = ({ owner }: ActiveTransaction): number => owner.yieldedLsn || Number.POSITIVE_INFINITY
-  const writers = [...transactions.active].filter(({ hasWritten }) => hasWritten)
+  const writers = [...transactions.active].filter((writer) => writer.hasWritten && !large.isLarge(writer))
   writers.sort((a, b) => (place(a) < place(b) ? -1 : place(a) > place(b) ? 1 : 0))
   // Taken back from the youngest on, because each has to find what was there before the next.
-  const changes = new UncommittedChanges(btree, log)
+  const changes = new UncommittedChanges(log, (tree, key) => large.storedOf(tree, key))
   return writers
     .reverse()
     .map((transaction) => [transaction, changes.of(transaction.entry)] as const)

@@ -77,7 +77,7 @@ export class Database {
       keyBytesMax: maxKeyBytes(opened.identity.pageSize),
       isWritable: writable,
       runtime,
-      versionLimits: { maxAgeMs: settings.snapshotMaxAgeMs, maxBytes: settings.snapshotMaxBytes },
+      snapshotMaxAgeMs: settings.snapshotMaxAgeMs,
       room: () => this.#maintenance.room(),
       hasRoom: () => this.#maintenance.hasRoom,
       onEnd: () => this.#maintenance.poke(),

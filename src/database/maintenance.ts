@@ -17,9 +17,9 @@ import { type Cancel, laterTurn, type Runtime } from '../io/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { Checkpointer } from '../recovery/checkpoint.ts'
 import type { PendingQueue } from '../txn/pending-actions.ts'
+import { tooOld } from '../txn/refusals.ts'
 import type { VersionStore } from '../txn/version-store.ts'
 import type { Settings } from './options.ts'
-import { tooOld } from './store.ts'
 
 export interface MaintenanceParts {
   readonly runtime: Runtime

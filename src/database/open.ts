@@ -29,7 +29,7 @@ import { cleaningUp, closeAll, type FileSystem } from '../io/file-system.ts'
 import type { Runtime } from '../io/runtime.ts'
 import { traceChannel } from '../io/trace-channel.ts'
 import type { Identity } from '../log/identity.ts'
-import { LogReader } from '../log/log-reader.ts'
+import { LogReader, SINGLE_RECORD_BYTES } from '../log/log-reader.ts'
 import type { LogRecordView } from '../log/log-record.ts'
 import type { MasterRecord } from '../log/master-record.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment.ts'
@@ -69,9 +69,6 @@ interface Context extends Given {
   readonly tracer: Tracer
   readonly passes: Passes
 }
-
-/** Most records are shorter, and from the system's cache so much costs hardly more than one byte. */
-const SINGLE_RECORD_BYTES = 2048
 
 /** @throws see `open` in `database.ts` */
 export async function openFiles(given: Given): Promise<Opened> {

@@ -9,7 +9,7 @@ import type { LeafBatch } from '../btree/leaf-batch.ts'
 import { GHOST_FLAG, OVERFLOW_FLAG } from '../btree/node-page.ts'
 import { assert } from '../common/assert.ts'
 import type { PageId } from '../common/ids.ts'
-import type { Version } from '../txn/version-store.ts'
+import type { Before } from '../txn/version-store.ts'
 import { type ByteRange, isBeforeEnd } from './range.ts'
 import type { VersionView } from './version-view.ts'
 import { Walk, type WalkPorts } from './walk.ts'
@@ -26,7 +26,7 @@ export class SnapshotWalk extends Walk {
   #first: Uint8Array | undefined
   #found = 0
   /** The entries of the batch of which an older version has to be shown. */
-  #versions: Map<number, Version> | undefined
+  #versions: Map<number, Before> | undefined
 
   constructor(range: ByteRange, view: VersionView, ports: WalkPorts) {
     super(range, ports)
@@ -116,8 +116,8 @@ export class SnapshotWalk extends Walk {
     return low
   }
 
-  #findVersions(tree: PageId, batch: LeafBatch): Map<number, Version> {
-    const versions = new Map<number, Version>()
+  #findVersions(tree: PageId, batch: LeafBatch): Map<number, Before> {
+    const versions = new Map<number, Before>()
     for (let i = 0; i < this.#count; i++) {
       const version = this.#view.versionOf(tree, batch.keyAt(i))
       if (version !== undefined) versions.set(i, version)

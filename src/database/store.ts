@@ -15,24 +15,18 @@ import type { Runtime } from '../io/runtime.ts'
 import type { LockManager } from '../lock/lock-manager.ts'
 import { isTransactionName } from '../recovery/prepare-record.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
-import { checkActive } from '../txn/refusals.ts'
+import { checkActive, tooOld } from '../txn/refusals.ts'
 import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
 import type { VersionReader, VersionStore } from '../txn/version-store.ts'
 import type { Managers } from './assemble.ts'
 
 const NO_KEY = new Uint8Array(0)
 
-/** What readers without locks may hold back before they are ended. */
-export interface VersionLimits {
-  readonly maxAgeMs: number
-  readonly maxBytes: number
-}
-
 export interface StoreParts {
   readonly keyBytesMax: number
   readonly isWritable: boolean
   readonly runtime: Runtime
-  readonly versionLimits: VersionLimits
+  readonly snapshotMaxAgeMs: number
   /** What a writer waits for when too many pages are dirty. */
   readonly room: () => Promise<void> | undefined
   /** Whether nobody has to. */
@@ -40,10 +34,6 @@ export interface StoreParts {
   /** Called after each end of a transaction or a snapshot: there may be work for the background. */
   readonly onEnd: () => void
 }
-
-/** Why a snapshot was ended by others than its user. */
-export const tooOld = (why: string): AriesError =>
-  new AriesError('SNAPSHOT_TOO_OLD', `the snapshot was ended: ${why}; open a new one`)
 
 /** Checks the name of a transaction that is to be prepared. @throws `INVALID_ARGUMENT` */
 function checkTransactionName(name: unknown): asserts name is string {
@@ -62,7 +52,7 @@ export class Store {
   readonly #failStop: FailStop
   readonly #isWritable: boolean
   readonly #runtime: Runtime
-  readonly #limits: VersionLimits
+  readonly #snapshotMaxAgeMs: number
   /** What who writes waits for while too much of the pool is dirty. */
   readonly room: () => Promise<void> | undefined
   /** Whether who writes need not wait so. */
@@ -79,7 +69,7 @@ export class Store {
     this.#failStop = managers.failStop
     this.#isWritable = parts.isWritable
     this.#runtime = parts.runtime
-    this.#limits = parts.versionLimits
+    this.#snapshotMaxAgeMs = parts.snapshotMaxAgeMs
     this.room = parts.room
     this.hasRoom = parts.hasRoom
     this.#onEnd = parts.onEnd
@@ -151,7 +141,7 @@ export class Store {
   }
 
   #bounded(reader: VersionReader): VersionReader {
-    const { maxAgeMs } = this.#limits
+    const maxAgeMs = this.#snapshotMaxAgeMs
     const end = (): void =>
       this.versions.end(reader, tooOld(`it was open for more than snapshotMaxAgeMs, ${maxAgeMs} ms`))
     const cancel = maxAgeMs === Number.POSITIVE_INFINITY ? undefined : this.#runtime.after(maxAgeMs, end, 'background')
@@ -164,18 +154,12 @@ export class Store {
 
   /** Keeps what a key held for those who read without locks, before a transaction changes it. */
   #keepVersion(transaction: ActiveTransaction, tree: Tree, key: Uint8Array): void {
+    this.versions.follow(transaction)
     if (!this.versions.isKept) return
     this.versions.note(transaction, tree, key, () => {
       const stored = this.btree.stored(tree, key)
       return stored === undefined || (stored.flags & GHOST_FLAG) !== 0 ? undefined : stored
     })
-    const { maxBytes } = this.#limits
-    if (this.versions.bytes > maxBytes) {
-      this.versions.shrinkTo(
-        maxBytes,
-        tooOld(`older versions of what changed took more than snapshotMaxBytes, ${maxBytes}`),
-      )
-    }
   }
 
   put(transaction: ActiveTransaction, tree: Tree, key: Uint8Array, value: Uint8Array): void {
@@ -204,6 +188,7 @@ export class Store {
   /** Puts the rows [first, end) of a sorted batch. When it throws, its caller rolls back to before it. @throws as `BTree.put` */
   putRows(transaction: ActiveTransaction, tree: Tree, rows: RowBatch, first: number, end: number): void {
     this.#checkMayWrite(transaction)
+    this.versions.follow(transaction)
     for (let row = first; row < end && this.versions.isKept; row++) {
       this.#keepVersion(transaction, tree, rows.key(row))
     }

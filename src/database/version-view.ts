@@ -8,7 +8,7 @@ import type { Tree } from '../btree/node-page.ts'
 import { copyOfRange } from '../common/byte-slab.ts'
 import { AriesError } from '../common/errors.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
-import type { Version, VersionReader } from '../txn/version-store.ts'
+import type { Before, VersionReader } from '../txn/version-store.ts'
 import type { Isolation } from './options.ts'
 import type { Store } from './store.ts'
 import { decodedValue, type TableShape } from './table-shape.ts'
@@ -46,8 +46,8 @@ export class VersionView {
     if (this.#reader.endedBy !== undefined) throw this.#reader.endedBy
   }
 
-  /** The older version that this view has to take of a key; undefined where the page is right. @throws as `check` */
-  versionOf(tree: Tree, key: Uint8Array): Version | undefined {
+  /** What this view has to take of a key; undefined where the page is right. @throws as `check` */
+  versionOf(tree: Tree, key: Uint8Array): Before | undefined {
     this.check()
     return this.store.versions.find(this.#reader.csn, this.#self, tree, key)
   }
@@ -59,7 +59,7 @@ export class VersionView {
   }
 
   /** A copy of the value in a version. */
-  valueOf({ before }: Version): Uint8Array | undefined {
+  valueOf({ before }: Before): Uint8Array | undefined {
     if (before === undefined) return undefined
     const value = this.store.btree.resolveValue(before.flags, before.bytes)
     return value === before.bytes ? copyOfRange(value, 0, value.length) : value

@@ -34,7 +34,7 @@ import type { Runtime } from '../io/runtime.ts'
 import { FlushStatistics } from './flush-statistics.ts'
 import { GroupFlush } from './group-flush.ts'
 import type { Identity } from './identity.ts'
-import { LogReader, MARKER_BYTES } from './log-reader.ts'
+import { LogReader, MARKER_BYTES, SINGLE_RECORD_BYTES } from './log-reader.ts'
 import {
   alignRecord,
   appendedEvent,
@@ -79,6 +79,8 @@ export class LogManager {
   readonly #runtime: Runtime
   readonly #failStop: FailStop
   readonly #reader: LogReader
+  /** For records that lie far from each other. */
+  readonly #singleReader: LogReader
   readonly #record = new LogRecordView()
   /** LSN of the first byte of the log buffer. */
   #bufferLsn: number
@@ -100,6 +102,7 @@ export class LogManager {
     this.#runtime = runtime
     this.#failStop = failStop
     this.#reader = new LogReader(segments, identity)
+    this.#singleReader = new LogReader(segments, identity, SINGLE_RECORD_BYTES)
     this.openedLsn = endLsn
     this.#bufferLsn = endLsn
     this.room = new LogRoom(this, segments, runtime, failStop)
@@ -230,6 +233,7 @@ export class LogManager {
       this.#tail = 0
       // What the reader holds may have been read before the records behind it were written.
       this.#reader.reset()
+      this.#singleReader.reset()
     }
     if (this.#markerAt < 0) {
       this.#fitSegment(MARKER_BYTES)
@@ -348,11 +352,18 @@ export class LogManager {
    * @throws `LOG_CORRUPT`, `IO_ERROR`
    */
   read(lsn: Lsn): LogRecordView {
+    return this.#recent(lsn) ?? this.#reader.readAt(lsn)
+  }
+
+  /** The same for records far from each other: no more of a file is read than one takes. It holds until the next call. */
+  readSingle(lsn: Lsn): LogRecordView {
+    return this.#recent(lsn) ?? this.#singleReader.recordAt(lsn)
+  }
+
+  #recent(lsn: Lsn): LogRecordView | undefined {
     assert(lsn !== NULL_LSN && lsn < this.nextLsn, 'a record that exists is read')
-    if (lsn >= this.#bufferLsn) {
-      return new LogRecordView().set(this.bytes, this.view, lsn - this.#bufferLsn, lsn).copy()
-    }
-    return this.#reader.readAt(lsn)
+    if (lsn < this.#bufferLsn) return undefined
+    return new LogRecordView().set(this.bytes, this.view, lsn - this.#bufferLsn, lsn).copy()
   }
 
   /** Writes out and syncs what is left, then closes the files. @throws `DB_FAILED` */

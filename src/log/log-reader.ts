@@ -27,6 +27,8 @@ import { checkSegmentHeader, closedBytesOf, recordStartBehind, SEGMENT_HEADER_BY
 import type { Segments } from './segments.ts'
 
 const BLOCK_BYTES = 1 << 18
+/** Most records are shorter, and from the system's cache so much costs hardly more than one byte. */
+export const SINGLE_RECORD_BYTES = 2048
 /** A flush marker: a record header and flushedLsn. */
 export const MARKER_BYTES = RECORD_HEADER_BYTES + 8
 /** How far before the record a block begins when reading backward. */

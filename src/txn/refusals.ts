@@ -12,6 +12,11 @@ export function outcomeUnknown(what: 'commit' | 'prepare', cause: unknown): Arie
   )
 }
 
+/** Why a snapshot was ended by others than its user. */
+export function tooOld(why: string): AriesError {
+  return new AriesError('SNAPSHOT_TOO_OLD', `the snapshot was ended: ${why}; open a new one`)
+}
+
 /** Two prepared transactions cannot have one name. */
 export function nameTaken(name: string): AriesError {
   return new AriesError(

@@ -208,10 +208,32 @@ export class TransactionManager {
       return DONE
     }
     this.#failStop.check()
+    return this.#versions.mustNoteAll(transaction)
+      ? this.#commitNoted(transaction, durability)
+      : this.#commit(transaction, durability)
+  }
+
+  /** The same once all changes are noted for those who may not see them. */
+  async #commitNoted(transaction: ActiveTransaction, durability: Durability): Promise<void> {
+    transaction.state = 'committing'
+    this.#underWay++
+    try {
+      await this.#versions.noteAll(transaction, () => laterTurn(this.#runtime))
+      this.#failStop.check()
+      return this.#commit(transaction, durability)
+    } catch (error) {
+      this.#stuck(transaction, error)
+      throw error
+    } finally {
+      this.#endWork()
+    }
+  }
+
+  #commit(transaction: ActiveTransaction, durability: Durability): Promise<void> {
     const lsn = transaction.hasWritten ? this.#logCommit(transaction) : this.#lastCommitLsn
     transaction.state = 'committing'
     if ((durability === 'full' && this.#isVolatile(lsn)) || this.#dependsOnTheDisk(transaction)) {
-      this.#locks.yieldAll(transaction.owner, lsn)
+      if (!this.#versions.isLarge(transaction)) this.#locks.yieldAll(transaction.owner, lsn)
       this.#underWay++
       return this.#durableCommits.join(transaction, lsn)
     }

@@ -17,6 +17,11 @@
  * nothing is uncommitted. Else it goes on for some commits more, for where many write and read the same keys
  * the next reader is near; and as long as so much is uncommitted that taking it from the log again would be slow.
  *
+ * OF LARGE WRITERS NOTHING IS KEPT while they are open: what each key held before is looked up in the log when it is
+ * read (`large-writers.ts`), or the first reader would stand still for all of it, and a load of millions of rows would
+ * be in memory. Only when one commits while somebody reads who may not see it, its before-images become entries, some
+ * a turn, before its COMMIT is logged.
+ *
  * WHEN AN ENTRY GOES. Entry c with the older neighbour b in its chain serves the readers in [b, c). When
  * there is none it goes: at its commit, because none was opened in between, or when the last of them is
  * closed. Each committed entry lies with the youngest reader below it; closing a reader hands its entries
@@ -34,10 +39,11 @@
  *   last have yielded it: their COMMITs are in the log, in this order, and not durable yet.
  */
 import { assert } from '../common/assert.ts'
-import type { AriesError } from '../common/errors.ts'
-import { type Lsn, NULL_LSN } from '../common/ids.ts'
+import { AriesError } from '../common/errors.ts'
+import { type Lsn, NULL_LSN, type PageId } from '../common/ids.ts'
 import { hashKey, KeyHead, KeyTable } from '../common/key-table.ts'
 import type { ActiveTransaction } from './active-transaction.ts'
+import { tooOld } from './refusals.ts'
 
 /** What a leaf stores for a key: flags and bytes as in its cell. */
 export interface StoredValue {
@@ -54,12 +60,37 @@ export interface UncommittedChange {
   readonly before: StoredValue | undefined
 }
 
+/** What a reader has to take instead of what the page holds: undefined when the key was not there. */
+export interface Before {
+  readonly before: StoredValue | undefined
+}
+
+/** What transactions that have written much have changed. All of it can throw `PAGE_CORRUPT`, `LOG_CORRUPT`, `IO_ERROR`. */
+export interface LargeWriterPorts {
+  readonly isEmpty: boolean
+  readonly all: Iterable<ActiveTransaction>
+  isLarge(writer: ActiveTransaction): boolean
+  /** To be called before a transaction writes: it may be a large one by now. */
+  follow(writer: ActiveTransaction): void
+  /** What a key held before a large writer changed it; undefined when none has. `hash` is its `hashKey`. */
+  before(tree: PageId, key: Uint8Array, hash: number): Before | undefined
+  /** Whether it has changed the key, and not undone that. */
+  hasChanged(writer: ActiveTransaction, tree: PageId, key: Uint8Array, hash: number): boolean
+  /** All its changes in no order that means anything, each after any number of steps that give nothing. */
+  changesOf(writer: ActiveTransaction): Iterable<UncommittedChange | undefined>
+  /** It has undone all that it did after its record at `lsn`. */
+  undone(writer: ActiveTransaction, lsn: Lsn): void
+  ended(writer: ActiveTransaction): void
+}
+
 /** The memory of an entry beside its key and value. */
 const ENTRY_BYTES = 160
 /** More uncommitted entries than this are not taken from the log again if that can be helped. */
 const LINGERING_ENTRIES = 1000
 /** So many commits without a reader, and none is expected any more. */
 const LINGERING_COMMITS = 1000
+/** Steps of the noting of a large writer's changes in one turn of the event loop. */
+const NOTED_A_TURN = 100
 const UNCOMMITTED = Number.POSITIVE_INFINITY
 const NEWEST = Number.MAX_SAFE_INTEGER
 
@@ -132,8 +163,11 @@ export interface VersionStats {
 }
 
 export class VersionStore {
-  /** What the open transactions have changed, read from the log. */
   readonly #readUncommitted: () => Iterable<readonly [ActiveTransaction, Iterable<UncommittedChange>]>
+  readonly #large: LargeWriterPorts
+  readonly #bytesMax: number
+  /** Large writers that commit, and whose changes are noted, or being so. */
+  readonly #noted = new Set<ActiveTransaction>()
   readonly #chains = new KeyTable((keyCapacity) => new VersionChain(keyCapacity))
   readonly #uncommitted = new Map<ActiveTransaction, Version[]>()
   #csn = 0
@@ -148,8 +182,18 @@ export class VersionStore {
   #uncommittedCount = 0
   #bytes = 0
 
-  constructor(readUncommitted: () => Iterable<readonly [ActiveTransaction, Iterable<UncommittedChange>]>) {
+  /**
+   * `readUncommitted` reads from the log what the open transactions have changed, but for those that are large. When who
+   * writes makes it keep more than `bytesMax`, those who need it are ended.
+   */
+  constructor(
+    readUncommitted: () => Iterable<readonly [ActiveTransaction, Iterable<UncommittedChange>]>,
+    large: LargeWriterPorts,
+    bytesMax: number,
+  ) {
+    this.#bytesMax = bytesMax
     this.#readUncommitted = readUncommitted
+    this.#large = large
   }
 
   /** Whether writers have to `note` what they change. */
@@ -159,12 +203,7 @@ export class VersionStore {
 
   /** Whether no key has an older version: the pages are right for everybody. */
   get isEmpty(): boolean {
-    return this.#entryCount === 0
-  }
-
-  /** The memory that entries take. */
-  get bytes(): number {
-    return this.#bytes
+    return this.#entryCount === 0 && this.#large.isEmpty
   }
 
   get stats(): VersionStats {
@@ -182,6 +221,7 @@ export class VersionStore {
    */
   open(nowMs: number): VersionReader {
     this.#startKeeping()
+    for (const writer of this.#large.all) this.#noteCommitting(writer)
     const reader = new VersionReader(this.#csn, nowMs, this.#youngest)
     if (this.#youngest === undefined) this.#oldest = reader
     else this.#youngest.younger = reader
@@ -234,29 +274,45 @@ export class VersionStore {
     return reader !== undefined
   }
 
-  /** Ends readers, the oldest first, until no more than `bytes` are kept. */
-  shrinkTo(bytes: number, error: AriesError): void {
-    while (this.#bytes > bytes && this.endOldest(error));
-    if (this.#bytes > bytes) this.#clear()
+  /** Ends readers, the oldest first, until no more is kept than may be. */
+  #bound(): void {
+    if (this.#bytes <= this.#bytesMax) return
+    const error = tooOld(`older versions of what changed took more than snapshotMaxBytes, ${this.#bytesMax}`)
+    while (this.#bytes > this.#bytesMax && this.endOldest(error));
+    if (this.#bytes > this.#bytesMax && this.#noted.size === 0) this.#clear()
+  }
+
+  /** To be called before a transaction writes, whether this `isKept` or not. @throws `LOG_CORRUPT`, `IO_ERROR` */
+  follow(writer: ActiveTransaction): void {
+    this.#large.follow(writer)
   }
 
   /** To be called before `writer`, who has the lock, changes a key while `isKept`. `readBefore` is asked if need be. */
   note(writer: ActiveTransaction, tree: number, key: Uint8Array, readBefore: () => StoredValue | undefined): void {
+    if (this.#large.isLarge(writer)) return
     const hash = hashKey(tree, key, 0, key.length)
     const chain = this.#chains.find(hash, tree, key, 0, key.length)
     if (chain?.newest?.writer === writer) return
     assert(isYielded(chain?.newest?.writer), 'one transaction at a time changes a key')
     this.#add(writer, writer.entry.lastLsn, tree, key, readBefore())
+    this.#bound()
   }
 
-  /** What the reader at `csn` of transaction `self` has to take instead of what the page holds, if anything. */
-  find(csn: number, self: ActiveTransaction | undefined, tree: number, key: Uint8Array): Version | undefined {
-    if (this.#entryCount === 0) return undefined
-    let version = this.#chains.find(hashKey(tree, key, 0, key.length), tree, key, 0, key.length)?.newest
-    if (version === undefined || (self !== undefined && version.writer === self)) return undefined
+  /**
+   * What the reader at `csn` of transaction `self` has to take instead of what the page holds, if anything. What a large
+   * writer has changed is asked for last: entries of others are of before it had the lock.
+   * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `IO_ERROR`
+   */
+  find(csn: number, self: ActiveTransaction | undefined, tree: PageId, key: Uint8Array): Before | undefined {
+    if (this.isEmpty) return undefined
+    const hash = hashKey(tree, key, 0, key.length)
+    let version = this.#chains.find(hash, tree, key, 0, key.length)?.newest
+    if (self !== undefined && (version?.writer === self || this.#large.hasChanged(self, tree, key, hash))) {
+      return undefined
+    }
     let found: Version | undefined
     for (; version !== undefined && version.csn > csn; version = version.older) found = version
-    return found
+    return found ?? this.#large.before(tree, key, hash)
   }
 
   /** Whether a change of the key has committed after `csn`; uncommitted ones do not count. */
@@ -283,6 +339,7 @@ export class VersionStore {
   commit(writer: ActiveTransaction): number {
     const csn = ++this.#csn
     this.#commitsUnread++
+    this.#forgetLarge(writer)
     const versions = this.#uncommitted.get(writer)
     if (versions === undefined) return csn
     this.#forget(writer, versions)
@@ -296,8 +353,66 @@ export class VersionStore {
     return csn
   }
 
+  /** Whether its locks must stay until it has ended, because what its keys held before is read from the log and the page. */
+  isLarge(writer: ActiveTransaction): boolean {
+    return this.#large.isLarge(writer)
+  }
+
+  /** Whether a transaction that is to commit has to wait for `noteAll`. */
+  mustNoteAll(writer: ActiveTransaction): boolean {
+    return this.#readerCount > 0 && this.#large.isLarge(writer)
+  }
+
+  /**
+   * Notes all that a large writer has changed, for those who read and may not see it; nothing more may it change. When
+   * that cannot be read, or is too much, it is they who are ended, and not the transaction. Awaits `pause` now and then.
+   */
+  async noteAll(writer: ActiveTransaction, pause: () => Promise<void>): Promise<void> {
+    this.#noted.add(writer)
+    let steps = 0
+    try {
+      for (const change of this.#large.changesOf(writer)) {
+        if (change !== undefined) this.#noteOnce(writer, change)
+        if (++steps % NOTED_A_TURN > 0) continue
+        this.#bound()
+        await pause()
+        if (this.#readerCount === 0) return this.#stopNoting(writer)
+      }
+    } catch (error) {
+      if (!AriesError.is(error)) throw error
+      while (this.#oldest !== undefined) this.end(this.#oldest, error)
+      this.#stopNoting(writer)
+    }
+  }
+
+  /** Nobody is left who needs it, and for who comes now it is done anew. */
+  #stopNoting(writer: ActiveTransaction): void {
+    this.#noted.delete(writer)
+    this.#stopKeepingIfUnused()
+  }
+
+  /** The same at once, for a reader that is opened when the COMMIT is in the log already and not durable yet. */
+  #noteCommitting(writer: ActiveTransaction): void {
+    if (writer.state !== 'committing' || this.#noted.has(writer)) return
+    for (const change of this.#large.changesOf(writer)) {
+      if (change !== undefined) this.#noteOnce(writer, change)
+    }
+    this.#noted.add(writer)
+  }
+
+  #noteOnce(writer: ActiveTransaction, { tree, key, afterLsn, before }: UncommittedChange): void {
+    const chain = this.#chains.find(hashKey(tree, key, 0, key.length), tree, key, 0, key.length)
+    if (chain?.newest?.writer !== writer) this.#add(writer, afterLsn, tree, key, before)
+  }
+
+  #forgetLarge(writer: ActiveTransaction): void {
+    this.#large.ended(writer)
+    this.#noted.delete(writer)
+  }
+
   /** A transaction has undone all that it did after its record at `lsn`. */
   undone(writer: ActiveTransaction, lsn: Lsn): void {
+    this.#large.undone(writer, lsn)
     const versions = this.#uncommitted.get(writer)
     for (let last = versions?.at(-1); last !== undefined && last.afterLsn >= lsn; last = versions?.at(-1)) {
       versions?.pop()
@@ -308,6 +423,7 @@ export class VersionStore {
 
   /** A transaction has undone all its changes. */
   rollback(writer: ActiveTransaction): void {
+    this.#forgetLarge(writer)
     const versions = this.#uncommitted.get(writer)
     if (versions === undefined) return
     this.#forget(writer, versions)
@@ -330,7 +446,7 @@ export class VersionStore {
   }
 
   #stopKeepingIfUnused(): void {
-    if (!this.#isKept || this.#readerCount > 0 || this.#newestReaders.size > 0) return
+    if (!this.#isKept || this.#noted.size > 0 || this.#readerCount > 0 || this.#newestReaders.size > 0) return
     const isExpected = this.#uncommittedCount > 0 && this.#commitsUnread < LINGERING_COMMITS
     if (!isExpected && this.#uncommittedCount <= LINGERING_ENTRIES) this.#clear()
   }

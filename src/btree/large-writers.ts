@@ -1,0 +1,129 @@
+/**
+ * Open transactions that have written much. What their keys held before is not kept for those who read without locks,
+ * nor taken from the log for all keys at once: it is looked up for the key that is read. For that each has an index of
+ * its changes, which follows it a step behind.
+ *
+ *   leaf: k = C     records found by the hash of k:  REPLACE k: B -> C,  INSERT x,  REPLACE k: A -> B     before: A
+ *
+ * INVARIANTS
+ * - I34: what is found is what the key held before the transaction.
+ * - From its first change of a key to its end a large writer alone changes it: it does not yield its locks. So what
+ *   lies in the leaf is its own last change, and undoing its changes on a copy leads to what was there before.
+ */
+import type { Lsn } from '../common/ids.ts'
+import { hashKey } from '../common/key-table.ts'
+import type { LogManager } from '../log/log-manager.ts'
+import type { TransactionEntry } from '../recovery/transaction-table.ts'
+import { changesOf } from '../recovery/undo.ts'
+import type { ActiveTransaction } from '../txn/active-transaction.ts'
+import { ChangeIndex } from '../txn/change-index.ts'
+import type { Before, LargeWriterPorts, StoredValue, UncommittedChange } from '../txn/version-store.ts'
+import { isChangeOfKeys, isInsertion, isOfKey, keysOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
+import { GHOST_FLAG, type Tree } from './node-page.ts'
+import { type StoredOf, UncommittedChanges } from './uncommitted.ts'
+
+/** An index follows when its transaction has written so much more. */
+const STEP_BYTES = 65_536
+
+export class LargeWriters implements LargeWriterPorts {
+  readonly #log: LogManager
+  readonly #largeBytes: number
+  readonly #storedNow: StoredOf
+  readonly #indexes = new Map<ActiveTransaction, ChangeIndex>()
+
+  /** Large is who has written `largeBytes` of log. `storedNow` reads what a leaf has for a key. */
+  constructor(log: LogManager, largeBytes: number, storedNow: StoredOf) {
+    this.#log = log
+    this.#largeBytes = largeBytes
+    this.#storedNow = storedNow
+  }
+
+  get isEmpty(): boolean {
+    return this.#indexes.size === 0
+  }
+
+  get all(): Iterable<ActiveTransaction> {
+    return this.#indexes.keys()
+  }
+
+  isLarge(writer: ActiveTransaction): boolean {
+    return this.#indexes.has(writer)
+  }
+
+  follow(writer: ActiveTransaction): void {
+    const { entry } = writer
+    if (entry.logBytes < this.#largeBytes) return
+    const index = this.#indexes.get(writer)
+    if (index !== undefined && entry.logBytes - index.indexedBytes < STEP_BYTES) return
+    const extended = index ?? new ChangeIndex()
+    this.#extend(extended, entry)
+    this.#indexes.set(writer, extended)
+  }
+
+  #extend(index: ChangeIndex, entry: TransactionEntry): void {
+    const changes: { readonly hash: number; readonly lsn: Lsn }[] = []
+    for (const record of changesOf(this.#log, entry)) {
+      if (record.lsn <= index.indexedLsn) break
+      if (!isChangeOfKeys(record)) continue
+      const tree = treeOfRecord(record)
+      for (const key of keysOfRecord(record)) {
+        changes.push({ hash: hashKey(tree, key, 0, key.length), lsn: record.lsn })
+      }
+    }
+    for (const { hash, lsn } of changes.reverse()) index.add(hash, lsn)
+    index.indexedLsn = entry.undoNextLsn
+    index.indexedBytes = entry.logBytes
+  }
+
+  hasChanged(writer: ActiveTransaction, tree: Tree, key: Uint8Array, hash: number): boolean {
+    return this.#storedBefore(writer, tree, key, hash) !== undefined
+  }
+
+  before(tree: Tree, key: Uint8Array, hash: number): Before | undefined {
+    const found = this.#storedBeforeAll(tree, key, hash)
+    if (found?.before === undefined || (found.before.flags & GHOST_FLAG) === 0) return found
+    return { before: undefined }
+  }
+
+  /** What a leaf would have for a key, a ghost perhaps, without the changes of large writers. @throws as `before` */
+  storedOf(tree: Tree, key: Uint8Array): StoredValue | undefined {
+    const found = this.#storedBeforeAll(tree, key, hashKey(tree, key, 0, key.length))
+    return found === undefined ? this.#storedNow(tree, key) : found.before
+  }
+
+  /** At most one of them has changed the key. */
+  #storedBeforeAll(tree: Tree, key: Uint8Array, hash: number): Before | undefined {
+    for (const writer of this.#indexes.keys()) {
+      const found = this.#storedBefore(writer, tree, key, hash)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  #storedBefore(writer: ActiveTransaction, tree: Tree, key: Uint8Array, hash: number): Before | undefined {
+    const index = this.#indexes.get(writer)
+    if (index === undefined) return undefined
+    if (index.indexedLsn < writer.entry.undoNextLsn) this.#extend(index, writer.entry)
+    let found: Before | undefined
+    for (const lsn of index.find(hash)) {
+      const record = this.#log.readSingle(lsn)
+      if (!isOfKey(record, tree, key)) continue
+      // Before an insertion there was nothing, whatever is there now.
+      const after = found === undefined && !isInsertion(record) ? this.#storedNow(tree, key) : found?.before
+      found = { before: valueBefore(record, after) }
+    }
+    return found
+  }
+
+  changesOf({ entry }: ActiveTransaction): Iterable<UncommittedChange | undefined> {
+    return new UncommittedChanges(this.#log, this.#storedNow).stepsOf(entry)
+  }
+
+  undone(writer: ActiveTransaction, lsn: Lsn): void {
+    this.#indexes.get(writer)?.undone(lsn)
+  }
+
+  ended(writer: ActiveTransaction): void {
+    this.#indexes.delete(writer)
+  }
+}

@@ -1,0 +1,44 @@
+/** Who reads without locks beside a transaction that has written much does not read all that it has written. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Database } from '../../src/database/database.ts'
+import type { Transaction } from '../../src/database/transaction.ts'
+import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
+import { keyOf, openOn, SEGMENT_BYTES, textOf, textTable, writeRows } from './support.ts'
+
+const ROWS = 2000
+/** Of more than a quarter of a segment of the log, all rows together. */
+const LENGTH = SEGMENT_BYTES / ROWS
+
+let db: Database
+let tx: Transaction
+
+beforeAll(async () => {
+  db = await openOn(new MemoryFileSystem())
+  await writeRows(db, 0, ROWS, 20)
+  tx = db.begin()
+  const rows = Array.from({ length: ROWS }, (_, i) => [keyOf(i), textOf(i, LENGTH)] as const)
+  await tx.putMany(textTable(db), rows)
+  await tx.delete(textTable(db), keyOf(3))
+})
+
+afterAll(() => db.close())
+
+test('a get takes one key from the log, and nothing is kept for it', async () => {
+  for (const i of [0, 3, ROWS - 1]) expect(await textTable(db).get(keyOf(i))).toBe(textOf(i, 20))
+  expect(db.stats().versions).toMatchObject({ entries: 0, bytes: 0 })
+})
+
+test('nor for a snapshot, until the transaction commits; then it shows what it did', async () => {
+  using snapshot = db.snapshot()
+  const shown = (): string[] => [...snapshot.range(textTable(db))].map(([, value]) => value)
+  const old = Array.from({ length: ROWS }, (_, i) => textOf(i, 20))
+  expect(shown()).toEqual(old)
+  expect(db.stats().versions.entries).toBe(0)
+  expect(await tx.get(textTable(db), keyOf(3))).toBeUndefined()
+  await tx.commit()
+  expect(db.stats().versions.entries).toBe(ROWS)
+  expect(shown()).toEqual(old)
+  expect(await textTable(db).get(keyOf(0))).toBe(textOf(0, LENGTH))
+  snapshot.close()
+  expect(db.stats().versions).toMatchObject({ entries: 0, bytes: 0 })
+})
