@@ -1,8 +1,9 @@
 /**
  * Writing over what has committed and is not durable yet, on a disk whose syncs take time. Whoever writes without
  * looking need not wait for the disk; so of each key several commits may be under way. Nobody sees, in any way of
- * reading, what a power cut at that moment would take back, and what is acknowledged it does not take back
- * (I18, I21, I34).
+ * reading, what a power cut at that moment would take back, and what is acknowledged it does not take back; and who
+ * holds a snapshot sees the same all the time (I18, I21, I34). Some transactions are large ones, which do not let
+ * others overwrite anything, and whose older values are looked up in the log.
  *
  * Values are numbered in the order in which they are written, which need not be that of the calls: a put that is a
  * deadlock's victim is run again, after others that came later. So a value gets its number when it is encoded: whoever
@@ -12,23 +13,28 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { AriesError } from '../src/common/errors.ts'
-import { type Codec, utf8 } from '../src/database/codecs.ts'
+import { buffer, type Codec, utf8 } from '../src/database/codecs.ts'
 import type { Database } from '../src/database/database.ts'
+import type { Snapshot } from '../src/database/snapshot.ts'
 import type { Table } from '../src/database/table.ts'
 import type { Savepoint, Transaction } from '../src/database/transaction.ts'
 import type { SimulatedFileSystem } from '../src/io/simulated-file-system.ts'
 import type { Durability } from '../src/txn/transaction-manager.ts'
-import { drive, idle, type Lab, newDisk, openLab } from './lab.ts'
+import { drive, idle, type Lab, newDisk, openLab, SEGMENT_BYTES } from './lab.ts'
 import { checkProperty, runsOf, TIMEOUT_MS } from './runs.ts'
 
 const RUNS = 250
 const KEYS = ['a', 'b'] as const
 const CLIENTS = 3
 const SYNC_MS = 3
-/** So few milliseconds go by that no wait for a lock ends for lack of time. */
-const STEPS_MAX = 19
+/** More log than a quarter of a segment makes a transaction a large one. */
+const LARGE = new Uint8Array(SEGMENT_BYTES / 3)
+const STEPS_MAX = 20
 /** So many looks at the disk a run. */
 const LOOKS_MAX = 12
+
+/** Errors that a client gets over. A large transaction keeps its locks until it is durable, and the clock is moved on. */
+const PASSING = new Set(['TX_DEADLOCK', 'TX_CLOSED', 'TX_LOCK_TIMEOUT'])
 
 type Key = (typeof KEYS)[number]
 /** What a transaction does. */
@@ -36,12 +42,13 @@ type Act =
   | { readonly do: 'write'; readonly by: number; readonly key: Key; readonly isAgain?: boolean }
   | { readonly do: 'read'; readonly by: number; readonly key: Key }
   | { readonly do: 'begin'; readonly by: number; readonly durability: Durability }
+  | { readonly do: 'writeMuch'; readonly by: number; readonly key: Key; readonly commits: boolean }
   | { readonly do: 'savepoint' | 'rollbackTo' | 'commit' | 'abort'; readonly by: number }
 type Step =
   | Act
   | { readonly do: 'put'; readonly key: Key; readonly isAgain?: boolean }
   | { readonly do: 'get' | 'snapshot'; readonly key: Key }
-  | { readonly do: 'time' }
+  | { readonly do: 'time' | 'hold' }
 
 const by = fc.nat(CLIENTS - 1)
 const key = fc.constantFrom(...KEYS)
@@ -67,7 +74,11 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         by,
       }),
     },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('time' as const) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('writeMuch' as const), by, key, commits: fc.boolean() }),
+    },
+    { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('time' as const, 'hold') }) },
   ),
   { minLength: 3, maxLength: STEPS_MAX, size: 'max' },
 )
@@ -85,13 +96,15 @@ function numbering(): Codec<Numbered> {
     encode(value) {
       if (value.isAgain !== true) count++
       value.number = count
-      return new Uint8Array([count >>> 8, count & 255])
+      // Of different lengths, so that what is undone on the wrong value does not come out right by luck.
+      return new Uint8Array([...new Uint8Array(count % 3), count >>> 8, count & 255])
     },
-    decode: (bytes) => ({ number: ((bytes[0] as number) << 8) | (bytes[1] as number) }),
+    decode: (bytes) => ({ number: ((bytes.at(-2) as number) << 8) | (bytes.at(-1) as number) }),
   }
 }
 
 const tableIn = (db: Database): Table<string, Numbered> => db.table('t', { key: utf8, value: numbering() })
+const largeIn = (db: Database): Table<string, Uint8Array> => db.table('large', { key: utf8, value: buffer })
 
 /** What had been shown or acknowledged at a moment, and the disk as a power cut would leave it then. */
 interface Look {
@@ -130,6 +143,7 @@ class Run {
   /** What need not be durable when it is seen: the values of those who commit at a lower level. */
   readonly #lazy: Numbered[] = []
   readonly #looks: Look[] = []
+  #held: { readonly snapshot: Snapshot; readonly shown: (number | undefined)[] } | undefined
 
   /** With the table made before: who waits for that is not let in in the order of the calls. */
   static async begin(): Promise<Run> {
@@ -137,6 +151,7 @@ class Run {
     const lab = await openLab(disk)
     const table = tableIn(lab.db)
     for (const each of KEYS) await table.put(each, { number: 0 })
+    await largeIn(lab.db).put('made', LARGE)
     return new Run(lab, disk, table)
   }
 
@@ -153,6 +168,7 @@ class Run {
     else if (step.do === 'put') this.#start(this.#putAlone(step.key, step.isAgain))
     else if (step.do === 'get') this.#start(this.#get(step.key))
     else if (step.do === 'snapshot') this.#lookAtSnapshot(step.key)
+    else if (step.do === 'hold') this.#hold()
     else this.#start(this.#act(step as Act))
     await idle()
     await idle()
@@ -166,8 +182,15 @@ class Run {
 
   async #putAlone(each: Key, isAgain = false): Promise<void> {
     const value = { number: 0, isAgain }
-    this.#puts.push({ key: each, value })
-    await this.#table.put(each, value)
+    const put = { key: each, value }
+    this.#puts.push(put)
+    try {
+      await this.#table.put(each, value)
+    } catch (error) {
+      if (!AriesError.is(error) || error.code !== 'TX_LOCK_TIMEOUT') throw error
+      this.#puts.splice(this.#puts.indexOf(put), 1)
+      return
+    }
     this.#look(each, value, false)
   }
 
@@ -180,18 +203,36 @@ class Run {
     this.#mustBeDurable(each, snapshot.get(this.#table, each))
   }
 
+  /** Opens a snapshot, or looks whether the one that is held shows what it did, and closes it. */
+  #hold(): void {
+    if (this.#held === undefined) {
+      const snapshot = this.#lab.db.snapshot()
+      this.#held = { snapshot, shown: this.#shownBy(snapshot) }
+    } else {
+      const { snapshot, shown } = this.#held
+      expect(this.#shownBy(snapshot), 'a snapshot stays as it is').toEqual(shown)
+      snapshot.close()
+      this.#held = undefined
+    }
+  }
+
+  #shownBy(snapshot: Snapshot): (number | undefined)[] {
+    return KEYS.map((each) => snapshot.get(this.#table, each)?.number)
+  }
+
   async #act(step: Act): Promise<void> {
     const client = this.#clientOf(step)
     if (client.isBusy) return
     client.isBusy = true
     try {
-      if (step.do === 'write') await this.#write(client, step.key, step.isAgain)
+      if (step.do === 'writeMuch') await this.#writeMuch(client, step)
+      else if (step.do === 'write') await this.#write(client, step.key, step.isAgain)
       else if (step.do === 'read') await this.#read(client, step.key)
       else if (step.do === 'savepoint') client.savepoint = await client.tx.savepoint()
       else if (step.do === 'rollbackTo') await (client.savepoint && client.tx.rollbackTo(client.savepoint))
       else if (step.do !== 'begin') await this.#end(client, step)
     } catch (error) {
-      if (!AriesError.is(error) || !['TX_DEADLOCK', 'TX_CLOSED'].includes(error.code)) throw error
+      if (!AriesError.is(error) || !PASSING.has(error.code)) throw error
     } finally {
       client.isBusy = false
     }
@@ -214,6 +255,12 @@ class Run {
     if (client.durability !== 'full') this.#lazy.push(value)
     await client.tx.put(this.#table, each, value)
     client.last.set(each, value)
+  }
+
+  async #writeMuch(client: Client, step: Extract<Act, { do: 'writeMuch' }>): Promise<void> {
+    await client.tx.put(largeIn(this.#lab.db), `${step.by}`, LARGE)
+    await this.#write(client, step.key)
+    if (step.commits) await this.#end(client, { do: 'commit', by: step.by })
   }
 
   async #read(client: Client, each: Key): Promise<void> {
@@ -241,6 +288,7 @@ class Run {
   async finish(): Promise<void> {
     for (const { tx } of this.#clients.values()) if (tx.isActive) this.#start(tx.abort())
     await drive(this.#lab.runtime, Promise.all(this.#work))
+    if (this.#held !== undefined) this.#hold()
     await drive(this.#lab.runtime, this.#lab.db.close())
     for (const look of this.#looks) {
       const { db } = await openLab(look.image)
@@ -307,7 +355,37 @@ const FIRST_OVERWRITES_SECOND: Step[] = [
   { do: 'get', key: 'b' },
 ]
 
+/** A large transaction overwrites what a small one has not made durable yet, whose change is then taken back for a reader. */
+const LARGE_OVERWRITES_SMALL: Step[] = [
+  { do: 'writeMuch', by: 0, key: 'b', commits: false },
+  { do: 'put', key: 'a' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'put', key: 'a' },
+  { do: 'write', by: 0, key: 'a' },
+  { do: 'get', key: 'a' },
+]
+
+/** A snapshot is opened while the COMMIT of a large transaction is on its way to the disk. */
+const OPENED_BESIDE_A_LARGE_COMMIT: Step[] = [
+  { do: 'writeMuch', by: 0, key: 'a', commits: true },
+  { do: 'hold' },
+  { do: 'put', key: 'a' },
+  { do: 'get', key: 'a' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'time' },
+  { do: 'hold' },
+]
+
 const EXAMPLES: [Step[]][] = [
+  [LARGE_OVERWRITES_SMALL],
+  [OPENED_BESIDE_A_LARGE_COMMIT],
   [VICTIM_COMES_LATER],
   [LAZY_COMMIT_OVER_ANOTHER],
   [TAKEN_BACK_AND_READ],

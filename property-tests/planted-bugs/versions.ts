@@ -2,6 +2,7 @@
 import type { PlantedBug } from './planted-bug.ts'
 
 const SNAPSHOTS = 'snapshots.property.test.ts'
+const OVERWRITING = 'overwriting.property.test.ts'
 const VERSIONS = 'src/txn/version-store.ts'
 
 export const VERSION_BUGS: readonly PlantedBug[] = [
@@ -138,6 +139,81 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     file: 'src/database/version-view.ts',
     find: 'return version === undefined ? this.store.btree.get(tree, key) : this.valueOf(version)',
     replace: 'return version === undefined || !this.#isFixed ? this.store.btree.get(tree, key) : this.valueOf(version)',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'large-writer-not-asked',
+    invariant: 'I34',
+    sentence:
+      'What a large transaction has changed is not looked up in its log, so everybody sees it before it commits.',
+    file: VERSIONS,
+    find: 'return found ?? this.#large.before(tree, key, hash)',
+    replace: 'return found',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'large-writer-does-not-see-itself',
+    invariant: 'I34',
+    sentence: 'A large transaction that reads without locks is shown what was there before its own changes.',
+    file: VERSIONS,
+    find: ' || this.#large.hasChanged(self, tree, key, hash)',
+    replace: '',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'large-writer-commits-unnoted',
+    invariant: 'I34',
+    sentence: 'A large transaction commits and leaves nothing for the snapshots that may not see it.',
+    file: VERSIONS,
+    find: 'return this.#readerCount > 0 && this.#large.isLarge(writer)',
+    replace: 'return this.#readerCount < 0 && this.#large.isLarge(writer)',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'large-commit-under-way-forgotten',
+    invariant: 'I34',
+    sentence: 'A snapshot opened between the COMMIT of a large transaction and its end sees the change happen.',
+    file: VERSIONS,
+    find: 'for (const writer of this.#large.all) this.#noteCommitting(writer)',
+    replace: '',
+    first: OVERWRITING,
+  },
+  {
+    name: 'large-writer-yields',
+    invariant: 'I34',
+    sentence:
+      'A large transaction lets others overwrite what it has not made durable yet, and it is undone on their values.',
+    file: 'src/txn/transaction-manager.ts',
+    find: 'if (!this.#versions.isLarge(transaction)) this.#locks',
+    replace: 'this.#locks',
+    first: OVERWRITING,
+  },
+  {
+    name: 'large-writer-undone-twice',
+    invariant: 'I34',
+    sentence: 'What a large transaction has rolled back to a savepoint is taken back once more for those who read.',
+    file: VERSIONS,
+    find: 'this.#large.undone(writer, lsn)',
+    replace: '',
+    first: SNAPSHOTS,
+  },
+  {
+    name: 'large-writer-not-taken-back-first',
+    invariant: 'I34',
+    sentence:
+      'What a small transaction has changed is taken back from what a large one, which has overwritten it since, has left.',
+    file: 'src/btree/large-writers.ts',
+    find: 'return found === undefined ? this.#storedNow(tree, key) : found.before',
+    replace: 'return found === null ? undefined : this.#storedNow(tree, key)',
+    first: OVERWRITING,
+  },
+  {
+    name: 'index-a-step-behind',
+    invariant: 'I34',
+    sentence: 'What a large transaction has written since its index was last extended is not found.',
+    file: 'src/btree/large-writers.ts',
+    find: 'if (index.indexedLsn < writer.entry.undoNextLsn) this.#extend(index, writer.entry)',
+    replace: '',
     first: SNAPSHOTS,
   },
 ]
