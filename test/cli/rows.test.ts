@@ -136,6 +136,15 @@ describe('encodings', () => {
     expect(code).toBe(expected)
   })
 
+  test('a value of many megabytes is imported from the hexadecimal that export wrote', async () => {
+    const directory = await make()
+    const file = scratchPath('long.jsonl')
+    const value = 'ab'.repeat(6 << 20)
+    writeFileSync(file, `${JSON.stringify({ table: 'blobs', key: '6b', value })}\n`)
+    expect(await out('import', directory, file, '--keys', 'hex', '--values', 'hex')).toBe('1 row imported\n')
+    expect((await out('get', directory, 'blobs', 'k', '--values', 'hex')) === `${value}\n`).toBe(true)
+  })
+
   test('bytes that are no text are refused, and hexadecimal shows them', async () => {
     const directory = await make()
     await out('put', directory, 'fruit', '6b', 'ff00', '--keys', 'hex', '--values', 'hex')
