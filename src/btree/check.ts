@@ -7,6 +7,7 @@
  * of the level; each page reached once and allocated. For every value in overflow pages: its chain.
  */
 import { problemOf } from '../buffer/data-file.ts'
+import { BitSet } from '../common/bit-set.ts'
 import { compareBytes } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
@@ -46,26 +47,30 @@ import {
 export interface TreeCheck {
   /** What is wrong, a line each: "page 12: reason". Empty when the tree is sound. */
   readonly problems: string[]
-  /** All pages of the tree, overflow pages included. */
-  readonly pages: Set<PageId>
   /** Entries that are not ghosts. */
   readonly entryCount: number
   readonly ghostCount: number
 }
 
+/** The pages that have been reached. */
+export interface ReachedPages {
+  has(pageId: PageId): boolean
+  add(pageId: PageId): void
+}
+
 /**
- * Checks one tree. `pages`, when given, are those other trees have: to be in two is a problem. `onPage` is
- * called for each page that is reached.
+ * Checks one tree. All its pages, overflow pages included, are added to `pages`; to be among them already is a
+ * problem. `onPage` is called for each page that is reached.
  */
 export function checkTree(
   btree: BTree,
   tree: Tree,
-  pages: Set<PageId> = new Set(),
+  pages: ReachedPages = new BitSet<PageId>(),
   onPage: () => void = () => {},
 ): TreeCheck {
   const checker = new Checker(btree, tree, pages, onPage)
   checker.run()
-  return { problems: checker.problems, pages, entryCount: checker.entryCount, ghostCount: checker.ghostCount }
+  return { problems: checker.problems, entryCount: checker.entryCount, ghostCount: checker.ghostCount }
 }
 
 interface Expected {
@@ -82,13 +87,13 @@ class Checker {
   ghostCount = 0
   readonly #btree: BTree
   readonly #tree: Tree
-  readonly #pages: Set<PageId>
+  readonly #pages: ReachedPages
   readonly #onPage: () => void
   #treeId = 0
   /** By level, the node met last: the next one of that level must be its right sibling. */
   readonly #previous = new Map<number, { pageId: PageId; rightSibling: PageId }>()
 
-  constructor(btree: BTree, tree: Tree, pages: Set<PageId>, onPage: () => void) {
+  constructor(btree: BTree, tree: Tree, pages: ReachedPages, onPage: () => void) {
     this.#btree = btree
     this.#tree = tree
     this.#pages = pages

@@ -3,8 +3,9 @@
  * allocated and in one place only, every allocated page in some tree.
  */
 import { CATALOG_TREE } from '../btree/catalog.ts'
-import { checkTree } from '../btree/check.ts'
+import { checkTree, type ReachedPages } from '../btree/check.ts'
 import { problemOf } from '../buffer/data-file.ts'
+import { BitSet } from '../common/bit-set.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
 import type { Managers } from './assemble.ts'
@@ -18,18 +19,18 @@ export interface CheckProgress {
 /** What is wrong, one line each: "page 12: reason". */
 export function checkDatabase(managers: Managers, onProgress?: (progress: CheckProgress) => void): string[] {
   const problems: string[] = []
-  const owners = new Map<PageId, string>()
-  const allocated = readable(() => [...managers.space.allocatedPages()], problems) ?? []
+  const owners = new PageOwners(managers.buffer.pageCount)
+  const allocated = readable(() => managers.space.allocatedPages(), problems) ?? new BitSet<PageId>()
   let done = 0
-  const onPage = onProgress && (() => onProgress({ done: ++done, total: allocated.length }))
+  const onPage = onProgress && (() => onProgress({ done: ++done, total: allocated.size }))
   const checkOne = (name: string, tree: PageId): void => {
-    const result = checkTree(managers.btree, tree, new Set(), onPage)
+    const shared: string[] = []
+    const pages = owners.pagesOf(name, (pageId, other) => {
+      shared.push(`page ${pageId}: is in table ${name} and in table ${other}`)
+    })
+    const result = checkTree(managers.btree, tree, pages, onPage)
     for (const problem of result.problems) problems.push(`${problem} (table ${name})`)
-    for (const pageId of result.pages) {
-      const other = owners.get(pageId)
-      if (other !== undefined) problems.push(`page ${pageId}: is in table ${name} and in table ${other}`)
-      owners.set(pageId, name)
-    }
+    for (const problem of shared) problems.push(problem)
   }
   checkOne('(catalog)', CATALOG_TREE)
   const unread: string[] = []
@@ -58,8 +59,37 @@ function readable<T>(read: () => T, problems: string[]): T | undefined {
 }
 
 /** Pages that are allocated and in no tree. With a damaged tree the rest of it looks leaked, too. */
-function leaks(allocated: readonly PageId[], owners: ReadonlyMap<PageId, string>): string[] {
-  return allocated
-    .filter((pageId) => !owners.has(pageId))
-    .map((pageId) => `page ${pageId}: is allocated, but in no table`)
+function leaks(allocated: BitSet<PageId>, owners: PageOwners): string[] {
+  const problems: string[] = []
+  for (const pageId of allocated) {
+    if (!owners.has(pageId)) problems.push(`page ${pageId}: is allocated, but in no table`)
+  }
+  return problems
+}
+
+/** Which table has which page, four bytes for each page of the file: a `Map` takes fewer than a file may have. */
+class PageOwners {
+  /** By page, the place of its table's name; 0 for a page that is in none. What is beyond the file is in none. */
+  readonly #places: Uint32Array
+  readonly #names = ['']
+
+  constructor(pageCount: number) {
+    this.#places = new Uint32Array(pageCount)
+  }
+
+  has(pageId: PageId): boolean {
+    return (this.#places[pageId] ?? 0) !== 0
+  }
+
+  /** The pages of one table, to be filled; `onShared` is called for each that another one has. */
+  pagesOf(name: string, onShared: (pageId: PageId, other: string) => void): ReachedPages {
+    const place = this.#names.push(name) - 1
+    return {
+      has: (pageId) => this.#places[pageId] === place,
+      add: (pageId) => {
+        if (this.has(pageId)) onShared(pageId, this.#names[this.#places[pageId] as number] as string)
+        this.#places[pageId] = place
+      },
+    }
+  }
 }

@@ -14,6 +14,7 @@
  */
 
 import type { BufferManager } from '../buffer/buffer-manager.ts'
+import { BitSet } from '../common/bit-set.ts'
 import { asPageId, type PageId } from '../common/ids.ts'
 import type { LogRecordView } from '../log/log-record.ts'
 import { type Compensation, ResourceId, type ResourceManager } from '../log/resource-manager.ts'
@@ -101,9 +102,9 @@ export class SpaceManager implements ResourceManager<TransactionEntry> {
   }
 
   /** The ids of all allocated pages but the meta page and the map pages, for the consistency check. */
-  allocatedPages(): Set<PageId> {
+  allocatedPages(): BitSet<PageId> {
     const { view, pageSize } = this.#buffer
-    const pages = new Set<PageId>()
+    const pages = new BitSet<PageId>()
     for (let index = 0; index < this.#maps(); index++) {
       const page = this.#buffer.fix(mapPageId(index, pageSize))
       for (const bit of bitsSet(view, page, this.#bitsPerMap)) {

@@ -140,8 +140,8 @@ export class Fixture {
     while (this.btree.cleanStep());
   }
 
-  /** The result of the check, with pages that are allocated but in none of the trees as problems. */
-  check(...trees: Tree[]): TreeCheck {
+  /** The result of the check and the pages of the trees, with those that are allocated but in none as problems. */
+  check(...trees: Tree[]): TreeCheck & { readonly pages: ReadonlySet<PageId> } {
     const pages = new Set<PageId>()
     const problems: string[] = []
     let entryCount = 0
