@@ -92,7 +92,12 @@ class Tables {
   nextTxnId = 1
   /** Whether only records of checkpoints have been seen. */
   isEmptyOfWork = true
+  /**
+   * Those that have ended since the checkpoint at the start began and before all of its tables were seen, which may have
+   * them still. In the end of the log there may be more than a `Set` takes.
+   */
   readonly #ended = new Set<TxnId>()
+  #isMerging = false
   readonly #startLsn: Lsn
   #checkpointLsn: Lsn = NULL_LSN
 
@@ -101,7 +106,10 @@ class Tables {
   }
 
   take(record: LogRecordView): void {
-    if (record.type === RecordType.BEGIN_CHECKPOINT) this.#checkpointLsn = record.lsn
+    if (record.type === RecordType.BEGIN_CHECKPOINT) {
+      this.#checkpointLsn = record.lsn
+      this.#isMerging = record.lsn === this.#startLsn
+    }
     const part = this.#partOf(record)
     if (part !== undefined) this.#mergeCheckpoint(part)
     if (record.txnId !== NO_TXN) this.#takeTransaction(record)
@@ -140,7 +148,7 @@ class Tables {
     this.nextTxnId = Math.max(this.nextTxnId, txnId + 1)
     if (record.type === RecordType.END) {
       this.transactions.delete(txnId)
-      this.#ended.add(txnId)
+      if (this.#isMerging) this.#ended.add(txnId)
       return
     }
     let entry = this.transactions.get(txnId)
@@ -165,6 +173,9 @@ class Tables {
       if (!this.#ended.has(saved.id)) this.#mergeTransaction(saved)
     }
     for (const [pageId, recLsn] of part.dirtyPages) this.dirtyPages.set(pageId, recLsn)
+    if (part.index < part.count - 1) return
+    this.#isMerging = false
+    this.#ended.clear()
   }
 
   #mergeTransaction(saved: TransactionEntry): void {

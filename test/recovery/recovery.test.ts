@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { DirtyPageTable } from '../../src/buffer/dirty-page-table.ts'
 import { asLsn, asPageId, asTxnId, type Lsn, NO_PAGE, NO_TXN, NULL_LSN, type PageId } from '../../src/common/ids.ts'
 import type { Trace, TraceEvent } from '../../src/common/trace.ts'
+import type { LogReader } from '../../src/log/log-reader.ts'
 import { LogRecordView, RecordType } from '../../src/log/log-record.ts'
 import { pageLsnOf } from '../../src/page/page.ts'
 import { analyse } from '../../src/recovery/analysis.ts'
@@ -105,6 +106,20 @@ describe('analysis', () => {
     ])
     expect([...dirtyPages.keys()]).toEqual([10, 11, 12, 13])
     expect([nextTxnId, endLsn]).toEqual([5, bench.log.nextLsn])
+  })
+
+  test('reads past more transactions that have ended than a Set takes', () => {
+    const count = 2 ** 24 + 1
+    const record = new LogRecordView()
+    record.type = RecordType.END
+    record.pageId = NO_PAGE
+    const next = (): LogRecordView | undefined => {
+      record.txnId = asTxnId(record.txnId + 1)
+      record.lsn = asLsn(record.lsn + 32)
+      return record.txnId > count ? undefined : record
+    }
+    const reader = { position: FIRST_LSN, seek: () => undefined, next } as unknown as LogReader
+    expect(analyse(reader, FIRST_LSN)).toMatchObject({ records: count, nextTxnId: count + 1 })
   })
 
   test('merges a checkpoint: its older recLsn and firstLsn win, later lastLsn and status win, the ended stay out', () => {
