@@ -6,7 +6,7 @@
 
 import { isZero, zerosOf } from '../common/bytes.ts'
 import { AriesError } from '../common/errors.ts'
-import type { Lsn, PageId } from '../common/ids.ts'
+import { type Lsn, NO_PAGE, type PageId } from '../common/ids.ts'
 import { closeFile, type File, ioError, readFully, writeFully } from '../io/file-system.ts'
 import { SharedSync } from '../io/shared-sync.ts'
 import type { Identity } from '../log/identity.ts'
@@ -16,6 +16,8 @@ import { META_PAGE, metaPage } from './meta-page.ts'
 export const DATA_FILE_NAME = 'data'
 /** The file grows by so much: more at once would hold up everybody. */
 const GROW_BYTES = 1 << 20
+/** A page's number has four bytes, of which the greatest value means no page. */
+const PAGES_MAX = NO_PAGE
 
 /** Why a page could not be used. */
 export type PageFault = 'missing' | 'zero' | 'damaged'
@@ -97,13 +99,23 @@ export class DataFile {
 
   /**
    * Makes the file at least `pageCount` pages long.
-   * @throws `DISK_FULL`; what was written of the chunk stays, as unused room.
+   * @throws `DISK_FULL`, also when it would have more than can be numbered; what was written of the chunk stays, as
+   *   unused room.
    */
   grow(pageCount: number): void {
     const { pageSize } = this.#identity
     if (pageCount <= this.#pageCount) return
+    if (pageCount > PAGES_MAX) {
+      throw new AriesError(
+        'DISK_FULL',
+        `${DATA_FILE_NAME} cannot have more than ${PAGES_MAX} pages; a larger pageSize makes more room`,
+        {
+          file: DATA_FILE_NAME,
+        },
+      )
+    }
     const chunkPages = Math.max(1, GROW_BYTES / pageSize)
-    const target = Math.ceil(pageCount / chunkPages) * chunkPages
+    const target = Math.min(PAGES_MAX, Math.ceil(pageCount / chunkPages) * chunkPages)
     const zeros = zerosOf(chunkPages * pageSize)
     while (this.#pageCount < target) {
       const pages = Math.min(chunkPages, target - this.#pageCount)

@@ -4,6 +4,7 @@ import { FRAMES_MIN } from '../../src/buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../../src/buffer/data-file.ts'
 import { areaPages } from '../../src/buffer/double-write.ts'
 import { asLsn, asPageId } from '../../src/common/ids.ts'
+import type { File } from '../../src/io/file-system.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
 import type { Call } from '../../src/io/simulated-trace.ts'
@@ -381,4 +382,21 @@ describe('the double-write file (I25)', () => {
       }
     }
   })
+})
+
+test('the data file has no more pages than numbers', () => {
+  const pagesMax = 2 ** 32 - 1
+  let written = 0
+  const file = {
+    size: () => (pagesMax - 10) * PAGE_SIZE,
+    writeAt: (_source: Uint8Array, _start: number, length: number) => {
+      written += length
+      return length
+    },
+  } as unknown as File
+  const dataFile = new DataFile(file, IDENTITY)
+  expect(() => dataFile.grow(pagesMax + 1)).toThrow('DISK_FULL: data cannot have more than 4294967295 pages')
+  expect([dataFile.pageCount, written]).toEqual([pagesMax - 10, 0])
+  dataFile.grow(pagesMax - 5)
+  expect([dataFile.pageCount, written]).toEqual([pagesMax, 10 * PAGE_SIZE])
 })
