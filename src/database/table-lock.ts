@@ -25,6 +25,8 @@ export class TableLock {
   tree: PageId | undefined = undefined
   /** The mode in which the table's name is held. */
   mode: LockMode
+  /** Whether the transaction may hold locks on keys of it. */
+  mayHoldKeys = false
   /** The next table of the transaction. */
   readonly next: TableLock | undefined
   readonly #escalateAt: number
@@ -55,6 +57,7 @@ export class TableLock {
 
   /** Counts a lock on a key. */
   count(mode: LockMode): void {
+    this.mayHoldKeys = true
     if (onlyReads(mode)) this.#reads++
     else this.#writes++
   }
@@ -82,6 +85,7 @@ export class TableLock {
     this.#reads = 0
     this.#readsDueAt = this.#escalateAt
     if (mode !== LockMode.X) return
+    this.mayHoldKeys = false
     this.#writes = 0
     this.#writesDueAt = this.#escalateAt
   }

@@ -15,8 +15,9 @@ import { LockMode, supremum } from '../lock/lock-mode.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { checkActive } from '../txn/refusals.ts'
 import { rollBackBecause } from './cancellation.ts'
+import { LockedTables } from './locked-tables.ts'
 import type { Store } from './store.ts'
-import { TableLock } from './table-lock.ts'
+import type { TableLock } from './table-lock.ts'
 import type { VersionView } from './version-view.ts'
 
 export class TransactionLocks {
@@ -25,8 +26,8 @@ export class TransactionLocks {
   readonly #timeoutMs: number
   /** How the transaction reads, if without locks. */
   readonly #view: VersionView | undefined
-  /** The tables whose names are locked, the youngest first. Few: a map of them would cost more than looking through them. */
-  #tables: TableLock | undefined
+  /** The tables whose names are locked. */
+  readonly #tables: LockedTables
   /** The table of the last operation: most often the next one's too. */
   #latest: TableLock | undefined
   #treeChanges = 0
@@ -36,6 +37,7 @@ export class TransactionLocks {
     this.#active = active
     this.#timeoutMs = timeoutMs
     this.#view = view
+    this.#tables = new LockedTables(store.locks.settings.escalateAt)
   }
 
   /**
@@ -105,10 +107,7 @@ export class TransactionLocks {
   /** Notes that a table's name is locked in `mode`, or a stronger one from before. */
   #locked(name: string, mode: LockMode): TableLock {
     const known = this.#tableNamed(name)
-    if (known === undefined) {
-      this.#tables = new TableLock(name, mode, this.#store.locks.settings.escalateAt, this.#tables)
-      return this.#tables
-    }
+    if (known === undefined) return this.#tables.add(name, mode)
     known.mode = supremum(known.mode, mode)
     return known
   }
@@ -165,13 +164,14 @@ export class TransactionLocks {
   /** Removes the table, whose name is locked exclusively. */
   drop(name: string): void {
     this.#store.dropTree(this.#active, name)
-    forget(this.#tableNamed(name))
+    const table = this.#tableNamed(name)
+    if (table !== undefined) table.tree = undefined
     this.#treeChanges++
   }
 
   /** A rollback may have undone the making of a table; the locks stay, only the lookups are repeated. */
   forgetTrees(): void {
-    for (let table = this.#tables; table !== undefined; table = table.next) forget(table)
+    this.#tables.forgetTrees()
     this.#treeChanges++
   }
 
@@ -180,27 +180,23 @@ export class TransactionLocks {
     const { locks } = this.#store
     const { owner } = this.#active
     locks.names.set(tree, table.name)
-    table.tree = tree
+    this.#tables.know(table, tree)
     this.#latest = table
     if (!table.covers(LockMode.S)) return
-    locks.cover(owner, tree, table.mode)
+    // To look for locks on its keys takes as long as the transaction has locks: in a new table it has none.
+    if (table.mayHoldKeys) locks.cover(owner, tree, table.mode)
+    else locks.coverUnlocked(owner, tree, table.mode)
     table.escalated(table.mode)
   }
 
   #tableAt(tree: PageId): TableLock | undefined {
-    if (this.#latest?.tree === tree) return this.#latest
-    let table = this.#tables
-    while (table !== undefined && table.tree !== tree) table = table.next
-    this.#latest = table
-    return table
+    if (this.#latest?.tree !== tree) this.#latest = this.#tables.at(tree)
+    return this.#latest
   }
 
   #tableNamed(name: string): TableLock | undefined {
-    if (this.#latest?.name === name) return this.#latest
-    let table = this.#tables
-    while (table !== undefined && table.name !== name) table = table.next
-    this.#latest = table
-    return table
+    if (this.#latest?.name !== name) this.#latest = this.#tables.named(name)
+    return this.#latest
   }
 
   /** Tries for the table as a whole; a promise when it is worth waiting for. */
@@ -235,9 +231,4 @@ export class TransactionLocks {
       throw error
     }
   }
-}
-
-/** What is known of where a table is does not hold any more. */
-function forget(table: TableLock | undefined): void {
-  if (table !== undefined) table.tree = undefined
 }

@@ -228,7 +228,7 @@ export class LockManager {
    * `tableMode`. With X all keys of the space count as locked until the owner gives everything back.
    */
   cover(owner: LockOwner, space: number, tableMode: LockMode): void {
-    if (tableMode === LockMode.X) this.#countCovered(owner, space)
+    this.coverUnlocked(owner, space, tableMode)
     const { lockCount } = owner
     let grant = takeGrants(owner, space, (mode) => coversKeys(tableMode, mode))
     const released = lockCount - owner.lockCount
@@ -328,7 +328,9 @@ export class LockManager {
     else if (head.firstGrant === undefined) this.#table.remove(head)
   }
 
-  #countCovered(owner: LockOwner, space: number): void {
+  /** The same for an owner that has no locks in `space`. */
+  coverUnlocked(owner: LockOwner, space: number, tableMode: LockMode): void {
+    if (tableMode !== LockMode.X) return
     owner.coveredSpaces ??= new Set()
     if (owner.coveredSpaces.has(space)) return
     owner.coveredSpaces.add(space)
