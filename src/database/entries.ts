@@ -112,7 +112,9 @@ export function entriesOf<K, V>(table: TableShape<K, V>, ports: EntriesPorts): E
       ports.check()
       const found = position.next()
       if (typeof found !== 'boolean') return ports.waitAndRepeat(found, step)
-      return Promise.resolve(found ? { done: false, value: position.entry() } : END)
+      const result: IteratorResult<[K, V], undefined> = found ? { done: false, value: position.entry() } : END
+      const pause = ports.giveWay()
+      return pause === undefined ? Promise.resolve(result) : pause.then(() => result)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -43,7 +43,6 @@ export class Savepoint {
 }
 
 const DONE: Promise<void> = Promise.resolve()
-const NOTHING: Promise<undefined> = Promise.resolve(undefined)
 
 export class Transaction {
   readonly #context: TransactionContext
@@ -94,19 +93,24 @@ export class Transaction {
     try {
       context.checkActive()
       if (mode === LockMode.X) context.checkMayWrite()
-      else if (view !== undefined) return Promise.resolve(view.read(table, bytes))
+      else if (view !== undefined) return this.#told(view.read(table, bytes))
       const isRead = mode === LockMode.S
       const tree = isRead ? locks.treeFor(table.name, LockMode.IS) : context.treeToChange(table.name)
-      if (tree === undefined) return NOTHING
+      if (tree === undefined) return this.#told(undefined)
       if (typeof tree !== 'number') return queue.repeatWith(bytes, tree, (own) => this.#get(table, own, mode))
       const wait = locks.lock(tree, bytes, mode)
       if (wait !== undefined) return queue.repeatWith(bytes, wait, (own) => this.#get(table, own, mode))
       view?.checkMayChange(tree, bytes)
       const value = store.btree.get(tree, bytes, 0, bytes.length)
-      return value === undefined ? NOTHING : Promise.resolve(decodedValue(table, bytes, value))
+      return this.#told(value === undefined ? undefined : decodedValue(table, bytes, value))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** What an operation that never had to wait has found; now and then a turn later, so that timers and input come to run. */
+  #told<T>(found: T, pause = this.#context.store.transactions.giveWay()): Promise<T> {
+    return pause === undefined ? Promise.resolve(found) : pause.then(() => found)
   }
 
   /**
@@ -193,12 +197,13 @@ export class Transaction {
     try {
       context.beginChange()
       const tree = context.treeToChange(name)
-      if (tree === undefined) return Promise.resolve(false)
+      if (tree === undefined) return this.#told(false)
       if (typeof tree !== 'number') return queue.repeatWith(bytes, tree, (own) => this.#delete(name, own))
       const wait = locks.lock(tree, bytes, LockMode.X)
       if (wait !== undefined) return queue.repeatWith(bytes, wait, (own) => this.#delete(name, own))
       view?.checkMayChange(tree, bytes)
-      return Promise.resolve(store.delete(context.active, tree, bytes))
+      const wasThere = store.delete(context.active, tree, bytes)
+      return this.#told(wasThere, store.giveWay())
     } catch (error) {
       return Promise.reject(error)
     }
@@ -228,6 +233,7 @@ export class Transaction {
   /** Makes a table. @throws `TABLE_EXISTS`, else as `put` */
   async createTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#context.inOrder(() => createTable(this.#context, table))
+    await this.#context.store.giveWay()
   }
 
   /**
@@ -237,6 +243,7 @@ export class Transaction {
    */
   async dropTable<K, V>(table: TableShape<K, V>): Promise<void> {
     await this.#context.inOrder(() => dropTable(this.#context, table))
+    await this.#context.store.giveWay()
   }
 
   /** The names of the tables as this transaction sees them, sorted. @throws as `get` */

@@ -1,5 +1,7 @@
 /** Work that never has to wait for anything lets timers, input and the background run all the same. */
 import { expect, test } from 'vitest'
+import type { Database } from '../../src/database/database.ts'
+import type { Transaction } from '../../src/database/transaction.ts'
 import { nodeRuntime } from '../../src/io/node-runtime.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { keyOf, openOn, PAGE_SIZE, textOf, textTable, writeRows } from './support.ts'
@@ -9,7 +11,7 @@ const CLIENTS = 64
 const OPERATIONS_MAX = 512 + CLIENTS
 
 /** The most operations that were done between two turns of the event loop. */
-async function mostInATurn(operate: (client: number, i: number) => Promise<unknown>): Promise<number> {
+async function mostInATurn(operate: (client: number, i: number) => Promise<unknown>, count = 200): Promise<number> {
   let done = 0
   let most = 0
   let isOver = false
@@ -21,14 +23,14 @@ async function mostInATurn(operate: (client: number, i: number) => Promise<unkno
   setImmediate(beat)
   await Promise.all(
     Array.from({ length: CLIENTS }, async (_, client) => {
-      for (let i = 0; i < 200; i++) {
+      for (let i = 0; i < count; i++) {
         await operate(client, i)
         done++
       }
     }),
   )
   isOver = true
-  return most
+  return Math.max(most, done)
 }
 
 test('many clients that read', async () => {
@@ -42,6 +44,30 @@ test('many clients that write', async () => {
   const db = await openOn(new SimulatedFileSystem(), { runtime: nodeRuntime, durability: 'none' })
   const put = (client: number, i: number): Promise<void> => textTable(db).put(keyOf(client), textOf(i))
   expect(await mostInATurn(put)).toBeLessThanOrEqual(OPERATIONS_MAX)
+  await db.close()
+})
+
+test.each<[string, (tx: Transaction, db: Database, i: number) => Promise<unknown>]>([
+  ['reads', (tx, db, i) => tx.get(textTable(db), keyOf(i))],
+  ['reads what is not there', (tx, db, i) => tx.get(textTable(db, 'none'), keyOf(i))],
+  ['deletes', (tx, db, i) => tx.delete(textTable(db), keyOf(i))],
+  ['makes tables', (tx, db, i) => tx.createTable(textTable(db, `table ${i}`))],
+  ['asks for the first row', (tx, db) => tx.range(textTable(db), { limit: 1 }).next()],
+])('a transaction that %s', async (_name, operate) => {
+  const db = await openOn(new SimulatedFileSystem(), { runtime: nodeRuntime })
+  await writeRows(db, 0, 100)
+  const transactions = Array.from({ length: CLIENTS }, () => db.begin({ isolation: 'read-committed' }))
+  const ofOne = (client: number, i: number): Promise<unknown> => operate(transactions[client]!, db, 20 * client + i)
+  expect(await mostInATurn(ofOne, 20)).toBeLessThanOrEqual(OPERATIONS_MAX)
+  await db.close()
+})
+
+test('who goes through a range', async () => {
+  const db = await openOn(new SimulatedFileSystem(), { runtime: nodeRuntime })
+  await writeRows(db, 0, 2000)
+  const ranges = Array.from({ length: CLIENTS }, () => textTable(db).range())
+  expect(await mostInATurn((client) => ranges[client]!.next())).toBeLessThanOrEqual(OPERATIONS_MAX)
+  for (const range of ranges) await range.return()
   await db.close()
 })
 
