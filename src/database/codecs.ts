@@ -14,8 +14,11 @@ export interface Codec<T> {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const DECODING = { fatal: true, ignoreBOM: true } as const
+const decoder = new TextDecoder('utf-8', DECODING)
 const SHORT_TEXT = 64
+/** The runtime decodes no more bytes at once than a text may have characters, and many of these have three bytes. */
+const DECODED_BYTES_MAX = 1 << 28
 
 export function wrongType(expected: string, value: unknown): AriesError {
   return new AriesError('INVALID_ARGUMENT', `expected ${expected}, got ${value === null ? 'null' : typeof value}`)
@@ -31,6 +34,18 @@ function encodeAscii(text: string, target: Uint8Array): boolean {
   return true
 }
 
+/** The text of these bytes, decoded in pieces of so many. @throws `TypeError` when they are not UTF-8 */
+export function decodeText(bytes: Uint8Array, pieceBytes = DECODED_BYTES_MAX): string {
+  if (bytes.length <= pieceBytes) return decoder.decode(bytes)
+  // It keeps what a piece ends in the middle of, and after an error it would keep that for the next text.
+  const ofThis = new TextDecoder('utf-8', DECODING)
+  let text = ''
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    text += ofThis.decode(bytes.subarray(at, at + pieceBytes), { stream: true })
+  }
+  return text + ofThis.decode()
+}
+
 /** Text. Lone surrogates, which UTF-8 cannot hold, are refused with `INVALID_ARGUMENT`. */
 export const utf8: Codec<string> = {
   encode: (value) => {
@@ -43,7 +58,7 @@ export const utf8: Codec<string> = {
       throw new AriesError('INVALID_ARGUMENT', 'the text has a lone surrogate, which UTF-8 cannot hold')
     return encoder.encode(value)
   },
-  decode: (bytes) => decoder.decode(bytes),
+  decode: (bytes) => decodeText(bytes),
 }
 
 /** Bytes as they are. The database keeps a copy and gives out copies. */
@@ -66,6 +81,6 @@ export function json<T>(): Codec<T> {
       if (text === undefined) throw wrongType('a value that JSON can hold', value)
       return encoder.encode(text)
     },
-    decode: (bytes) => JSON.parse(decoder.decode(bytes)) as T,
+    decode: (bytes) => JSON.parse(decodeText(bytes)) as T,
   }
 }

@@ -3,7 +3,7 @@
  * (I34).
  */
 import { describe, expect, test } from 'vitest'
-import { buffer, utf8 } from '../../src/database/codecs.ts'
+import { buffer, decodeText, utf8 } from '../../src/database/codecs.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { Table } from '../../src/database/table.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
@@ -85,4 +85,20 @@ test('text keeps a byte order mark at its beginning, as a key, a value and the n
   expect(snapshot.tables()).toEqual(['\ufefft'])
   expect(await db.transaction((tx) => tx.tables())).toEqual(['\ufefft'])
   await db.close()
+})
+
+describe('a long text is decoded in pieces', () => {
+  const text = 'aé€😀'.repeat(20)
+
+  test('of any length', () => {
+    const bytes = utf8.encode(`\ufeff${text}`)
+    for (let piece = 1; piece <= bytes.length; piece++) expect(decodeText(bytes, piece)).toBe(`\ufeff${text}`)
+  })
+
+  test('and what is no text is refused', () => {
+    const cut = utf8.encode(text).subarray(0, -1)
+    expect(() => decodeText(cut, 7)).toThrow(TypeError)
+    expect(() => decodeText(Uint8Array.of(0x61, 0xff, 0x61), 2)).toThrow(TypeError)
+    expect(utf8.decode(utf8.encode(text))).toBe(text)
+  })
 })
