@@ -137,7 +137,7 @@ describe('a snapshot', () => {
   })
 
   test('that holds back too much memory is ended, the oldest first', async () => {
-    const { db, table } = await bench({ snapshotMaxBytes: 65_536 })
+    const { db, table } = await bench({ snapshotMaxBytes: 196_608 })
     await writeRows(db, 0, 400)
     const first = db.snapshot()
     await table.put(keyOf(0), 'changed')
