@@ -21,7 +21,6 @@ export class InspectionFileSystem implements FileSystem {
   readonly #directory: FileSystem
   /** The names as the database sees them; `undefined` stands for a file not yet opened. */
   readonly #contents = new Map<string, LayeredContent | undefined>()
-  readonly #originals: File[] = []
 
   constructor(directory: FileSystem) {
     this.location = directory.location
@@ -37,17 +36,22 @@ export class InspectionFileSystem implements FileSystem {
       if (this.#contents.has(name)) throw systemError('EEXIST', 'create', name)
       this.#contents.set(name, new LayeredContent(undefined))
     }
-    return new LayeredFile(name, this.#content(name))
+    const content = this.#content(name)
+    content.open()
+    return new LayeredFile(name, content)
   }
 
   rename(from: string, to: string): void {
     const content = this.#content(from)
+    content.closeOriginal()
     this.#contents.delete(from)
     this.#contents.set(to, content)
   }
 
   remove(name: string): void {
-    if (!this.#contents.delete(name)) throw systemError('ENOENT', 'remove', name)
+    if (!this.#contents.has(name)) throw systemError('ENOENT', 'remove', name)
+    this.#contents.get(name)?.closeOriginal()
+    this.#contents.delete(name)
   }
 
   syncDirectory(): void {}
@@ -58,7 +62,7 @@ export class InspectionFileSystem implements FileSystem {
     const unlock = await this.#directory.lock()
     for (const name of this.#directory.list()) this.#contents.set(name, undefined)
     return () => {
-      for (const original of this.#originals.splice(0)) original.close()
+      for (const content of this.#contents.values()) content?.closeOriginal()
       unlock()
     }
   }
@@ -67,33 +71,56 @@ export class InspectionFileSystem implements FileSystem {
     const known = this.#contents.get(name)
     if (known !== undefined) return known
     if (!this.#contents.has(name)) throw systemError('ENOENT', 'open', name)
-    const original = this.#directory.open(name, 'read')
-    this.#originals.push(original)
-    const content = new LayeredContent(original)
+    const content = new LayeredContent(() => this.#directory.open(name, 'read'))
     this.#contents.set(name, content)
     return content
   }
 }
 
-/** The bytes of one file: blocks in memory over an original that is only read. */
+/**
+ * The bytes of one file: blocks in memory over an original that is only read, and open only while somebody has the file
+ * open: a log may have more segments than a process may have files open.
+ */
 class LayeredContent {
-  readonly #original: File | undefined
+  readonly #openOriginal: (() => File) | undefined
+  #original: File | undefined
+  #openCount = 0
   readonly #blocks = new Map<number, Uint8Array>()
   /** Up to here the original shows through; a truncation lowers it for good. */
   #originalEnd: number
   size: number
 
-  constructor(original: File | undefined) {
-    this.#original = original
-    this.size = original?.size() ?? 0
+  constructor(openOriginal: (() => File) | undefined) {
+    this.#openOriginal = openOriginal
+    this.size = this.#opened()?.size() ?? 0
     this.#originalEnd = this.size
+  }
+
+  #opened(): File | undefined {
+    this.#original ??= this.#openOriginal?.()
+    return this.#original
+  }
+
+  /** One more has it open. */
+  open(): void {
+    this.#openCount++
+  }
+
+  /** One fewer has. */
+  close(): void {
+    if (--this.#openCount === 0) this.closeOriginal()
+  }
+
+  closeOriginal(): void {
+    this.#original?.close()
+    this.#original = undefined
   }
 
   read(target: Uint8Array, targetStart: number, length: number, fileOffset: number): number {
     const end = Math.min(fileOffset + length, this.size)
     // What nobody has written over is read as it lies, in one call.
-    if (this.#blocks.size === 0 && this.#original !== undefined && end <= this.#originalEnd) {
-      return readFully(this.#original, target, targetStart, Math.max(0, end - fileOffset), fileOffset)
+    if (this.#blocks.size === 0 && this.#openOriginal !== undefined && end <= this.#originalEnd) {
+      return readFully(this.#opened() as File, target, targetStart, Math.max(0, end - fileOffset), fileOffset)
     }
     for (let at = fileOffset; at < end; ) {
       const start = at % BLOCK_BYTES
@@ -136,7 +163,8 @@ class LayeredContent {
     const block = new Uint8Array(BLOCK_BYTES)
     const fileOffset = number * BLOCK_BYTES
     const length = Math.min(BLOCK_BYTES, this.#originalEnd - fileOffset)
-    if (this.#original !== undefined && length > 0) readFully(this.#original, block, 0, length, fileOffset)
+    const original = length > 0 ? this.#opened() : undefined
+    if (original !== undefined) readFully(original, block, 0, length, fileOffset)
     return block
   }
 }
@@ -171,5 +199,7 @@ class LayeredFile implements File {
 
   syncBlocking(): void {}
 
-  close(): void {}
+  close(): void {
+    this.#content.close()
+  }
 }

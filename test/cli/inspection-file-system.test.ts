@@ -64,6 +64,38 @@ describe('InspectionFileSystem', () => {
     unlock()
   })
 
+  test('has a file of the directory open only while somebody has its own open', async () => {
+    const below = new MemoryFileSystem()
+    for (const name of ['a', 'b', 'c']) write(below.open(name, 'create'), Uint8Array.of(1), 0)
+    let openCount = 0
+    const open = below.open.bind(below)
+    below.open = (name, mode) => {
+      const file = open(name, mode)
+      const close = file.close.bind(file)
+      openCount++
+      file.close = () => {
+        openCount--
+        close()
+      }
+      return file
+    }
+    const layered = new InspectionFileSystem(below)
+    const unlock = await layered.lock()
+    for (const name of ['a', 'b', 'c', 'a']) {
+      const [first, second] = [layered.open(name, 'write'), layered.open(name, 'read')]
+      write(first, Uint8Array.of(7), 9)
+      first.close()
+      expect(contentOf(second)).toEqual(Buffer.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 7))
+      expect(openCount).toBeLessThanOrEqual(1)
+      second.close()
+      expect(openCount).toBe(0)
+    }
+    layered.rename('a', 'd')
+    expect(contentOf(layered.open('d', 'read'))[0]).toBe(1)
+    unlock()
+    expect(openCount).toBe(0)
+  })
+
   test('holds the lock of the directory below', async () => {
     const below = new MemoryFileSystem()
     const unlock = await new InspectionFileSystem(below).lock()
