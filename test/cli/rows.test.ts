@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
+import { CliError } from '../../src/cli/errors.ts'
+import { decodeRow, rowEncodingOf } from '../../src/cli/rows/encoding.ts'
 import { buffer, json, number, open } from '../../src/index.ts'
 import type { ShownRecord } from '../../src/inspect/record-text.ts'
 import { fingerprint, flipByte, linesOf, makeDatabase, scratchPath, TEXT } from './databases.ts'
@@ -134,6 +136,16 @@ describe('encodings', () => {
     const { code, stderr } = await runCli(verb as string, await make(), ...args)
     expect(stderr).toContain(message)
     expect(code).toBe(expected)
+  })
+
+  test('a value that no text can hold is refused with its key', () => {
+    const { key, value } = rowEncodingOf({ keys: 'hex', values: 'hex' })
+    const row = [Uint8Array.of(0x6b), new Uint8Array(2 ** 28)] as const
+    expect(() => decodeRow('blobs', row, key.toText, value.toText)).toThrow(
+      new CliError(
+        `table "blobs", the value of key 'k': it has 268435456 bytes, and no more than 267386880 can be written as text`,
+      ),
+    )
   })
 
   test('a value of many megabytes is imported from the hexadecimal that export wrote', async () => {

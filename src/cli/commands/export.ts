@@ -26,7 +26,8 @@ export function addExport(program: Command): void {
     .addHelpText(
       'after',
       `
-A line is {"table":...,"key":...,"value":...}. With --keys hex and --values hex every database can be written.
+A line is {"table":...,"key":...,"value":...}. With --keys hex and --values hex every database can be written
+whose values have no more than 255 MiB.
 All rows are of one moment. Around damaged pages everything else is written, and what is missing is said.
 When a row does not fit the encoding, or on Ctrl-C, the file of --output is removed.
 
@@ -110,6 +111,8 @@ class LineOutput implements Disposable {
   }
 
   write(line: string): void {
+    // Together with others a long one may be more than a text can be.
+    if (this.#length + line.length > 1 << 20) this.#flush()
     this.#lines.push(line)
     this.#length += line.length
     if (this.#length > 1 << 16) this.#flush()

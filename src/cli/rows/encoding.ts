@@ -154,7 +154,15 @@ function numberEncoding(option: string): Encoding {
   return { name: 'number', fromText: fromJson, toText: (bytes) => String(decode(bytes)), fromJson, toJson }
 }
 
-const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+/** A line of JSON is one text, and a text has at most 2^29 characters, less a few. */
+const HEX_BYTES_MAX = 255 << 20
+
+function toHex(bytes: Uint8Array): string {
+  if (bytes.length > HEX_BYTES_MAX) {
+    throw new CliError(`it has ${bytes.length} bytes, and no more than ${HEX_BYTES_MAX} can be written as text`)
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+}
 
 function fromHex(value: unknown): Uint8Array {
   // Digits are looked for one by one: where an expression repeats a group, a long text takes more stack than there is.
