@@ -11,6 +11,7 @@ import { describe, expect, test } from 'vitest'
 import { BufferManager } from '../src/buffer/buffer-manager.ts'
 import { DATA_FILE_NAME, DataFile } from '../src/buffer/data-file.ts'
 import { DOUBLE_WRITE_FILE_NAME, DoubleWrite, doubleWriteBytes } from '../src/buffer/double-write.ts'
+import { compareRanges } from '../src/common/bytes.ts'
 import { asLsn, asPageId, type Lsn, type PageId } from '../src/common/ids.ts'
 import { FailStop } from '../src/io/fail-stop.ts'
 import { type FileSystem, writeFully } from '../src/io/file-system.ts'
@@ -27,7 +28,14 @@ const FRAMES = 24
 /** A few more than there are frames, so that the same pages come and go. */
 const PAGES = 28
 const SYNC_MS = 4
+/**
+ * Pages in their places lie far apart, so their sync may take longer: the copies of a later batch are durable before it
+ * ends.
+ */
+const PLACES_SYNC_MS = [SYNC_MS, SYNC_MS, 4 * SYNC_MS]
 const IDENTITY = makeIdentity(new Uint8Array(16).fill(9), PAGE_SIZE, 65_536)
+/** So many other states that the same crash could have left are looked at, too. */
+const OTHER_STATES = 7
 /** A log that is durable all the time: it is the pages that are looked at. */
 const LOG_END = asLsn(Number.MAX_SAFE_INTEGER)
 const LOG = {
@@ -63,26 +71,47 @@ const crash: fc.Arbitrary<Step> = fc.record({
   again: fc.nat(4),
 })
 
-/** Steps, `writeBacks` of about twenty of which write in the background. */
-const stepsWith = (writeBacks: number): fc.Arbitrary<Step[]> =>
+/** How often the steps come that bring batches about; all others always come alike. */
+interface Pace {
+  readonly change: number
+  readonly writeBack: number
+  readonly time: number
+}
+
+const stepsAt = (pace: Pace): fc.Arbitrary<Step[]> =>
   fc.array(
     fc.oneof(
-      { weight: 11, arbitrary: change },
-      { weight: writeBacks, arbitrary: writeBack },
-      { weight: 2, arbitrary: time },
+      { weight: pace.change, arbitrary: change },
+      { weight: pace.writeBack, arbitrary: writeBack },
+      { weight: pace.time, arbitrary: time },
       { weight: 1, arbitrary: reopen },
       { weight: 2, arbitrary: crash },
     ),
     { minLength: 4, maxLength: 60, size: 'max' },
   )
 
-/** With few batches in the background, the copies of one stay in its area while pages go out on demand many times. */
-const steps = fc.oneof(stepsWith(4), stepsWith(1))
+/**
+ * With few batches in the background, the copies of one stay in its area while pages go out on demand many times. With
+ * many, and time that goes on between any two, each meets every stage of the one before it.
+ */
+const lists = fc.oneof(
+  stepsAt({ change: 11, writeBack: 4, time: 2 }),
+  stepsAt({ change: 11, writeBack: 1, time: 2 }),
+  stepsAt({ change: 8, writeBack: 5, time: 5 }),
+)
+
+const scripts = fc.record({ placesSyncMs: fc.constantFrom(...PLACES_SYNC_MS), steps: lists })
 
 /** Makes all of a page tell its LSN, so that no two states of it can be mixed unnoticed. */
 function fill(bytes: Uint8Array, view: DataView, page: number, lsn: Lsn): void {
   setPageLsn(view, page, lsn)
   bytes.fill(lsn & 0xff, page + PAGE_HEADER_BYTES, page + PAGE_SIZE)
+}
+
+/** Whether all of a page tells this LSN. */
+function isOneState(bytes: Uint8Array, lsn: Lsn): boolean {
+  const [first, second, end] = [PAGE_HEADER_BYTES, PAGE_HEADER_BYTES + 1, PAGE_SIZE]
+  return bytes[first] === (lsn & 0xff) && compareRanges(bytes, first, end - 1, bytes, second, end) === 0
 }
 
 /** A disk with all pages as of LSN 1, and nothing in the double-write file. */
@@ -119,6 +148,7 @@ const openFiles = (disk: FileSystem): PageFiles => ({
 })
 
 class Run {
+  readonly #placesSyncMs: number
   #disk = newDisk()
   #runtime = new SimulatedRuntime(1)
   /** By which each page takes longer than a slice of writing, so that everything else comes between two pages. */
@@ -131,14 +161,20 @@ class Run {
   /** The changes of each page, oldest first; what a restart found is the first. */
   readonly #changes = new Map<PageId, Lsn[]>()
 
-  constructor() {
+  constructor(placesSyncMs: number) {
+    this.#placesSyncMs = placesSyncMs
     this.#buffer = this.#open(openFiles(this.#disk))
     for (let id = 0; id < PAGES; id++) this.#changes.set(asPageId(id), [asLsn(1)])
   }
 
   #open({ dataFile, doubleWrite }: PageFiles): BufferManager {
     this.#disk.runtime = this.#runtime
-    this.#disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
+    for (const [file, delayMs] of [
+      [/^data$/, this.#placesSyncMs],
+      [/^double-write$/, SYNC_MS],
+    ] as const) {
+      this.#disk.inject('sync', { effect: 'slow', delayMs }, { file, times: Number.POSITIVE_INFINITY })
+    }
     return new BufferManager({
       identity: IDENTITY,
       poolBytes: FRAMES * PAGE_SIZE,
@@ -228,6 +264,7 @@ class Run {
   async #crash({ seed, again }: Extract<Step, { do: 'crash' }>): Promise<void> {
     const recLsns = new Map(this.#buffer.dirtyPages())
     const old = this.#disk
+    for (let other = 1; other <= OTHER_STATES; other++) this.#verify(this.#restoreOn(old.crash(-seed - other)), recLsns)
     this.#disk = old.crash(seed)
     old.crashAfter(1)
     this.#armed = undefined
@@ -236,46 +273,49 @@ class Run {
     if (again > 0) {
       this.#disk.crashAfter(again)
       try {
-        this.#restore()
+        this.#restoreOn(this.#disk)
       } catch (error) {
         if (!this.#disk.poweredOff) throw error
       }
       this.#disk = this.#disk.crash(seed + 1)
     }
-    const files = this.#restore()
-    this.#verify(files.dataFile, recLsns)
+    const files = this.#restoreOn(this.#disk)
+    for (const [pageId, found] of this.#verify(files, recLsns)) this.#changes.set(pageId, [found])
     this.#disk.crashAfter(Number.POSITIVE_INFINITY)
     this.#buffer = this.#open(files)
   }
 
   /** As a restart begins: what is found is made durable, then torn pages are put back. */
-  #restore(): PageFiles {
+  #restoreOn(disk: SimulatedFileSystem): PageFiles {
     for (const name of [DATA_FILE_NAME, DOUBLE_WRITE_FILE_NAME]) {
-      const file = this.#disk.open(name, 'write')
+      const file = disk.open(name, 'write')
       file.syncBlocking()
       file.close()
     }
-    const files = openFiles(this.#disk)
+    const files = openFiles(disk)
     files.doubleWrite.restore(files.dataFile)
     return files
   }
 
-  /** Takes what the pages show as their states from now on, if they may show it. */
-  #verify(dataFile: DataFile, recLsns: ReadonlyMap<PageId, Lsn>): void {
+  /** The states that the pages show, if they may show them. */
+  #verify({ dataFile }: PageFiles, recLsns: ReadonlyMap<PageId, Lsn>): Map<PageId, Lsn> {
+    const shown = new Map<PageId, Lsn>()
     const bytes = new Uint8Array(PAGE_SIZE)
     const view = new DataView(bytes.buffer)
     for (const [pageId, changes] of this.#changes) {
-      expect(dataFile.read(pageId, bytes, view, 0), `page ${pageId} is whole (I25, I33)`).toBeUndefined()
+      const fault = dataFile.read(pageId, bytes, view, 0)
+      if (fault !== undefined) throw new Error(`page ${pageId} is ${fault}, and not restored (I25, I33)`)
       const found = pageLsnOf(view, 0)
-      const isPure = bytes.subarray(PAGE_HEADER_BYTES).every((byte) => byte === (found & 0xff))
-      expect(isPure, `page ${pageId} is all of one state (I24)`).toBe(true)
-      expect(changes, `page ${pageId} is as it once was`).toContain(found)
+      if (!isOneState(bytes, found)) throw new Error(`page ${pageId} is of several states (I24)`)
+      if (!changes.includes(found)) throw new Error(`page ${pageId} has ${found}, which it never had`)
       const recLsn = recLsns.get(pageId) ?? Number.POSITIVE_INFINITY
-      const missing = changes.find((lsn) => lsn > found)
-      const where = `page ${pageId} has ${found}, lacks ${missing}, and redo begins at ${recLsn} (I10, I11)`
-      expect(missing === undefined || missing >= recLsn, where).toBe(true)
-      this.#changes.set(pageId, [found])
+      const missing = changes.find((lsn) => lsn > found) ?? Number.POSITIVE_INFINITY
+      if (missing < recLsn) {
+        throw new Error(`page ${pageId} has ${found}, lacks ${missing}, and redo begins at ${recLsn} (I10, I11)`)
+      }
+      shown.set(pageId, found)
     }
+    return shown
   }
 }
 
@@ -283,13 +323,13 @@ describe('pages on a slow disk', () => {
   test(
     'are whole after a crash, and lack nothing that redo would not bring back',
     async () => {
-      const property = fc.asyncProperty(steps, async (list) => {
-        const run = new Run()
-        for (const step of list) await run.take(step)
-        await run.take({ do: 'crash', after: 0, seed: list.length, again: 0 })
+      const property = fc.asyncProperty(scripts, async ({ placesSyncMs, steps }) => {
+        const run = new Run(placesSyncMs)
+        for (const step of steps) await run.take(step)
+        await run.take({ do: 'crash', after: 0, seed: steps.length, again: 0 })
       })
-      await checkProperty(property, { numRuns: runsOf(RUNS) }, ([list]) =>
-        list.map((s) => JSON.stringify(s)).join('\n'),
+      await checkProperty(property, { numRuns: runsOf(RUNS) }, ([{ placesSyncMs, steps }]) =>
+        [`placesSyncMs: ${placesSyncMs}`, ...steps.map((s) => JSON.stringify(s))].join('\n'),
       )
     },
     TIMEOUT_MS,
