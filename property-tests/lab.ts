@@ -233,27 +233,41 @@ export function pageTableProblems(
 
 /**
  * Restart of what is durable, once more and, if that changes anything, twice: the last changes nothing
- * any more (I15), and its log is sound.
+ * any more (I15), and its log is sound. All that the first has ended has ended durably.
  */
 export async function problemsOfRestartingAgain(disk: SimulatedFileSystem, options: Options): Promise<string[]> {
   const second = disk.crash({ mode: 'none' })
-  if ((await changesOfRestart(second, options)).length === 0) return []
+  const { changes, unended } = await restartAgain(second, options)
+  const problems = unended.map((txnId) => `transaction ${txnId} is ended by each restart anew (I15)`)
+  if (changes.length === 0) return problems
   const third = second.crash({ mode: 'none' })
-  const changes = await changesOfRestart(third, options)
+  const again = await restartAgain(third, options)
   return [
-    ...changes.map(
+    ...problems,
+    ...again.changes.map(
       ({ operation, file, offset }) => `a third restart does a ${operation} of ${file} at ${offset} (I15)`,
     ),
     ...scanLog(third).problems,
   ]
 }
 
-async function changesOfRestart(disk: SimulatedFileSystem, options: Options): Promise<TraceEntry[]> {
+/** What a restart changes, and the transactions that it has to end. */
+async function restartAgain(
+  disk: SimulatedFileSystem,
+  options: Options,
+): Promise<{ readonly changes: TraceEntry[]; readonly unended: number[] }> {
   const before = disk.crash({ mode: 'kill' })
+  const unended: number[] = []
   disk.trace = []
-  await restart(disk, options)
+  await restart(disk, options, (event) => {
+    if (event.kind !== 'analysis') return
+    for (const { txnId, status } of event.transactions) if (status !== 'prepared') unended.push(txnId)
+  })
   const changes = disk.trace.filter(({ operation }) => !HARMLESS.has(operation))
-  return changes.filter((change) => change.operation !== 'write' || !isSame(before, disk, change))
+  return {
+    changes: changes.filter((change) => change.operation !== 'write' || !isSame(before, disk, change)),
+    unended,
+  }
 }
 
 /** Whether what a write wrote was there before. */
