@@ -3,8 +3,8 @@
  * again (I36), and either outcome would be right (I37).
  */
 import { CATALOG_TREE } from '../../src/btree/catalog.ts'
-import type { PageId } from '../../src/common/ids.ts'
 import type { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { LockMode } from '../../src/lock/lock-mode.ts'
 import { drive, type Lab, type Options, openLab, readAll } from '../lab.ts'
 import { type Effect, firstDifference, type Model } from '../model.ts'
 
@@ -17,7 +17,7 @@ export async function problemsOfInDoubt(
 ): Promise<string[]> {
   const names = lab.db.inDoubt().map(({ name }) => name)
   if (names.length === 0) return []
-  const unlocked = names.flatMap((name) => unlockedOf(lab, model.effectsOf(name)))
+  const unlocked = names.flatMap((name) => unlockedOf(lab, model, model.effectsOf(name)))
   return [
     ...unlocked.map((what) => `in doubt, and not locked: ${what} (I36)`),
     ...(await problemsAfter('commit', disk, options, model)),
@@ -25,14 +25,18 @@ export async function problemsOfInDoubt(
   ]
 }
 
-/** Which of these effects are of keys and tables that nobody has locked. */
-function unlockedOf({ managers: { locks, catalog } }: Lab, effects: readonly Effect[]): string[] {
-  const isLocked = (tree: PageId, key: Uint8Array): boolean => locks.isLocked(tree, key, 0, key.length)
+/** Which of these effects of a prepared transaction are of keys and names of tables that others could have now. */
+function unlockedOf({ managers: { locks, catalog } }: Lab, model: Model, effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) => {
+    const name = catalog.keyOf(effect.table)
+    // Who may not even look for the table has none of its keys either.
+    if (!locks.isFreeFor(CATALOG_TREE, name, LockMode.IS)) return []
+    // What a prepared transaction has made is not there for the model, which knows what is committed.
+    const isOfTheName = !('key' in effect) || model.table([], effect.table) === undefined
+    if (isOfTheName || locks.isFreeFor(CATALOG_TREE, name, LockMode.S)) return [effect.table]
     const tree = catalog.find(effect.table)
-    if (!isLocked(CATALOG_TREE, catalog.keyOf(effect.table))) return [effect.table]
-    if (tree === undefined || !('key' in effect) || isLocked(tree, new TextEncoder().encode(effect.key))) return []
-    return [`${effect.table} ${effect.key}`]
+    const isLocked = tree !== undefined && !locks.isFreeFor(tree, new TextEncoder().encode(effect.key), LockMode.S)
+    return isLocked ? [] : [`${effect.table} ${effect.key}`]
   })
 }
 
