@@ -12,7 +12,7 @@
  */
 import fc from 'fast-check'
 import { type PlannedFault, planFaults } from '../../src/io/simulated-plan.ts'
-import { type CrashPlan, plan, printValue, type Step, steps } from '../commands/script.ts'
+import { type CrashPlan, plan, printValue, type Step, stepLists, steps } from '../commands/script.ts'
 import type { Options } from '../lab.ts'
 
 /** Steps that one client can take. */
@@ -42,7 +42,7 @@ export interface Life {
 }
 
 const OTHER_STEPS = new Set<Step['do']>(['turns', 'time', 'snapshot', 'reopen', 'crash'])
-const lifeStep = steps.filter(({ do: kind }) => !OTHER_STEPS.has(kind)) as fc.Arbitrary<LifeStep>
+const isLifeStep = (step: Step): step is LifeStep => !OTHER_STEPS.has(step.do)
 
 const options: fc.Arbitrary<Options> = fc.record({
   frames: fc.constantFrom(8, 8, 12, 128),
@@ -71,7 +71,7 @@ const life: fc.Arbitrary<Life> = fc.record({
   options,
   faults,
   spareBytes: fc.option(fc.nat(300_000), { freq: 1, nil: undefined }),
-  steps: fc.array(lifeStep, { maxLength: 20, size: 'max' }),
+  steps: stepLists(steps.filter(isLifeStep), 0, 20).map((list) => list.filter(isLifeStep)),
   crash: fc.oneof(fc.constant<CrashPlan>({ after: 0, how: 'kill' }), plan(120)),
   isVisited: fc.boolean(),
 })
