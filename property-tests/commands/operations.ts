@@ -62,6 +62,8 @@ export class Operations {
       case 'abort':
         await tx.abort()
         return
+      case 'cancel':
+        return session.cancel()
       case 'prepare':
         return this.#prepare(session)
       default:

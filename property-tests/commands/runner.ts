@@ -24,7 +24,7 @@ import { type Content, firstDifference, Model } from '../model.ts'
 import { problemsOfInDoubt } from './in-doubt.ts'
 import { Operations } from './operations.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, type Script, type Step } from './script.ts'
-import { type Client, type ClientStep, ENDING, EXPECTED, LOOKS_AFTER, Session } from './session.ts'
+import { type Client, type ClientStep, CUTS_IN, ENDING, ENDS, EXPECTED, LOOKS_AFTER, Session } from './session.ts'
 import { UndoneRecords } from './undone-records.ts'
 
 export const choiceOf = (how: CrashHow): CrashChoice =>
@@ -39,6 +39,7 @@ export class Runner {
     nestedCrashes: 0,
     timeouts: 0,
     deadlocks: 0,
+    cancelled: 0,
     losers: 0,
     evictions: 0,
     prepared: 0,
@@ -82,7 +83,7 @@ export class Runner {
   #newClients(): void {
     this.#pending = new Set()
     this.#snapshot = undefined
-    this.#clients = Array.from({ length: CLIENTS }, () => ({ session: undefined }))
+    this.#clients = Array.from({ length: CLIENTS }, () => ({ session: undefined, last: undefined }))
   }
 
   async #step(step: Step): Promise<void> {
@@ -162,7 +163,7 @@ export class Runner {
 
   /** Does a client's step as far as it goes without waiting for another client. */
   async #takeOf(client: Client, step: ClientStep): Promise<void> {
-    if (client.session?.isBusy === true && step.do !== 'abort') return
+    if (client.session?.isBusy === true && !CUTS_IN.has(step.do)) return
     const { disk } = this
     const running = this.#operate(client, step).catch((error: unknown) => {
       if (disk.poweredOff) return
@@ -170,6 +171,7 @@ export class Runner {
       else if (error.code === 'TX_LOCK_TIMEOUT') this.counts.timeouts++
       else if (ENDING.has(error.code)) {
         if (error.code === 'TX_DEADLOCK') this.counts.deadlocks++
+        if (error.code === 'TX_CANCELLED') this.counts.cancelled++
       } else if (!EXPECTED.has(error.code)) this.#failure ??= error
     })
     this.#track(running)
@@ -177,9 +179,14 @@ export class Runner {
   }
 
   async #operate(client: Client, step: ClientStep): Promise<void> {
-    client.session ??= new Session(this.#lab.db.begin())
+    // What is committing or being prepared may be cancelled too, and goes on.
+    if (step.do === 'cancel' && client.session === undefined) return client.last?.cancel()
+    client.session ??= new Session(this.#lab.db)
     const { session } = client
-    if (step.do === 'commit' || step.do === 'abort' || step.do === 'prepare') client.session = undefined
+    if (ENDS.has(step.do)) {
+      client.last = session
+      client.session = undefined
+    }
     session.isBusy = true
     try {
       await this.#operations.perform(session, step)

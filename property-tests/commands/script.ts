@@ -53,6 +53,8 @@ export type Step =
   | { readonly do: 'clear'; readonly by: number; readonly table: number; readonly from: number; readonly to: number }
   | { readonly do: 'create' | 'drop'; readonly by: number; readonly table: number }
   | { readonly do: 'savepoint' | 'abort' | 'prepare'; readonly by: number }
+  /** By its signal, also while an operation waits; what is committing, or prepared, goes on. */
+  | { readonly do: 'cancel'; readonly by: number }
   /** Ends one of the transactions in doubt, whoever prepared it, and whenever. */
   | {
       readonly do: 'decide'
@@ -148,6 +150,7 @@ const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
   { weight: 3, arbitrary: fc.record({ do: fc.constant('savepoint'), by }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('rollbackTo'), by, index: fc.nat(3) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('abort'), by }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel'), by }) },
   {
     weight: 12,
     arbitrary: fc.record({

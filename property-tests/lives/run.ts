@@ -131,7 +131,7 @@ export class LivesRun {
     for (const step of steps) {
       // It may have stopped meanwhile, at something in the background.
       if (lab.managers.failStop.failed) return false
-      if (session?.tx.isActive !== true) session = new Session(lab.db.begin())
+      if (session?.tx.isActive !== true) session = new Session(lab.db)
       try {
         await drive(lab.runtime, this.#take(lab, session, step))
       } catch (error) {
