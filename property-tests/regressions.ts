@@ -133,4 +133,18 @@ export const REGRESSIONS: readonly Script[] = [
       { do: 'rollbackTo', by: 0, index: 0 },
     ],
   },
+  // The tests' own: a row that somebody had deleted was kept in its leaf by who had read it and was in doubt, until a close.
+  {
+    frames: 8,
+    checkpointBytes: 65536,
+    steps: [
+      { do: 'put', by: 0, table: 0, from: 0, count: 2, stride: 1, bytes: 8 },
+      { do: 'commit', by: 0, durability: 'full', wait: true },
+      { do: 'delete', by: 0, table: 0, from: 0, count: 1, stride: 1 },
+      { do: 'get', by: 1, table: 0, from: 0 },
+      { do: 'commit', by: 0, durability: 'full', wait: true },
+      { do: 'prepare', by: 1 },
+      { do: 'reopen' },
+    ],
+  },
 ]

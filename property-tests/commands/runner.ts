@@ -20,7 +20,7 @@ import {
   readAll,
   remainders,
 } from '../lab.ts'
-import { type Content, firstDifference, Model } from '../model.ts'
+import { type Content, firstDifference, IN_DOUBT, Model } from '../model.ts'
 import { problemsOfInDoubt } from './in-doubt.ts'
 import { Operations } from './operations.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, type Script, type Step } from './script.ts'
@@ -203,10 +203,12 @@ export class Runner {
     if (!(await this.#close())) return
     const visited = this.disk.crash({ mode: 'none' })
     const found = await this.#visit(visited)
-    // Whoever comes to a leaf first removes the ghosts that a crash has left there. Where redo is deferred, that was nobody yet.
+    // Whoever comes to a leaf first removes the ghosts that a crash has left there. Where redo is deferred, that was
+    // nobody yet; and what is in doubt has kept those that it had only read until it was closed.
     const again = visited.crash({ mode: 'none' })
-    if (this.#script.deferRedo === true) await this.#visit(again)
-    const changed = changedFile(this.#script.deferRedo === true ? visited : this.disk, again.crash({ mode: 'none' }))
+    const hasGhosts = this.#script.deferRedo === true || found.has(IN_DOUBT)
+    if (hasGhosts) await this.#visit(again)
+    const changed = changedFile(hasGhosts ? visited : this.disk, again.crash({ mode: 'none' }))
     if (changed !== undefined) throw new Error(`opening and closing a clean database changes ${changed} (I15)`)
     this.model.recovered(found, this.model.commits.length)
     this.#operations.lab = await openLab(this.disk, this.#script)
