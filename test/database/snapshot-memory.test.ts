@@ -12,7 +12,7 @@ const gc = runInNewContext('gc') as () => void
 
 const ROWS = 20_000
 
-test('what snapshots hold back takes about the memory that it is said to take', async () => {
+test.each(['changed', 'new'])('rows that are %s take about the memory that they are said to take', async (rows) => {
   const db = await open(new MemoryFileSystem(), { createIfMissing: true })
   const table = db.table('rows', { key: utf8, value: utf8 })
   const putAll = (value: string): Promise<void> =>
@@ -22,7 +22,8 @@ test('what snapshots hold back takes about the memory that it is said to take', 
     gc()
     return process.memoryUsage().heapUsed
   }
-  await putAll('old')
+  await db.transaction((tx) => tx.createTable(table))
+  if (rows === 'changed') await putAll('old')
   const snapshot = db.snapshot()
   const before = heap()
   await putAll('new')
