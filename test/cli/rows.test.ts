@@ -289,6 +289,15 @@ describe('export and import', () => {
     expect(await importing('{"table":7,"key":"a","value":"A"}')).toContain('it names no "table"')
   })
 
+  test('long rows are committed before so many are read that they fill the memory', async () => {
+    const directory = await make()
+    const file = scratchPath('long-rows.jsonl')
+    const lines = Array.from({ length: 5 }, (_, i) => JSON.stringify({ key: `${i}`, value: 'x'.repeat(6 << 20) }))
+    writeFileSync(file, `${lines.join('\n')}\nwrong\n`)
+    const { stderr } = await runCli('import', directory, file, '--table', 'new')
+    expect(stderr).toMatch(/^aries: line 6: it is not JSON: .*; 3 rows imported before that, and stay\n$/)
+  })
+
   test('a file that is not there makes no database', async () => {
     const directory = scratchPath('new')
     const { code, stderr } = await runCli('import', directory, scratchPath('missing.jsonl'), '--create')

@@ -1,4 +1,4 @@
-/** `aries import`: rows from JSON Lines, so many in a transaction. */
+/** `aries import`: rows from JSON Lines, so many in a transaction, or fewer when they are long. */
 import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -20,6 +20,9 @@ interface Options extends RowOptions {
   readonly create?: boolean
   readonly json?: boolean
 }
+
+/** Lines that are longer together go into more than one transaction, because all of them are in memory at once. */
+const BATCH_BYTES = 16 << 20
 
 interface Row {
   readonly table: RawTable
@@ -44,7 +47,12 @@ export function addImport(program: Command): void {
     .argument('<directory>', 'the directory of the database')
     .argument('[file]', 'the file with the lines; stdin when none is given')
     .option('--table <name>', 'the table for lines that name none')
-    .option('--batch <rows>', 'so many rows in one transaction', wholeNumber(1), 1_000)
+    .option(
+      '--batch <rows>',
+      'so many rows in one transaction; fewer when their lines have more than 16 MiB',
+      wholeNumber(1),
+      1_000,
+    )
     .option('--create', 'make the database if there is none')
     .option('--json', 'print as JSON')
     .addHelpText(
@@ -94,6 +102,7 @@ class Importer {
     let lineNumber = 0
     let batch: Row[] = []
     let bytes = 0
+    let committedBytes = 0
     const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
     const stop = (): void => lines.close()
     this.#signal.addEventListener('abort', stop)
@@ -103,9 +112,10 @@ class Importer {
         bytes += Buffer.byteLength(line) + 1
         if (line.trim() === '') continue
         batch.push(this.#rowOf(line, lineNumber))
-        if (batch.length < this.#options.batch) continue
+        if (batch.length < this.#options.batch && bytes - committedBytes < BATCH_BYTES) continue
         await this.#commit(batch)
         batch = []
+        committedBytes = bytes
         bar.update('import', bytes, total, ` | ${counted(this.#committed, 'row')}`)
       }
       this.#signal.throwIfAborted()
