@@ -76,8 +76,8 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'A transaction that reads a snapshot does not see what it has written itself.',
     file: VERSIONS,
-    find: ' || (self !== undefined && version.writer === self)',
-    replace: ' || self === null',
+    find: 'version?.writer === self || ',
+    replace: '',
     first: SNAPSHOTS,
   },
   {
