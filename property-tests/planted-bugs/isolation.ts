@@ -68,8 +68,8 @@ export const ISOLATION_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'Snapshots show a commit that a power cut may still take back.',
     file: TRANSACTION_MANAGER,
-    find: "    transaction.state = 'committing'\n",
-    replace: "    transaction.state = 'committing'\n    this.#versions.commit(transaction)\n",
+    find: "    transaction.state = 'committing'\n    if (",
+    replace: "    transaction.state = 'committing'\n    this.#versions.commit(transaction)\n    if (",
     first: HISTORY,
   },
   {

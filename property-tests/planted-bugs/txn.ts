@@ -37,9 +37,8 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     sentence:
       'Locks are given back when COMMIT is appended, so others are told of what a power cut may still take back.',
     file: TRANSACTION_MANAGER,
-    find: "transaction.state = 'committing'",
-    replace: `transaction.state = 'committing'
-    this.#locks.releaseAll(transaction.owner)`,
+    find: "    transaction.state = 'committing'\n    if (",
+    replace: "    transaction.state = 'committing'\n    this.#locks.releaseAll(transaction.owner)\n    if (",
     first: 'crash.property.test.ts',
   },
   {
