@@ -3,6 +3,7 @@
  * thing that is wrong is thrown.
  */
 import { compareBytes } from '../../src/common/bytes.ts'
+import type { InDoubtTransaction } from '../../src/database/in-doubt.ts'
 import { type KeyTable, type Lab, tableOf } from '../lab.ts'
 import type { Commit, Effect, Model } from '../model.ts'
 import { contentOf, keyOf, type Step, TABLES } from './script.ts'
@@ -179,16 +180,25 @@ export class Operations {
     const name = `transaction ${++this.#serial}`
     const prepared = session.tx.prepare(name)
     const entry = this.model.prepare(name, session.effects)
-    await prepared
+    try {
+      await prepared
+    } catch (error) {
+      // It is as if it had been prepared and rolled back, and goes on.
+      if (session.tx.isActive) this.model.decide(name, 'abort', 'full')
+      throw error
+    }
     entry.acknowledged = true
     this.#counts.prepared++
   }
 
-  /** Ends what this life or an earlier one has prepared. */
-  async decide({ which, outcome, durability }: Extract<Step, { do: 'decide' }>): Promise<void> {
+  /** One of the transactions in doubt, if there are any. */
+  inDoubt(which: number): InDoubtTransaction | undefined {
     const all = this.lab.db.inDoubt()
-    const inDoubt = all[which % Math.max(1, all.length)]
-    if (inDoubt === undefined) return
+    return all[which % Math.max(1, all.length)]
+  }
+
+  /** Ends what this life or an earlier one has prepared. */
+  async decide(inDoubt: InDoubtTransaction, { outcome, durability }: Extract<Step, { do: 'decide' }>): Promise<void> {
     const decided = outcome === 'commit' ? inDoubt.commit({ durability }) : inDoubt.abort()
     const entry = this.model.decide(inDoubt.name, outcome, outcome === 'commit' ? durability : 'full')
     this.#endLsns.set(entry, this.lab.managers.log.nextLsn)

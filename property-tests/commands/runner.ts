@@ -21,6 +21,7 @@ import {
   remainders,
 } from '../lab.ts'
 import { type Content, firstDifference, IN_DOUBT, Model } from '../model.ts'
+import { Hindrances } from './hindrances.ts'
 import { problemsOfInDoubt } from './in-doubt.ts'
 import { Operations } from './operations.ts'
 import { CLIENTS, type CrashHow, type CrashPlan, type Script, type Step } from './script.ts'
@@ -48,6 +49,8 @@ export class Runner {
     deferredPages: 0,
     snapshots: 0,
   }
+  /** The same of what a disk has hindered. */
+  readonly hindered = { failures: 0, stuck: 0 }
   disk: SimulatedFileSystem
   readonly #operations: Operations
   readonly #script: Script
@@ -56,6 +59,7 @@ export class Runner {
   #snapshot: { readonly snapshot: Snapshot; readonly content: Content } | undefined
   #armed: (CrashPlan & { readonly again: readonly CrashPlan[] }) | undefined
   #failure: unknown
+  #hindrances = new Hindrances()
   readonly #undone = new UndoneRecords()
   #life = 0
 
@@ -83,6 +87,7 @@ export class Runner {
   #newClients(): void {
     this.#pending = new Set()
     this.#snapshot = undefined
+    this.#hindrances = new Hindrances()
     this.#clients = Array.from({ length: CLIENTS }, () => ({ session: undefined, last: undefined }))
   }
 
@@ -113,9 +118,15 @@ export class Runner {
       case 'flush':
         return this.#start(() => this.model.flushing(() => this.#lab.db.flush()), step.wait)
       case 'decide':
-        return this.#start(() => this.#operations.decide(step), step.wait)
+        return this.#start(() => this.#decide(step), step.wait)
       case 'snapshot':
         return this.#start(async () => this.#openOrCloseSnapshot(), true)
+      case 'full':
+      case 'unreadable':
+        if (!this.disk.poweredOff) this.#hindrances.begin(this.disk, step)
+        return
+      case 'well':
+        return this.#endHindrances()
       case 'reopen':
         return this.#reopen()
       case 'crash':
@@ -134,10 +145,46 @@ export class Runner {
   async #start(work: () => Promise<void>, wait: boolean): Promise<void> {
     const { disk } = this
     const running = work().catch((error: unknown) => {
-      if (!disk.poweredOff && !(AriesError.is(error) && error.code === 'DB_CLOSED')) this.#failure ??= error
+      if (disk.poweredOff || this.#hasHindered(error)) return
+      if (!(AriesError.is(error) && error.code === 'DB_CLOSED')) this.#failure ??= error
     })
     this.#track(running)
     if (wait) await drive(this.#lab.runtime, running)
+  }
+
+  #hasHindered(error: unknown): boolean {
+    const isExcused = this.#hindrances.excuse(error)
+    if (isExcused) this.hindered.failures++
+    return isExcused
+  }
+
+  /** What the disk had kept from being rolled back is rolled back now. */
+  async #endHindrances(): Promise<void> {
+    if (!this.#hindrances.isHindered) return
+    // Who has met the disk by now is told first.
+    await idle()
+    if (this.disk.poweredOff) return
+    for (const abort of this.#hindrances.end(this.disk)) {
+      await this.#start(async () => {
+        try {
+          await abort()
+          this.hindered.stuck++
+        } catch (error) {
+          if (!AriesError.is(error) || error.code !== 'TX_CLOSED') throw error
+        }
+      }, true)
+    }
+  }
+
+  async #decide(step: Extract<Step, { do: 'decide' }>): Promise<void> {
+    const inDoubt = this.#operations.inDoubt(step.which)
+    if (inDoubt === undefined) return
+    try {
+      await this.#operations.decide(inDoubt, step)
+    } catch (error) {
+      if (this.#hindrances.excuse(error)) this.#hindrances.mayBeStuck(() => inDoubt.abort())
+      throw error
+    }
   }
 
   /** What a snapshot shows stays the same. */
@@ -145,14 +192,19 @@ export class Runner {
     const { db } = this.#lab
     if (this.#snapshot === undefined) {
       const snapshot = db.snapshot()
-      this.#snapshot = { snapshot, content: contentOfSnapshot(db, snapshot) }
+      try {
+        this.#snapshot = { snapshot, content: contentOfSnapshot(db, snapshot) }
+      } catch (error) {
+        snapshot.close()
+        throw error
+      }
       return
     }
-    const { snapshot, content } = this.#snapshot
+    const { content } = this.#snapshot
+    using snapshot = this.#snapshot.snapshot
     this.#snapshot = undefined
     const difference = firstDifference(content, contentOfSnapshot(db, snapshot))
     if (difference !== undefined) throw new Error(`a snapshot has changed: ${difference} (I34)`)
-    snapshot.close()
     this.counts.snapshots++
   }
 
@@ -166,7 +218,7 @@ export class Runner {
     if (client.session?.isBusy === true && !CUTS_IN.has(step.do)) return
     const { disk } = this
     const running = this.#operate(client, step).catch((error: unknown) => {
-      if (disk.poweredOff) return
+      if (disk.poweredOff || this.#hasHindered(error)) return
       if (!AriesError.is(error)) this.#failure ??= error
       else if (error.code === 'TX_LOCK_TIMEOUT') this.counts.timeouts++
       else if (ENDING.has(error.code)) {
@@ -190,16 +242,27 @@ export class Runner {
     session.isBusy = true
     try {
       await this.#operations.perform(session, step)
+      if (step.do === 'cancel') this.#hindrances.mayBeStuck(() => session.tx.abort())
     } catch (error) {
-      if (AriesError.is(error) && ENDING.has(error.code) && client.session === session) client.session = undefined
+      this.#afterFailure(client, session, step, error)
       throw error
     } finally {
       session.isBusy = false
     }
   }
 
+  #afterFailure(client: Client, session: Session, step: ClientStep, error: unknown): void {
+    const isHindered = this.#hindrances.excuse(error)
+    const hasEnded = isHindered ? !session.tx.isActive : AriesError.is(error) && ENDING.has(error.code)
+    if (hasEnded && client.session === session) client.session = undefined
+    // What has not been prepared goes on; and what had to be rolled back may not have been.
+    if (isHindered && session.tx.isActive) client.session = session
+    else if (hasEnded && step.do !== 'prepare') this.#hindrances.mayBeStuck(() => session.tx.abort())
+  }
+
   /** Ends what is under way, closes, and opens again: everything committed is there, and a close leaves the same files. */
   async #reopen(): Promise<void> {
+    await this.#endHindrances()
     if (!(await this.#close())) return
     const visited = this.disk.crash({ mode: 'none' })
     const found = await this.#visit(visited)
@@ -254,6 +317,7 @@ export class Runner {
     const old = this.disk
     let image = old.crash(choiceOf(how))
     image.trace = old.trace
+    image.capacityBytes = Number.POSITIVE_INFINITY
     old.crashAfter(1)
     this.#armed = undefined
     let onlyKills = how === 'kill'

@@ -8,6 +8,7 @@
  */
 import fc from 'fast-check'
 import type { Durability } from '../../src/txn/transaction-manager.ts'
+import type { Hindrance } from './hindrances.ts'
 
 export const CLIENTS = 3
 export const TABLES = ['plain', 'prefix', 'long'] as const
@@ -70,6 +71,9 @@ export type Step =
   | { readonly do: 'turns' | 'time'; readonly count: number }
   /** Opens a snapshot, or closes the one that is open: until then what commits give up is held back. */
   | { readonly do: 'snapshot' }
+  /** The disk hinders the work from here on, until all is `well` again, or to the next life. */
+  | Hindrance
+  | { readonly do: 'well' }
   | { readonly do: 'reopen' }
   | ({ readonly do: 'crash'; readonly again: readonly CrashPlan[] } & CrashPlan)
 
@@ -250,6 +254,23 @@ export const stepLists = (single: fc.Arbitrary<Step>, minLength: number, maxLeng
       size: 'max',
     })
     .map((lists) => lists.flat())
+
+const hindrances: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('full'), spare: fc.oneof(fc.nat(300), fc.nat(6000)) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('unreadable'), times: fc.integer({ min: 1, max: 40 }), skip: fc.nat(4) }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('well') }) },
+)
+
+/** Scripts in which the disk is full, or cannot be read, for a while. */
+export const hinderedScripts: fc.Arbitrary<Script> = fc.record({
+  frames: fc.constant(8),
+  checkpointBytes: fc.constantFrom(65_536, 1 << 20),
+  deferRedo: fc.boolean(),
+  steps: stepLists(fc.oneof({ weight: 4, arbitrary: steps }, { weight: 1, arbitrary: hindrances }), 4, 50),
+})
 
 /** Scripts in which splits, merges, evictions, segment switches and crashes are frequent. */
 export const scripts: fc.Arbitrary<Script> = fc.record({

@@ -146,9 +146,14 @@ export class LivesRun {
   async #take(lab: Lab, session: Session, step: LifeStep): Promise<void> {
     const operations = this.#operations as Operations
     if ('by' in step) return operations.perform(session, step)
-    if (step.do === 'decide') return operations.decide(step)
+    if (step.do === 'decide') return this.#decide(operations, step)
     if (step.do === 'checkpoint') return lab.db.checkpoint()
     return this.#model.flushing(() => lab.db.flush())
+  }
+
+  async #decide(operations: Operations, step: Extract<LifeStep, { do: 'decide' }>): Promise<void> {
+    const inDoubt = operations.inDoubt(step.which)
+    if (inDoubt !== undefined) await operations.decide(inDoubt, step)
   }
 
   #isToBeExpected(error: unknown): boolean {

@@ -16,7 +16,10 @@ import { type CrashPlan, plan, printValue, type Step, stepLists, steps } from '.
 import type { Options } from '../lab.ts'
 
 /** Steps that one client can take. */
-export type LifeStep = Exclude<Step, { do: 'turns' | 'time' | 'snapshot' | 'reopen' | 'crash' }>
+export type LifeStep = Exclude<
+  Step,
+  { do: 'turns' | 'time' | 'snapshot' | 'reopen' | 'crash' | 'full' | 'unreadable' | 'well' }
+>
 
 /** An opening that may come to nothing. */
 export interface Opening {

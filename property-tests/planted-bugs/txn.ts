@@ -4,6 +4,7 @@ import type { PlantedBug } from './planted-bug.ts'
 const TRANSACTION_MANAGER = 'src/txn/transaction-manager.ts'
 const PENDING_ACTIONS = 'src/txn/pending-actions.ts'
 const OVERWRITING = 'overwriting.property.test.ts'
+const HINDERED = 'hindered.property.test.ts'
 
 export const TXN_BUGS: readonly PlantedBug[] = [
   {
@@ -214,5 +215,25 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     find: 'locks.lockForPut(tree, bytes, view === undefined)',
     replace: 'locks.lockForPut(tree, bytes, true)',
     first: 'history.property.test.ts',
+  },
+  {
+    name: 'stuck-transaction-gives-its-locks-back',
+    invariant: 'I21',
+    sentence:
+      'A transaction that could not be rolled back gives its locks back, so others see what is still to be undone.',
+    file: TRANSACTION_MANAGER,
+    find: "    transaction.state = 'stuck'\n",
+    replace: "    transaction.state = 'stuck'\n    this.#locks.releaseAll(transaction.owner)\n",
+    first: HINDERED,
+  },
+  {
+    name: 'stuck-rollback-begins-behind-the-failure',
+    invariant: 'I6',
+    sentence: 'A rollback that is tried again leaves out the record at which it failed.',
+    file: TRANSACTION_MANAGER,
+    find: '      this.#rollback.undoNext(entry)\n',
+    replace:
+      '      try {\n        this.#rollback.undoNext(entry)\n      } catch (error) {\n        entry.undoNextLsn = this.#writer.log.read(entry.undoNextLsn).prevLsn\n        throw error\n      }\n',
+    first: HINDERED,
   },
 ]
