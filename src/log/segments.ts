@@ -361,7 +361,7 @@ export class Segments {
 
   /**
    * Gives back the room behind `endLsn`, the durable end of a log that is being closed cleanly: cuts the segment
-   * off where the next record would start, and removes those behind it. Durable.
+   * off where the next record would start, and removes those behind it, and what a crash has left of a new one. Durable.
    * @throws `IO_ERROR`, `DB_READ_ONLY`
    */
   cutBehind(endLsn: Lsn): void {
@@ -369,7 +369,7 @@ export class Segments {
     const number = this.numberOf(start)
     const closedBytes = start % this.segmentBytes
     try {
-      if (number + 1 < this.#end) this.#removeFrom(number + 1)
+      this.#removeFrom(number + 1)
       this.#writeHeader(number, closedBytes)
       const file = this.file(number)
       file.truncate(closedBytes)
