@@ -47,6 +47,8 @@ export class ActiveTransaction implements LockingTransaction, Linked<ActiveTrans
   state: TransactionState = 'active'
   /** Why it ended without having asked: it was a deadlock's victim or cancelled, or its database was closed. */
   cause: AriesError | undefined
+  /** Once it commits: the record that has to be durable for that, its COMMIT or that of another. */
+  commitLsn: Lsn = NULL_LSN
   /** Set once it is prepared, or being prepared. */
   preparedAs: PreparedAs | undefined
   /** The rollback that it has not asked for. */

@@ -41,6 +41,7 @@ export class DurableCommits {
 
   /** Commits a transaction whose COMMIT is in the log, at `lsn`. Rejects with `TX_OUTCOME_UNKNOWN`. */
   join(transaction: ActiveTransaction, lsn: Lsn): Promise<void> {
+    transaction.commitLsn = lsn
     this.#waiting.push(transaction)
     const flush = this.#ports.waitDurable(lsn)
     const group = this.#group?.flush === flush ? this.#group : this.#begin(flush)
@@ -70,7 +71,7 @@ export class DurableCommits {
   /** Ends those that have become durable. */
   endDurable(): void {
     const flushedLsn = this.#ports.flushedLsn()
-    for (let next = this.#waiting.first; next !== undefined && next.owner.yieldedLsn < flushedLsn; ) {
+    for (let next = this.#waiting.first; next !== undefined && next.commitLsn < flushedLsn; ) {
       this.#waiting.shift()
       this.#ports.committed(next)
       next = this.#waiting.first

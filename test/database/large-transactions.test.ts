@@ -1,9 +1,11 @@
 /** Who reads without locks beside a transaction that has written much does not read all that it has written. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
 import type { Transaction } from '../../src/database/transaction.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
-import { keyOf, openOn, SEGMENT_BYTES, textOf, textTable, writeRows } from './support.ts'
+import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
+import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
+import { keyOf, openOn, SEGMENT_BYTES, settle, textOf, textTable, writeRows } from './support.ts'
 
 const ROWS = 2000
 /** Of more than a quarter of a segment of the log, all rows together. */
@@ -41,4 +43,35 @@ test('nor for a snapshot, until the transaction commits; then it shows what it d
   expect(await textTable(db).get(keyOf(0))).toBe(textOf(0, LENGTH))
   snapshot.close()
   expect(db.stats().versions).toMatchObject({ entries: 0, bytes: 0 })
+})
+
+describe('beside a large commit whose COMMIT is not durable yet', () => {
+  const SYNC_MS = 5
+
+  test('nobody sees what it has written, whoever else commits meanwhile', async () => {
+    const runtime = new SimulatedRuntime(1)
+    const disk = new SimulatedFileSystem({ runtime })
+    const slow = await openOn(disk, { runtime })
+    await writeRows(slow, 0, ROWS)
+    const large = slow.begin()
+    await large.putMany(
+      textTable(slow),
+      Array.from({ length: ROWS }, (_, i) => [keyOf(i), textOf(i, LENGTH)] as const),
+    )
+    disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
+    let isDone = false
+    const committed = large.commit().then(() => {
+      isDone = true
+    })
+    await settle(10)
+    await slow.transaction((other) => other.put(textTable(slow), 'other', 'x'), { durability: 'none' })
+    expect(isDone).toBe(false)
+    expect(await textTable(slow).get(keyOf(1))).toBe(textOf(1))
+    expect(slow.locks().length).toBeGreaterThan(0)
+    disk.clearFaults()
+    runtime.advance(SYNC_MS)
+    await committed
+    expect(await textTable(slow).get(keyOf(1))).toBe(textOf(1, LENGTH))
+    await slow.close()
+  })
 })
