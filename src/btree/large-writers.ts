@@ -24,6 +24,7 @@ import { type StoredOf, UncommittedChanges } from './uncommitted.ts'
 
 /** An index follows when its transaction has written so much more. */
 const STEP_BYTES = 65_536
+const NOTHING: Iterable<Lsn> = []
 
 export class LargeWriters implements LargeWriterPorts {
   readonly #log: LogManager
@@ -76,7 +77,9 @@ export class LargeWriters implements LargeWriterPorts {
   }
 
   hasChanged(writer: ActiveTransaction, tree: Tree, key: Uint8Array, hash: number): boolean {
-    return this.#storedBefore(writer, tree, key, hash) !== undefined
+    // One that is found is enough: who reads what it has itself written over and over would read all of it each time.
+    for (const lsn of this.#found(writer, hash)) if (isOfKey(this.#log.readSingle(lsn), tree, key)) return true
+    return false
   }
 
   before(tree: Tree, key: Uint8Array, hash: number): Before | undefined {
@@ -101,11 +104,8 @@ export class LargeWriters implements LargeWriterPorts {
   }
 
   #storedBefore(writer: ActiveTransaction, tree: Tree, key: Uint8Array, hash: number): Before | undefined {
-    const index = this.#indexes.get(writer)
-    if (index === undefined) return undefined
-    if (index.indexedLsn < writer.entry.undoNextLsn) this.#extend(index, writer.entry)
     let found: Before | undefined
-    for (const lsn of index.find(hash)) {
+    for (const lsn of this.#found(writer, hash)) {
       const record = this.#log.readSingle(lsn)
       if (!isOfKey(record, tree, key)) continue
       // Before an insertion there was nothing, whatever is there now.
@@ -113,6 +113,14 @@ export class LargeWriters implements LargeWriterPorts {
       found = { before: valueBefore(record, after) }
     }
     return found
+  }
+
+  /** Its records that may have changed a key with this hash, the youngest first; none when it is not large. */
+  #found(writer: ActiveTransaction, hash: number): Iterable<Lsn> {
+    const index = this.#indexes.get(writer)
+    if (index === undefined) return NOTHING
+    if (index.indexedLsn < writer.entry.undoNextLsn) this.#extend(index, writer.entry)
+    return index.find(hash)
   }
 
   changesOf({ entry }: ActiveTransaction): Iterable<UncommittedChange | undefined> {

@@ -58,13 +58,11 @@ export class ChangeIndex {
     for (let i = 0; i < this.#count - 1; i++) this.#link(i, this.#hashes[i] as number)
   }
 
-  /** The records that may have changed a key with this hash, the youngest first. */
-  find(hash: number): Lsn[] {
-    const found: Lsn[] = []
+  /** The records that may have changed a key with this hash, the youngest first. Nothing may be added or undone meanwhile. */
+  *find(hash: number): Generator<Lsn> {
     for (let i = this.#heads[hash & (this.#heads.length - 1)] as number; i !== NONE; i = this.#older[i] as number) {
-      if (this.#hashes[i] === hash) found.push(asLsn(this.#lsns[i] as number))
+      if (this.#hashes[i] === hash) yield asLsn(this.#lsns[i] as number)
     }
-    return found
   }
 
   /** Takes away what was added for records behind `lsn`: they have been undone. */

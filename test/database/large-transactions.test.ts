@@ -1,5 +1,6 @@
 /** Who reads without locks beside a transaction that has written much does not read all that it has written. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { openLab } from '../../property-tests/lab.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { Transaction } from '../../src/database/transaction.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
@@ -45,6 +46,22 @@ test('nor for a snapshot, until the transaction commits; then it shows what it d
   expect(db.stats().versions).toMatchObject({ entries: 0, bytes: 0 })
 })
 
+const largeRows = Array.from({ length: ROWS }, (_, i) => [keyOf(i), textOf(i, LENGTH)] as const)
+
+describe('a large transaction that reads without locks itself', () => {
+  test('finds one change of a key that it has changed often, and looks for no more', async () => {
+    const { db: own, managers } = await openLab(new MemoryFileSystem())
+    const [table, read] = [textTable(own), vi.spyOn(managers.log, 'readSingle')]
+    const often = own.begin({ isolation: 'read-committed' })
+    await often.putMany(table, largeRows)
+    for (let i = 0; i < 100; i++) await often.put(table, 'often', textOf(i))
+    expect(await often.get(table, 'often')).toBe(textOf(99))
+    expect(read.mock.calls.length).toBeLessThan(5)
+    await often.abort()
+    await own.close()
+  })
+})
+
 describe('beside a large commit whose COMMIT is not durable yet', () => {
   const SYNC_MS = 5
 
@@ -54,10 +71,7 @@ describe('beside a large commit whose COMMIT is not durable yet', () => {
     const slow = await openOn(disk, { runtime })
     await writeRows(slow, 0, ROWS)
     const large = slow.begin()
-    await large.putMany(
-      textTable(slow),
-      Array.from({ length: ROWS }, (_, i) => [keyOf(i), textOf(i, LENGTH)] as const),
-    )
+    await large.putMany(textTable(slow), largeRows)
     disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
     let isDone = false
     const committed = large.commit().then(() => {

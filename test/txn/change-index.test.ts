@@ -34,7 +34,7 @@ test('it finds what was added and not undone, the youngest first, while it grows
         expect(index.size).toBe(model.length)
       }
       for (const hash of new Set([1, ...model.map((entry) => entry.hash)])) {
-        expect(index.find(hash)).toEqual(
+        expect([...index.find(hash)]).toEqual(
           model
             .filter((entry) => entry.hash === hash)
             .reverse()
