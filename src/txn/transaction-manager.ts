@@ -208,6 +208,8 @@ export class TransactionManager {
       return DONE
     }
     this.#failStop.check()
+    // It reads no more, and nothing is noted for that.
+    if (this.#versions.isLarge(transaction)) transaction.ended()
     return this.#versions.mustNoteAll(transaction)
       ? this.#commitNoted(transaction, durability)
       : this.#commit(transaction, durability)

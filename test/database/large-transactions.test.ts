@@ -60,6 +60,18 @@ describe('a large transaction that reads without locks itself', () => {
     await often.abort()
     await own.close()
   })
+
+  test('reads no more when it commits, and nothing is noted for that', async () => {
+    const own = await openOn(new MemoryFileSystem())
+    const large = own.begin({ isolation: 'snapshot' })
+    await large.putMany(textTable(own), largeRows)
+    const committed = large.commit()
+    expect(own.stats().versions.readers).toBe(0)
+    await committed
+    expect(own.stats().versions.entries).toBe(0)
+    expect(await textTable(own).get(keyOf(1))).toBe(textOf(1, LENGTH))
+    await own.close()
+  })
 })
 
 describe('beside a large commit whose COMMIT is not durable yet', () => {
