@@ -25,6 +25,8 @@ export class SnapshotWalk extends Walk {
   /** The key that the batch begins with, and how many of its entries the walk has found. */
   #first: Uint8Array | undefined
   #found = 0
+  /** How many entries it comes by once more, because the batch had to be read again. */
+  #again = 0
   /** The entries of the batch of which an older version has to be shown. */
   #versions: Map<number, Before> | undefined
 
@@ -52,26 +54,29 @@ export class SnapshotWalk extends Walk {
 
   protected nextIn(tree: PageId): boolean {
     this.#view.check()
-    for (let steps = this.#batch?.isGone === true ? this.#rewind() : 1; steps > 0; steps--) {
+    if (this.#batch?.isGone === true) this.#rewind()
+    for (;;) {
       do {
         if (++this.#index >= this.#count && !this.#readOn(tree)) return false
       } while (!this.#isShown(this.#index))
       this.#found++
+      if (this.#again === 0) return true
+      this.#again--
     }
-    return true
   }
 
   /**
-   * Goes back to before the batch, which will be read again; returns how many steps from there to the next entry. What
-   * the view shows does not change, so they are as many as they were.
+   * Goes back to before the batch, which will be read again. What the view shows does not change, so up to the next
+   * entry there are as many as there were.
    */
-  #rewind(): number {
+  #rewind(): void {
+    this.#again += this.#found
+    this.#found = 0
     this.#batch = undefined
     this.#cursor = undefined
     this.#index = -1
     this.#count = 0
     this.#isLastBatch = false
-    return this.#found + 1
   }
 
   #isShown(index: number): boolean {
@@ -90,7 +95,13 @@ export class SnapshotWalk extends Walk {
     this.#index = 0
     this.#count = this.#countInRange(batch)
     this.#isLastBatch = this.#count < batch.count
-    this.#versions = this.#view.store.versions.isEmpty ? undefined : this.#findVersions(tree, batch)
+    try {
+      this.#versions = this.#view.store.versions.isEmpty ? undefined : this.#findVersions(tree, batch)
+    } catch (error) {
+      // They could not be read from the log, and without them who goes on would see what is not for him.
+      this.#rewind()
+      throw error
+    }
     return this.#count > 0
   }
 

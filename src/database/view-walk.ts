@@ -26,8 +26,8 @@ export class ViewWalk extends Walk {
   #hasStarted = false
   #key: Uint8Array | undefined
   #value: Uint8Array | undefined
-  /** Whether the entry at the cursor was left for a wait. */
-  #isClaiming = false
+  /** Whether the entry at the cursor has not been given out: it was left for a wait, or could not be read. */
+  #isOwed = false
 
   constructor(range: ByteRange, view: VersionView, ports: ViewWalkPorts) {
     super(range, ports)
@@ -55,38 +55,44 @@ export class ViewWalk extends Walk {
     this.#cursor ??= this.#view.store.cursor(tree)
     const cursor = this.#cursor
     for (;;) {
-      if (!this.#isClaiming || !this.#hasStarted) {
+      if (!this.#isOwed || !this.#hasStarted) {
         if (!this.#step(cursor)) return false
         this.#key = cursor.key()
         if (!isBeforeEnd(this.range, this.#key)) return false
         this.#value = this.#valueAt(tree, cursor, this.#key)
         if (this.#value === undefined) continue
         if (this.#claim === undefined) return true
-        this.#isClaiming = true
+        this.#isOwed = true
       }
       const wait = this.#claim?.(tree, this.#key as Uint8Array)
       if (wait !== undefined) return wait
-      this.#isClaiming = false
       // Now it is locked, and the page has the state that will be changed; somebody may have deleted it.
       this.#value = cursor.value()
+      this.#isOwed = false
       if (this.#value !== undefined) return true
     }
   }
 
   #step(cursor: TreeCursor): boolean {
     if (this.#hasStarted) return cursor.advance()
-    this.#hasStarted = true
-    // What was left for a wait has not been given out.
-    const inclusive = this.#isClaiming
-    this.#isClaiming = false
     const { start, startInclusive, reverse } = this.range
-    if (this.#key !== undefined) return cursor.seek(this.#key, { reverse, inclusive })
-    return cursor.seek(start, { reverse, inclusive: startInclusive })
+    const [from, inclusive] = this.#key === undefined ? [start, startInclusive] : [this.#key, this.#isOwed]
+    const found = cursor.seek(from, { reverse, inclusive })
+    this.#hasStarted = true
+    this.#isOwed = false
+    return found
   }
 
   #valueAt(tree: PageId, cursor: TreeCursor, key: Uint8Array): Uint8Array | undefined {
-    const version = this.#view.versionOf(tree, key)
-    return version === undefined ? cursor.value() : this.#view.valueOf(version)
+    try {
+      const version = this.#view.versionOf(tree, key)
+      return version === undefined ? cursor.value() : this.#view.valueOf(version)
+    } catch (error) {
+      // It has not been given out: who goes on comes to it again.
+      this.#hasStarted = false
+      this.#isOwed = true
+      throw error
+    }
   }
 }
 

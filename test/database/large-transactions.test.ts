@@ -101,3 +101,34 @@ describe('beside a large commit whose COMMIT is not durable yet', () => {
     await slow.close()
   })
 })
+
+describe('a log that cannot be read for a moment', () => {
+  test('shows no change that is uncommitted to who goes on reading', async () => {
+    const disk = new SimulatedFileSystem()
+    const own = await openOn(disk)
+    await writeRows(own, 0, ROWS)
+    const large = own.begin()
+    await large.putMany(textTable(own), largeRows)
+    using snapshot = own.snapshot()
+    const transaction = own.begin({ isolation: 'read-committed' })
+    for (const entries of [snapshot.range(textTable(own)), transaction.range(textTable(own))]) {
+      for (let i = 0; i < ROWS; i++) {
+        if (i % 100 === 0) disk.failNext('read', { errno: 'EIO', file: /^log-/ })
+        let next: IteratorResult<[string, string], undefined> | undefined
+        while (next === undefined) {
+          try {
+            next = await entries.next()
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'IO_ERROR' })
+          }
+        }
+        expect(next.value).toEqual([keyOf(i), textOf(i)])
+      }
+      expect(await entries.next()).toMatchObject({ done: true })
+      disk.clearFaults()
+    }
+    await transaction.abort()
+    await large.abort()
+    await own.close()
+  })
+})
