@@ -189,6 +189,15 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     first: OVERWRITING,
   },
   {
+    name: 'large-commit-ends-with-others',
+    invariant: 'I2',
+    sentence: 'A large transaction ends when others do, because it is not known from its locks where its COMMIT is.',
+    file: 'src/txn/durable-commits.ts',
+    find: 'next.commitLsn < flushedLsn',
+    replace: 'next.owner.yieldedLsn < flushedLsn',
+    first: OVERWRITING,
+  },
+  {
     name: 'large-writer-undone-twice',
     invariant: 'I34',
     sentence: 'What a large transaction has rolled back to a savepoint is taken back once more for those who read.',
