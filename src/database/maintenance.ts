@@ -52,12 +52,19 @@ const REDO_BATCH_PART = 1 / 16
 /** Pages that restart has put off are brought up to date for so long in one slice, or so many. */
 const REDO_SLICE_MS = 1
 const REDO_SLICE_PAGES = 8
+/** What commits have left to be done, and leaves to be cleaned: so many more a step more in one slice, for so long. */
+const BACKLOG_PER_STEP = 16
+const BACKLOG_SLICE_MS = 1
+/** More of it, and who writes waits until some is done, so that nothing is given up faster than it can be freed. */
+const BACKLOG_MAX = 4096
 
 export class Maintenance {
   readonly #parts: MaintenanceParts
   #running: Promise<void> | undefined
   /** Those who wait for room, in the order in which they came. */
   readonly #waiting = new Queue<() => void>()
+  /** How much was left to be done when the last of them went on although that was too much. */
+  #backlogBefore = Number.POSITIVE_INFINITY
   /** How many of them go on without room, because the background cannot make any. */
   #excused = 0
   #isLettingIn = false
@@ -110,7 +117,7 @@ export class Maintenance {
 
   /** There is nothing to do, or it cannot be done; then nobody waits for it. */
   #rest(): void {
-    if (this.#isFull) this.#excused = this.#waiting.size
+    if (this.#isFull || this.#isBehind) this.#excused = this.#waiting.size
     this.#letIn()
   }
 
@@ -128,7 +135,11 @@ export class Maintenance {
   /** Whether who has written need not wait. */
   get hasRoom(): boolean {
     if (this.#stopped || this.#parts.failStop.failed) return true
-    return !this.#isFull && this.#waiting.size === 0
+    return !this.#isFull && !this.#isBehind && this.#waiting.size === 0
+  }
+
+  get #isBehind(): boolean {
+    return this.#parts.pending.backlog > BACKLOG_MAX
   }
 
   /** How many pages may become dirty before who has written one waits. */
@@ -144,12 +155,22 @@ export class Maintenance {
   /** Lets those go on who came first, a few a turn, until all have, or there is no room again. */
   #letIn(): void {
     if (this.#isLettingIn) return
-    const count = Math.min(this.#waiting.size, WAITERS_PER_TURN, Math.max(this.#roomPages, this.#excused))
+    const room = Math.max(this.#excused, Math.min(this.#roomPages, this.#roomBehind()))
+    const count = Math.min(this.#waiting.size, WAITERS_PER_TURN, room)
     for (let i = 0; i < count; i++) this.#letInFirst()
     this.#excused = Math.max(0, this.#excused - count)
     if (this.#waiting.size === 0) return
     if (count > 0) this.#letInNextTurn()
     else this.poke()
+  }
+
+  /** How many may write although too much is left to be done: one, each time that less is left than the last time. */
+  #roomBehind(): number {
+    const { backlog } = this.#parts.pending
+    const isLess = backlog < this.#backlogBefore
+    this.#backlogBefore = this.#isBehind ? Math.min(backlog, this.#backlogBefore) : Number.POSITIVE_INFINITY
+    if (!this.#isBehind) return WAITERS_PER_TURN
+    return isLess ? 1 : 0
   }
 
   #letInNextTurn(): void {
@@ -195,11 +216,12 @@ export class Maintenance {
     const { pending, btree } = this.#parts
     this.#boundHeldBackLog()
     const redid = !this.#isFull && this.#quietStep(() => this.#redoSome())
-    const more = this.#quietStep(
+    const more = this.#workOff(
+      pending.backlog,
       () => pending.step(),
       () => pending.postpone(),
     )
-    const unclean = btree.uncleanLeafCount > 0 && this.#quietStep(() => btree.cleanStep())
+    const unclean = btree.uncleanLeafCount > 0 && this.#workOff(btree.uncleanLeafCount, () => btree.cleanStep())
     const wrote = await this.#writeBack()
     if (this.#isCheckpointDue) {
       // It copies and logs the whole dirty page table at once, so the turn has nothing else of ours.
@@ -208,6 +230,17 @@ export class Maintenance {
     }
     this.#makeSegments()
     return redid || more || unclean || wrote
+  }
+
+  /** Does a step, and more of them the more there is to do, so that it cannot pile up; whether there may be more. */
+  #workOff(backlog: number, step: () => boolean, onError?: () => void): boolean {
+    const { runtime } = this.#parts
+    const endMs = runtime.nowMs() + BACKLOG_SLICE_MS
+    for (let steps = 1 + Math.floor(backlog / BACKLOG_PER_STEP); steps > 0; steps--) {
+      if (!this.#quietStep(step, onError)) return false
+      if (runtime.nowMs() >= endMs) break
+    }
+    return true
   }
 
   /** Brings some of the pages up to date that restart has put off; whether there may be more. */

@@ -97,6 +97,7 @@ export class PendingQueue {
    * and when it is let go the next is: who committed before another and began after it never is.
    */
   readonly #begunFirst = new LinkedList<Committed>()
+  #backlog = 0
 
   /**
    * `runStep` does one bounded step of an action and says whether the action is finished. What commit
@@ -116,6 +117,11 @@ export class PendingQueue {
 
   get size(): number {
     return this.#queue.size + this.#heldBack.size
+  }
+
+  /** How many actions could go on. */
+  get backlog(): number {
+    return this.#backlog
   }
 
   /** The first record of the oldest transaction whose actions readers hold back; all log since then is kept. */
@@ -142,6 +148,7 @@ export class PendingQueue {
       heldBack.shift()
       if (first === this.#begunFirst.first) this.#begunFirst.remove(first)
       this.#queue.push(first)
+      this.#backlog += first.actions.length
     }
   }
 
@@ -160,6 +167,7 @@ export class PendingQueue {
       if (this.#runStep(action.payload)) {
         this.#logDone(entry, action)
         committed.done++
+        this.#backlog--
       }
     }
     if (committed.done === actions.length) {

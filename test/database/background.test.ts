@@ -1,14 +1,17 @@
 /** When the background begins to work, and that nobody waits for what it will not do. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DATA_FILE_NAME } from '../../src/buffer/data-file.ts'
+import { AriesError } from '../../src/common/errors.ts'
 import { asLsn, NULL_LSN } from '../../src/common/ids.ts'
 import type { Database } from '../../src/database/database.ts'
 import { Maintenance, type MaintenanceParts } from '../../src/database/maintenance.ts'
 import type { OpenOptions } from '../../src/database/options.ts'
 import { FailStop } from '../../src/io/fail-stop.ts'
+import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
+import { nodeRuntime } from '../../src/io/node-runtime.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { expectRows, openOn, PAGE_SIZE, settle, textTable, waits, writeRows } from './support.ts'
+import { expectRows, openOn, PAGE_SIZE, settle, textOf, textTable, waits, writeRows } from './support.ts'
 
 type PoolStats = ReturnType<Database['stats']>['buffer']
 
@@ -63,8 +66,19 @@ test('pages are written back when most of the pool is dirty', async () => {
   expect(after.dirtyPages).toBeLessThanOrEqual(60)
 })
 
+/** What commits have left to be done. */
+interface Pending {
+  size: number
+  backlog: number
+  step(): boolean
+  postpone?(): void
+}
+
 /** The background of a pool of 100 frames that is full, in which `writeBack` cleans pages. */
-function fullPool(writeBack: (buffer: { dirtyCount: number }) => Promise<void> | undefined) {
+function fullPool(
+  writeBack: (buffer: { dirtyCount: number }) => Promise<void> | undefined,
+  pending: Pending = { size: 0, backlog: 0, step: () => false },
+) {
   const runtime = new SimulatedRuntime(1)
   const buffer = {
     dirtyCount: 80,
@@ -79,7 +93,7 @@ function fullPool(writeBack: (buffer: { dirtyCount: number }) => Promise<void> |
     buffer,
     log: { nextLsn: asLsn(8), room: { isStepDue: () => false, canRecycle: () => false, step: async () => false } },
     btree: { uncleanLeafCount: 0 },
-    pending: { size: 0, step: () => false },
+    pending,
     checkpointer: { logBytesSince: 0, lowWater: { lsn: asLsn(8) } },
     settings: { flushIntervalMs: 100, maxRedoBytes: 1 << 20, checkpointBytes: 1 << 20, checkpointIntervalMs: 1000 },
     writable: true,
@@ -138,6 +152,52 @@ describe('many who wait for room', () => {
   })
 })
 
+describe('what commits leave to be done', () => {
+  /** 64 clients write, and each time leave ten actions behind; the most that there were. */
+  async function mostLeft(writes: number, step: (pending: Pending) => boolean) {
+    const pending: Pending = { size: 0, backlog: 0, step: () => step(pending), postpone: () => undefined }
+    const { runtime, buffer, maintenance } = fullPool(() => undefined, pending)
+    buffer.dirtyCount = 0
+    // Each takes so long that no more than one is done in a turn.
+    let nowMs = 0
+    vi.spyOn(runtime, 'nowMs').mockImplementation(() => nowMs++)
+    let [most, left] = [0, writes]
+    const write = async (): Promise<void> => {
+      while (left-- > 0) {
+        pending.size = pending.backlog += 10
+        most = Math.max(most, pending.backlog)
+        maintenance.poke()
+        await maintenance.room()
+      }
+    }
+    await Promise.all(Array.from({ length: 64 }, write))
+    return most
+  }
+
+  test('is never much more than 4096 actions, however busy the others are', async () => {
+    const carryOut = (pending: Pending): boolean => {
+      pending.size = --pending.backlog
+      return pending.backlog > 0
+    }
+    expect(await mostLeft(5000, carryOut)).toBeLessThanOrEqual(4096 + 64 * 10 + 10)
+  })
+
+  test('holds nobody up when it cannot be done', async () => {
+    const fail = (): boolean => {
+      throw new AriesError('PAGE_CORRUPT', 'page 7 is damaged')
+    }
+    expect(await mostLeft(5000, fail)).toBe(50_000)
+  })
+
+  test('is done as fast as it comes: a value that is replaced all the time takes no more and more pages', async () => {
+    const db = await openOn(new MemoryFileSystem(), { durability: 'none', runtime: nodeRuntime })
+    const table = textTable(db)
+    for (let i = 0; i < 20_000; i++) await table.put('key', textOf(i, 2 * PAGE_SIZE))
+    expect(db.stats().pages.allocated).toBeLessThan(20_000)
+    await db.close()
+  })
+})
+
 test('a close that has much to clean up does one step of it a turn', async () => {
   const runtime = new SimulatedRuntime(1)
   let turn = 0
@@ -148,6 +208,7 @@ test('a close that has much to clean up does one step of it a turn', async () =>
   }
   const pending = {
     size: 20,
+    backlog: 20,
     step: () => {
       step()
       return --pending.size > 0
