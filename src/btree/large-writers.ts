@@ -10,7 +10,8 @@
  * - From its first change of a key to its end a large writer alone changes it: it does not yield its locks. So what
  *   lies in the leaf is its own last change, and undoing its changes on a copy leads to what was there before.
  */
-import type { Lsn } from '../common/ids.ts'
+import { compareBytes } from '../common/bytes.ts'
+import { type Lsn, NULL_LSN } from '../common/ids.ts'
 import { hashKey } from '../common/key-table.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
@@ -25,12 +26,47 @@ import { type StoredOf, UncommittedChanges } from './uncommitted.ts'
 /** An index follows when its transaction has written so much more. */
 const STEP_BYTES = 65_536
 const NOTHING: Iterable<Lsn> = []
+/** What was before so many changes of one key is not looked up each time; for so many keys of a transaction. */
+const OFTEN = 32
+const OFTEN_CHANGED_MAX = 64
+
+/**
+ * What keys that a transaction has changed often held before. It is found only from all their records, and stays the
+ * same until the first of these is undone.
+ */
+class OftenChanged {
+  readonly #known = new Map<number, Before & { readonly tree: Tree; readonly key: Uint8Array }>()
+  /** The youngest of the first changes of these keys. */
+  #firstLsn: Lsn = NULL_LSN
+
+  find(tree: Tree, key: Uint8Array, hash: number): Before | undefined {
+    const known = this.#known.get(hash)
+    return known?.tree === tree && compareBytes(known.key, key) === 0 ? known : undefined
+  }
+
+  add(tree: Tree, key: Uint8Array, hash: number, { before }: Before, firstLsn: Lsn): void {
+    if (this.#known.size === OFTEN_CHANGED_MAX) this.#known.clear()
+    this.#known.set(hash, { tree, key: Uint8Array.from(key), before })
+    if (firstLsn > this.#firstLsn) this.#firstLsn = firstLsn
+  }
+
+  undone(lsn: Lsn): void {
+    if (lsn >= this.#firstLsn) return
+    this.#known.clear()
+    this.#firstLsn = NULL_LSN
+  }
+}
+
+interface Followed {
+  readonly index: ChangeIndex
+  readonly often: OftenChanged
+}
 
 export class LargeWriters implements LargeWriterPorts {
   readonly #log: LogManager
   readonly #largeBytes: number
   readonly #storedNow: StoredOf
-  readonly #indexes = new Map<ActiveTransaction, ChangeIndex>()
+  readonly #followed = new Map<ActiveTransaction, Followed>()
 
   /** Large is who has written `largeBytes` of log. `storedNow` reads what a leaf has for a key. */
   constructor(log: LogManager, largeBytes: number, storedNow: StoredOf) {
@@ -40,25 +76,25 @@ export class LargeWriters implements LargeWriterPorts {
   }
 
   get isEmpty(): boolean {
-    return this.#indexes.size === 0
+    return this.#followed.size === 0
   }
 
   get all(): Iterable<ActiveTransaction> {
-    return this.#indexes.keys()
+    return this.#followed.keys()
   }
 
   isLarge(writer: ActiveTransaction): boolean {
-    return this.#indexes.has(writer)
+    return this.#followed.has(writer)
   }
 
   follow(writer: ActiveTransaction): void {
     const { entry } = writer
     if (entry.logBytes < this.#largeBytes) return
-    const index = this.#indexes.get(writer)
-    if (index !== undefined && entry.logBytes - index.indexedBytes < STEP_BYTES) return
-    const extended = index ?? new ChangeIndex()
-    this.#extend(extended, entry)
-    this.#indexes.set(writer, extended)
+    const followed = this.#followed.get(writer)
+    if (followed !== undefined && entry.logBytes - followed.index.indexedBytes < STEP_BYTES) return
+    const { index, often } = followed ?? { index: new ChangeIndex(), often: new OftenChanged() }
+    this.#extend(index, entry)
+    if (followed === undefined) this.#followed.set(writer, { index, often })
   }
 
   #extend(index: ChangeIndex, entry: TransactionEntry): void {
@@ -96,7 +132,7 @@ export class LargeWriters implements LargeWriterPorts {
 
   /** At most one of them has changed the key. */
   #storedBeforeAll(tree: Tree, key: Uint8Array, hash: number): Before | undefined {
-    for (const writer of this.#indexes.keys()) {
+    for (const writer of this.#followed.keys()) {
       const found = this.#storedBefore(writer, tree, key, hash)
       if (found !== undefined) return found
     }
@@ -104,20 +140,27 @@ export class LargeWriters implements LargeWriterPorts {
   }
 
   #storedBefore(writer: ActiveTransaction, tree: Tree, key: Uint8Array, hash: number): Before | undefined {
+    const known = this.#followed.get(writer)?.often.find(tree, key, hash)
+    if (known !== undefined) return known
     let found: Before | undefined
+    let firstLsn: Lsn = NULL_LSN
+    let changes = 0
     for (const lsn of this.#found(writer, hash)) {
       const record = this.#log.readSingle(lsn)
       if (!isOfKey(record, tree, key)) continue
       // Before an insertion there was nothing, whatever is there now.
       const after = found === undefined && !isInsertion(record) ? this.#storedNow(tree, key) : found?.before
       found = { before: valueBefore(record, after) }
+      firstLsn = lsn
+      changes++
     }
+    if (found !== undefined && changes >= OFTEN) this.#followed.get(writer)?.often.add(tree, key, hash, found, firstLsn)
     return found
   }
 
   /** Its records that may have changed a key with this hash, the youngest first; none when it is not large. */
   #found(writer: ActiveTransaction, hash: number): Iterable<Lsn> {
-    const index = this.#indexes.get(writer)
+    const index = this.#followed.get(writer)?.index
     if (index === undefined) return NOTHING
     if (index.indexedLsn < writer.entry.undoNextLsn) this.#extend(index, writer.entry)
     return index.find(hash)
@@ -128,10 +171,12 @@ export class LargeWriters implements LargeWriterPorts {
   }
 
   undone(writer: ActiveTransaction, lsn: Lsn): void {
-    this.#indexes.get(writer)?.undone(lsn)
+    const followed = this.#followed.get(writer)
+    followed?.index.undone(lsn)
+    followed?.often.undone(lsn)
   }
 
   ended(writer: ActiveTransaction): void {
-    this.#indexes.delete(writer)
+    this.#followed.delete(writer)
   }
 }

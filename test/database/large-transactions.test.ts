@@ -48,6 +48,33 @@ test('nor for a snapshot, until the transaction commits; then it shows what it d
 
 const largeRows = Array.from({ length: ROWS }, (_, i) => [keyOf(i), textOf(i, LENGTH)] as const)
 
+test('what a key held that is changed over and over is looked up once, until all changes are undone', async () => {
+  const { db: own, managers } = await openLab(new MemoryFileSystem())
+  const table = textTable(own)
+  await writeRows(own, 0, 10)
+  const large = own.begin()
+  await large.putMany(textTable(own, 'others'), largeRows)
+  const before = await large.savepoint()
+  for (const text of ['a', 'b', 'c']) {
+    for (let i = 0; i < 100; i++) {
+      await large.put(table, keyOf(1), `${text}${i}`)
+      if (i % 10 === 0) await large.delete(table, keyOf(1))
+    }
+    expect(await table.get(keyOf(1))).toBe(textOf(1))
+    const read = vi.spyOn(managers.log, 'readSingle')
+    for (let i = 0; i < 10; i++) expect(await table.get(keyOf(1))).toBe(textOf(1))
+    expect(read).not.toHaveBeenCalled()
+    read.mockRestore()
+    if (text !== 'c') await large.rollbackTo(before)
+    expect(await table.get(keyOf(1))).toBe(textOf(1))
+  }
+  await large.commit()
+  expect(await table.get(keyOf(1))).toBe('c99')
+  await own.transaction((other) => other.put(table, keyOf(1), 'd'))
+  expect(await table.get(keyOf(1))).toBe('d')
+  await own.close()
+})
+
 describe('a large transaction that reads without locks itself', () => {
   test('finds one change of a key that it has changed often, and looks for no more', async () => {
     const { db: own, managers } = await openLab(new MemoryFileSystem())
