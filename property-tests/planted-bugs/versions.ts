@@ -173,8 +173,8 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     name: 'large-commit-under-way-forgotten',
     invariant: 'I34',
     sentence: 'A snapshot opened between the COMMIT of a large transaction and its end sees the change happen.',
-    file: VERSIONS,
-    find: 'for (const writer of this.#large.all) this.#noteCommitting(writer)',
+    file: 'src/txn/transaction-manager.ts',
+    find: 'while (this.#versions.mustNoteAll(transaction)) await this.#noteAll(transaction)',
     replace: '',
     first: OVERWRITING,
   },
@@ -184,8 +184,9 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     sentence:
       'A large transaction lets others overwrite what it has not made durable yet, and it is undone on their values.',
     file: 'src/txn/transaction-manager.ts',
-    find: 'if (!this.#versions.isLarge(transaction)) this.#locks',
-    replace: 'this.#locks',
+    find: 'await this.#awaitCommit(transaction, durability)',
+    replace:
+      'this.#locks.yieldAll(transaction.owner, transaction.commitLsn); await this.#awaitCommit(transaction, durability)',
     first: OVERWRITING,
   },
   {

@@ -79,10 +79,6 @@ export class LargeWriters implements LargeWriterPorts {
     return this.#followed.size === 0
   }
 
-  get all(): Iterable<ActiveTransaction> {
-    return this.#followed.keys()
-  }
-
   isLarge(writer: ActiveTransaction): boolean {
     return this.#followed.has(writer)
   }

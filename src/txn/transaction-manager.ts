@@ -208,26 +208,54 @@ export class TransactionManager {
       return DONE
     }
     this.#failStop.check()
-    // It reads no more, and nothing is noted for that.
-    if (this.#versions.isLarge(transaction)) transaction.ended()
-    return this.#versions.mustNoteAll(transaction)
-      ? this.#commitNoted(transaction, durability)
+    return this.#versions.isLarge(transaction)
+      ? this.#commitLarge(transaction, durability)
       : this.#commit(transaction, durability)
   }
 
-  /** The same once all changes are noted for those who may not see them. */
-  async #commitNoted(transaction: ActiveTransaction, durability: Durability): Promise<void> {
+  /**
+   * The same for a large one. It holds all its locks to its end, and that comes when what it has changed is noted for
+   * all who may not see it: before its COMMIT is logged, and for who begins to read while that is on its way to the
+   * disk, behind it.
+   */
+  async #commitLarge(transaction: ActiveTransaction, durability: Durability): Promise<void> {
     transaction.state = 'committing'
+    // It reads no more, and nothing is noted for that.
+    transaction.ended()
     this.#underWay++
     try {
-      await this.#versions.noteAll(transaction, () => laterTurn(this.#runtime))
+      await this.#noteAll(transaction)
       this.#failStop.check()
-      return this.#commit(transaction, durability)
+      transaction.commitLsn = this.#logCommit(transaction)
+      await this.#awaitCommit(transaction, durability)
+      while (this.#versions.mustNoteAll(transaction)) await this.#noteAll(transaction)
+      // Those whom it has overwritten come before it.
+      this.#durableCommits.endDurable()
+      this.#committed(transaction)
     } catch (error) {
-      this.#stuck(transaction, error)
+      // Once its COMMIT is in the log it cannot be rolled back any more.
+      if (transaction.commitLsn === NULL_LSN) this.#stuck(transaction, error)
+      else this.#failStop.stopOnBug(error)
       throw error
     } finally {
       this.#endWork()
+    }
+  }
+
+  async #noteAll(transaction: ActiveTransaction): Promise<void> {
+    if (this.#versions.mustNoteAll(transaction)) {
+      await this.#versions.noteAll(transaction, () => laterTurn(this.#runtime))
+    }
+  }
+
+  /** Has the COMMIT of a large transaction as durable as is asked for, and at `full` if what it has overwritten is not. */
+  async #awaitCommit(transaction: ActiveTransaction, durability: Durability): Promise<void> {
+    const { log } = this.#writer
+    try {
+      if (durability === 'full' || this.#dependsOnTheDisk(transaction)) await log.waitDurable(transaction.commitLsn)
+      else if (durability === 'lazy') log.writeOut()
+    } catch (error) {
+      throw outcomeUnknown('commit', error)
     }
   }
 
@@ -235,7 +263,7 @@ export class TransactionManager {
     const lsn = transaction.hasWritten ? this.#logCommit(transaction) : this.#lastCommitLsn
     transaction.state = 'committing'
     if ((durability === 'full' && this.#isVolatile(lsn)) || this.#dependsOnTheDisk(transaction)) {
-      if (!this.#versions.isLarge(transaction)) this.#locks.yieldAll(transaction.owner, lsn)
+      this.#locks.yieldAll(transaction.owner, lsn)
       this.#underWay++
       return this.#durableCommits.join(transaction, lsn)
     }

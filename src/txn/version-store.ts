@@ -20,7 +20,7 @@
  * OF LARGE WRITERS NOTHING IS KEPT while they are open: what each key held before is looked up in the log when it is
  * read (`large-writers.ts`), or the first reader would stand still for all of it, and a load of millions of rows would
  * be in memory. Only when one commits while somebody reads who may not see it, its before-images become entries, some
- * a turn, before its COMMIT is logged.
+ * a turn: before its COMMIT is logged, and for who comes while that is on its way to the disk, before it ends.
  *
  * WHEN AN ENTRY GOES. Entry c with the older neighbour b in its chain serves the readers in [b, c). When
  * there is none it goes: at its commit, because none was opened in between, or when the last of them is
@@ -68,7 +68,6 @@ export interface Before {
 /** What transactions that have written much have changed. All of it can throw `PAGE_CORRUPT`, `LOG_CORRUPT`, `IO_ERROR`. */
 export interface LargeWriterPorts {
   readonly isEmpty: boolean
-  readonly all: Iterable<ActiveTransaction>
   isLarge(writer: ActiveTransaction): boolean
   /** To be called before a transaction writes: it may be a large one by now. */
   follow(writer: ActiveTransaction): void
@@ -223,7 +222,6 @@ export class VersionStore {
    */
   open(nowMs: number): VersionReader {
     this.#startKeeping()
-    for (const writer of this.#large.all) this.#noteCommitting(writer)
     const reader = new VersionReader(this.#csn, nowMs, this.#youngest)
     if (this.#youngest === undefined) this.#oldest = reader
     else this.#youngest.younger = reader
@@ -339,6 +337,7 @@ export class VersionStore {
 
   /** Counts a commit, from here on visible to new readers; returns its number. */
   commit(writer: ActiveTransaction): number {
+    assert(!this.mustNoteAll(writer), 'what a large transaction has changed is noted for those who read')
     const csn = ++this.#csn
     this.#commitsUnread++
     this.#forgetLarge(writer)
@@ -355,14 +354,14 @@ export class VersionStore {
     return csn
   }
 
-  /** Whether its locks must stay until it has ended, because what its keys held before is read from the log and the page. */
+  /** Whether what its keys held before is read from the log and the page: then nobody else may change them before it ends. */
   isLarge(writer: ActiveTransaction): boolean {
     return this.#large.isLarge(writer)
   }
 
-  /** Whether a transaction that is to commit has to wait for `noteAll`. */
+  /** Whether `noteAll` has to be called before a transaction commits: somebody reads who may not see it. */
   mustNoteAll(writer: ActiveTransaction): boolean {
-    return this.#readerCount > 0 && this.#large.isLarge(writer)
+    return this.#readerCount > 0 && this.#large.isLarge(writer) && !this.#noted.has(writer)
   }
 
   /**
@@ -391,15 +390,6 @@ export class VersionStore {
   #stopNoting(writer: ActiveTransaction): void {
     this.#noted.delete(writer)
     this.#stopKeepingIfUnused()
-  }
-
-  /** The same at once, for a reader that is opened when the COMMIT is in the log already and not durable yet. */
-  #noteCommitting(writer: ActiveTransaction): void {
-    if (writer.state !== 'committing' || this.#noted.has(writer)) return
-    for (const change of this.#large.changesOf(writer)) {
-      if (change !== undefined) this.#noteOnce(writer, change)
-    }
-    this.#noted.add(writer)
   }
 
   #noteOnce(writer: ActiveTransaction, { tree, key, afterLsn, before }: UncommittedChange): void {

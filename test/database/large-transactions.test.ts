@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openLab } from '../../property-tests/lab.ts'
 import type { Database } from '../../src/database/database.ts'
+import type { OpenOptions } from '../../src/database/options.ts'
 import type { Transaction } from '../../src/database/transaction.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
-import { keyOf, openOn, SEGMENT_BYTES, settle, textOf, textTable, writeRows } from './support.ts'
+import { expectFailure, keyOf, openOn, SEGMENT_BYTES, settle, textOf, textTable, waits, writeRows } from './support.ts'
 
 const ROWS = 2000
 /** Of more than a quarter of a segment of the log, all rows together. */
@@ -104,27 +105,57 @@ describe('a large transaction that reads without locks itself', () => {
 describe('beside a large commit whose COMMIT is not durable yet', () => {
   const SYNC_MS = 5
 
-  test('nobody sees what it has written, whoever else commits meanwhile', async () => {
+  /** A database in which a large transaction waits for the disk; `sync` ends that. */
+  async function committing(options: OpenOptions = {}) {
     const runtime = new SimulatedRuntime(1)
     const disk = new SimulatedFileSystem({ runtime })
-    const slow = await openOn(disk, { runtime })
+    const slow = await openOn(disk, { runtime, ...options })
     await writeRows(slow, 0, ROWS)
     const large = slow.begin()
     await large.putMany(textTable(slow), largeRows)
     disk.inject('sync', { effect: 'slow', delayMs: SYNC_MS }, { times: Number.POSITIVE_INFINITY })
-    let isDone = false
-    const committed = large.commit().then(() => {
-      isDone = true
-    })
+    const committed = large.commit()
     await settle(10)
+    const sync = (): void => {
+      disk.clearFaults()
+      runtime.advance(SYNC_MS)
+    }
+    return { slow, committed, sync }
+  }
+
+  test('nobody sees what it has written, whoever else commits meanwhile', async () => {
+    const { slow, committed, sync } = await committing()
     await slow.transaction((other) => other.put(textTable(slow), 'other', 'x'), { durability: 'none' })
-    expect(isDone).toBe(false)
+    expect(await waits(committed)).toBe(true)
     expect(await textTable(slow).get(keyOf(1))).toBe(textOf(1))
     expect(slow.locks().length).toBeGreaterThan(0)
-    disk.clearFaults()
-    runtime.advance(SYNC_MS)
+    sync()
     await committed
     expect(await textTable(slow).get(keyOf(1))).toBe(textOf(1, LENGTH))
+    await slow.close()
+  })
+
+  test('a snapshot is opened at once, and what it has to show is noted before the commit ends', async () => {
+    const { slow, committed, sync } = await committing()
+    using snapshot = slow.snapshot()
+    expect(slow.stats().versions.entries).toBe(0)
+    expect(snapshot.get(textTable(slow), keyOf(1))).toBe(textOf(1))
+    sync()
+    await committed
+    expect(slow.stats().versions.entries).toBe(ROWS)
+    expect(snapshot.range(textTable(slow)).all()).toEqual(largeRows.map(([key], i) => [key, textOf(i)]))
+    expect(await textTable(slow).get(keyOf(1))).toBe(textOf(1, LENGTH))
+    await slow.close()
+  })
+
+  test('it is ended where that is more than may be kept', async () => {
+    const { slow, committed, sync } = await committing({ snapshotMaxBytes: 65_536 })
+    using snapshot = slow.snapshot()
+    expect(snapshot.get(textTable(slow), keyOf(1))).toBe(textOf(1))
+    sync()
+    await committed
+    await expectFailure(() => snapshot.get(textTable(slow), keyOf(1)), 'SNAPSHOT_TOO_OLD', 'snapshotMaxBytes')
+    expect(slow.stats().versions).toMatchObject({ readers: 0, entries: 0 })
     await slow.close()
   })
 })
