@@ -31,7 +31,7 @@ import { ResourceId } from '../log/resource-manager.ts'
 import type { PageWriter } from '../recovery/page-writer.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import type { StoredValue } from '../txn/version-store.ts'
-import { type InsertRun, keysOfRun, redoInsertRun } from './insert-run.ts'
+import { type InsertRun, isKeyOfRun, keysOfRun, redoInsertRun } from './insert-run.ts'
 import { decodeImage, encodeImage, imageBytesOf } from './node-build.ts'
 import { insertCell, removeCell, setFlags, spliceValue } from './node-edit.ts'
 import { cellAt, flagsOf, GHOST_FLAG, type NodeMemory, type Tree, valueLengthOf, valueStartOf } from './node-page.ts'
@@ -107,8 +107,11 @@ export const keysOfRecord = (record: LogRecordView): Uint8Array[] =>
   record.operation === TreeOperation.INSERT_RUN ? keysOfRun(record) : [keyOfRecord(record)]
 
 /** Whether a change of keys has changed this one. */
-export const isOfKey = (record: LogRecordView, tree: Tree, key: Uint8Array): boolean =>
-  treeOfRecord(record) === tree && keysOfRecord(record).some((changed) => compareBytes(changed, key) === 0)
+export function isOfKey(record: LogRecordView, tree: Tree, key: Uint8Array): boolean {
+  if (treeOfRecord(record) !== tree) return false
+  if (record.operation === TreeOperation.INSERT_RUN) return isKeyOfRun(record, key)
+  return compareBytes(keyOfRecord(record), key) === 0
+}
 
 /** The value in an INSERT, INSERT_CHILD or REMOVE_CHILD. */
 export function valueOfRecord(record: LogRecordView): Uint8Array {

@@ -197,6 +197,21 @@ export function keysOfRun(record: LogRecordView): Uint8Array[] {
   return keys.reverse()
 }
 
+/** Whether one of the keys is this one, without making the others. */
+export function isKeyOfRun(record: LogRecordView, key: Uint8Array): boolean {
+  const { bytes, view, payloadStart: at } = record
+  const prefixLength = view.getUint16(at + PREFIX_LENGTH, true)
+  const prefix = at + SLOTS + countOfRun(record) * SLOT_NUMBER_BYTES
+  const first = prefix + prefixLength
+  if (prefixLength > key.length || compareRanges(bytes, prefix, first, key, 0, prefixLength) !== 0) return false
+  for (let cell = first; cell < record.payloadEnd; cell += cellBytesOf(view, cell)) {
+    const suffix = cell + CELL_HEADER_BYTES
+    const end = suffix + suffixLengthOf(view, cell)
+    if (compareRanges(bytes, suffix, end, key, prefixLength, key.length) === 0) return true
+  }
+  return false
+}
+
 /** Applies an INSERT_RUN: the cells are copied as they are, and the slots make place from the last one down. */
 export function redoInsertRun(memory: NodeMemory, scratch: NodeMemory, record: LogRecordView, page: number): void {
   const { view } = memory

@@ -18,10 +18,10 @@ import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { changesOf } from '../recovery/undo.ts'
 import type { ActiveTransaction } from '../txn/active-transaction.ts'
 import { ChangeIndex } from '../txn/change-index.ts'
-import type { Before, LargeWriterPorts, StoredValue, UncommittedChange } from '../txn/version-store.ts'
+import type { Before, ChangedKey, LargeWriterPorts, StoredValue } from '../txn/version-store.ts'
 import { isChangeOfKeys, isInsertion, isOfKey, keysOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
 import { GHOST_FLAG, type Tree } from './node-page.ts'
-import { type StoredOf, UncommittedChanges } from './uncommitted.ts'
+import type { StoredOf } from './uncommitted.ts'
 
 /** An index follows when its transaction has written so much more. */
 const STEP_BYTES = 65_536
@@ -162,8 +162,17 @@ export class LargeWriters implements LargeWriterPorts {
     return index.find(hash)
   }
 
-  changesOf({ entry }: ActiveTransaction): Iterable<UncommittedChange | undefined> {
-    return new UncommittedChanges(this.#log, this.#storedNow).stepsOf(entry)
+  *keysOf({ entry }: ActiveTransaction): Generator<ChangedKey | undefined> {
+    for (const record of changesOf(this.#log, entry)) {
+      if (!isChangeOfKeys(record)) {
+        yield undefined
+        continue
+      }
+      const tree = treeOfRecord(record)
+      // What it has itself deleted stays in the leaf as a ghost, so an insertion is its first change of a key.
+      const isNew = isInsertion(record)
+      for (const key of keysOfRecord(record)) yield { tree, key, isNew }
+    }
   }
 
   undone(writer: ActiveTransaction, lsn: Lsn): void {

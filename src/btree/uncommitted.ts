@@ -42,24 +42,18 @@ export class UncommittedChanges {
    * @throws `PAGE_CORRUPT`, `LOG_CORRUPT`, `POOL_EXHAUSTED`, `IO_ERROR`
    */
   of(entry: TransactionEntry): UncommittedChange[] {
-    const changes: UncommittedChange[] = []
-    for (const change of this.stepsOf(entry)) if (change !== undefined) changes.push(change)
-    return changes.sort((a, b) => a.afterLsn - b.afterLsn)
-  }
-
-  /** The same step by step: first one for each record, which give nothing yet, then the keys. @throws as `of` */
-  *stepsOf(entry: TransactionEntry): Generator<UncommittedChange | undefined> {
     const own = new Map<ChangedKey, Lsn>()
     for (const record of changesOf(this.#log, entry)) {
-      if (isChangeOfKeys(record)) {
-        for (const key of keysOfRecord(record)) own.set(this.#undoOnCopy(record, key), record.prevLsn)
-      }
-      yield undefined
+      if (!isChangeOfKeys(record)) continue
+      for (const key of keysOfRecord(record)) own.set(this.#undoOnCopy(record, key), record.prevLsn)
     }
-    for (const [{ space, key, keyLength, value }, afterLsn] of own) {
-      const before = value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value
-      yield { tree: space, key: key.slice(0, keyLength), afterLsn, before }
-    }
+    const changes = Array.from(own, ([{ space, key, keyLength, value }, afterLsn]) => ({
+      tree: space,
+      key: key.slice(0, keyLength),
+      afterLsn,
+      before: value === undefined || (value.flags & GHOST_FLAG) !== 0 ? undefined : value,
+    }))
+    return changes.sort((a, b) => a.afterLsn - b.afterLsn)
   }
 
   #undoOnCopy(record: LogRecordView, key: Uint8Array): ChangedKey {

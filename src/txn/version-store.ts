@@ -60,6 +60,13 @@ export interface UncommittedChange {
   readonly before: StoredValue | undefined
 }
 
+/** A key that a transaction has changed; it is known to be new where it was not there before. */
+export interface ChangedKey {
+  readonly tree: PageId
+  readonly key: Uint8Array
+  readonly isNew: boolean
+}
+
 /** What a reader has to take instead of what the page holds: undefined when the key was not there. */
 export interface Before {
   readonly before: StoredValue | undefined
@@ -75,8 +82,8 @@ export interface LargeWriterPorts {
   before(tree: PageId, key: Uint8Array, hash: number): Before | undefined
   /** Whether it has changed the key, and not undone that. */
   hasChanged(writer: ActiveTransaction, tree: PageId, key: Uint8Array, hash: number): boolean
-  /** All its changes in no order that means anything, each after any number of steps that give nothing. */
-  changesOf(writer: ActiveTransaction): Iterable<UncommittedChange | undefined>
+  /** The key of each of its changes, and nothing for those that are not of keys. */
+  keysOf(writer: ActiveTransaction): Iterable<ChangedKey | undefined>
   /** It has undone all that it did after its record at `lsn`. */
   undone(writer: ActiveTransaction, lsn: Lsn): void
   ended(writer: ActiveTransaction): void
@@ -372,8 +379,8 @@ export class VersionStore {
     this.#noted.add(writer)
     let steps = 0
     try {
-      for (const change of this.#large.changesOf(writer)) {
-        if (change !== undefined) this.#noteOnce(writer, change)
+      for (const changed of this.#large.keysOf(writer)) {
+        if (changed !== undefined) this.#noteOnce(writer, changed)
         if (++steps % NOTED_A_TURN > 0) continue
         this.#bound()
         await pause()
@@ -392,9 +399,11 @@ export class VersionStore {
     this.#stopKeepingIfUnused()
   }
 
-  #noteOnce(writer: ActiveTransaction, { tree, key, afterLsn, before }: UncommittedChange): void {
-    const chain = this.#chains.find(hashKey(tree, key, 0, key.length), tree, key, 0, key.length)
-    if (chain?.newest?.writer !== writer) this.#add(writer, afterLsn, tree, key, before)
+  #noteOnce(writer: ActiveTransaction, { tree, key, isNew }: ChangedKey): void {
+    const hash = hashKey(tree, key, 0, key.length)
+    if (this.#chains.find(hash, tree, key, 0, key.length)?.newest?.writer === writer) return
+    const found = isNew ? { before: undefined } : this.#large.before(tree, key, hash)
+    if (found !== undefined) this.#add(writer, writer.entry.lastLsn, tree, key, found.before)
   }
 
   #forgetLarge(writer: ActiveTransaction): void {

@@ -7,6 +7,7 @@ import type { Transaction } from '../../src/database/transaction.ts'
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts'
 import { SimulatedFileSystem } from '../../src/io/simulated-file-system.ts'
 import { SimulatedRuntime } from '../../src/io/simulated-runtime.ts'
+import { LogManager } from '../../src/log/log-manager.ts'
 import { expectFailure, keyOf, openOn, SEGMENT_BYTES, settle, textOf, textTable, waits, writeRows } from './support.ts'
 
 const ROWS = 2000
@@ -158,6 +159,20 @@ describe('beside a large commit whose COMMIT is not durable yet', () => {
     expect(slow.stats().versions).toMatchObject({ readers: 0, entries: 0 })
     await slow.close()
   })
+})
+
+test('no more of a large transaction is noted than may be kept', async () => {
+  const own = await openOn(new MemoryFileSystem(), { snapshotMaxBytes: 65_536 })
+  await writeRows(own, 0, ROWS)
+  const large = own.begin()
+  await large.putMany(textTable(own), largeRows)
+  using snapshot = own.snapshot()
+  const read = vi.spyOn(LogManager.prototype, 'read')
+  await large.commit()
+  expect(read.mock.calls.length).toBeLessThan(ROWS / 2)
+  read.mockRestore()
+  await expectFailure(() => snapshot.get(textTable(own), keyOf(1)), 'SNAPSHOT_TOO_OLD', 'snapshotMaxBytes')
+  await own.close()
 })
 
 describe('a log that cannot be read for a moment', () => {

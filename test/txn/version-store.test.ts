@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AriesError } from '../../src/common/errors.ts'
-import { asLsn, asPageId, asTxnId } from '../../src/common/ids.ts'
+import { asPageId, asTxnId } from '../../src/common/ids.ts'
 import { TransactionEntry } from '../../src/recovery/transaction-table.ts'
 import { ActiveTransaction } from '../../src/txn/active-transaction.ts'
 import { type LargeWriterPorts, type Version, type VersionReader, VersionStore } from '../../src/txn/version-store.ts'
@@ -16,7 +16,7 @@ const NOBODY_LARGE: LargeWriterPorts = {
   follow: () => {},
   before: () => undefined,
   hasChanged: () => false,
-  changesOf: () => [],
+  keysOf: () => [],
   undone: () => {},
   ended: () => {},
 }
@@ -70,9 +70,8 @@ function largeWriter(keys: readonly Uint8Array[]): { large: ActiveTransaction; p
   const ports: LargeWriterPorts = {
     ...NOBODY_LARGE,
     isLarge: (writer) => isOpen && writer === large,
-    *changesOf() {
-      for (const [i, key] of keys.entries()) yield { tree: TREE, key, afterLsn: asLsn(i), before: before(7)() }
-    },
+    before: () => (isOpen ? { before: before(7)() } : undefined),
+    keysOf: () => keys.map((key) => ({ tree: TREE, key, isNew: false })),
     ended: () => {
       isOpen = false
     },
@@ -129,10 +128,10 @@ describe('a large commit', () => {
     let readable = 150
     const failing: LargeWriterPorts = {
       ...ports,
-      *changesOf() {
-        for (const change of ports.changesOf(large)) {
+      *keysOf() {
+        for (const changed of ports.keysOf(large)) {
           if (readable-- <= 0) throw error
-          yield change
+          yield changed
         }
       },
     }
