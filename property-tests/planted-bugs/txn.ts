@@ -193,8 +193,8 @@ export const TXN_BUGS: readonly PlantedBug[] = [
     invariant: 'I34',
     sentence: 'A lazy commit is acknowledged and seen although what it has overwritten is not durable yet.',
     file: TRANSACTION_MANAGER,
-    find: ' || this.#dependsOnTheDisk(transaction)',
-    replace: '',
+    find: 'this.#isVolatile(lsn)) || this.#dependsOnTheDisk(transaction)',
+    replace: 'this.#isVolatile(lsn))',
     first: OVERWRITING,
   },
   {

@@ -190,12 +190,12 @@ export const VERSION_BUGS: readonly PlantedBug[] = [
     first: OVERWRITING,
   },
   {
-    name: 'large-commit-ends-with-others',
+    name: 'large-commit-does-not-wait',
     invariant: 'I2',
-    sentence: 'A large transaction ends when others do, because it is not known from its locks where its COMMIT is.',
-    file: 'src/txn/durable-commits.ts',
-    find: 'next.commitLsn < flushedLsn',
-    replace: 'next.owner.yieldedLsn < flushedLsn',
+    sentence: 'The commit of a large transaction asks for the flush of its COMMIT and does not wait for it.',
+    file: 'src/txn/transaction-manager.ts',
+    find: 'await log.waitDurable(transaction.commitLsn)',
+    replace: 'void log.waitDurable(transaction.commitLsn)',
     first: OVERWRITING,
   },
   {

@@ -12,7 +12,7 @@ import type { LogManager } from '../log/log-manager.ts'
 import type { LogRecordView } from '../log/log-record.ts'
 import type { TransactionEntry } from '../recovery/transaction-table.ts'
 import { changesOf } from '../recovery/undo.ts'
-import type { StoredValue, UncommittedChange } from '../txn/version-store.ts'
+import type { StoredValue, UncommittedChange } from '../txn/version.ts'
 import { isChangeOfKeys, isInsertion, keysOfRecord, treeOfRecord, valueBefore } from './btree-log.ts'
 import { GHOST_FLAG, type Tree } from './node-page.ts'
 

@@ -6,7 +6,7 @@
 import { endOfWayTo } from '../btree/way.ts'
 import { AriesError } from '../common/errors.ts'
 import type { PageId } from '../common/ids.ts'
-import type { VersionReader } from '../txn/version-store.ts'
+import type { VersionReader } from '../txn/version.ts'
 import { type SnapshotEntries, snapshotEntriesOf } from './entries.ts'
 import { type ByteRange, byteRangeOf, type RangeOptions } from './range.ts'
 import { type Gap, salvage } from './salvage.ts'

@@ -17,7 +17,8 @@ import { isTransactionName } from '../recovery/prepare-record.ts'
 import type { ActiveTransaction, SavepointMark } from '../txn/active-transaction.ts'
 import { checkActive, tooOld } from '../txn/refusals.ts'
 import type { Durability, TransactionManager } from '../txn/transaction-manager.ts'
-import type { VersionReader, VersionStore } from '../txn/version-store.ts'
+import type { VersionReader } from '../txn/version.ts'
+import type { VersionStore } from '../txn/version-store.ts'
 import type { Managers } from './assemble.ts'
 
 const NO_KEY = new Uint8Array(0)

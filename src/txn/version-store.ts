@@ -41,126 +41,27 @@
 import { assert } from '../common/assert.ts'
 import { AriesError } from '../common/errors.ts'
 import { type Lsn, NULL_LSN, type PageId } from '../common/ids.ts'
-import { hashKey, KeyHead, KeyTable } from '../common/key-table.ts'
+import { hashKey, KeyTable } from '../common/key-table.ts'
 import type { ActiveTransaction } from './active-transaction.ts'
+import type { ChangedKey, LargeWriterPorts } from './large-writer-ports.ts'
 import { tooOld } from './refusals.ts'
+import {
+  type Before,
+  type StoredValue,
+  UNCOMMITTED,
+  type UncommittedChange,
+  Version,
+  VersionChain,
+  VersionReader,
+} from './version.ts'
 
-/** What a leaf stores for a key: flags and bytes as in its cell. */
-export interface StoredValue {
-  readonly flags: number
-  readonly bytes: Uint8Array
-}
-
-/** A change that has not committed: what its key held before, undefined when it was not there. */
-export interface UncommittedChange {
-  readonly tree: number
-  readonly key: Uint8Array
-  /** The record of its transaction before the first change of the key. */
-  readonly afterLsn: Lsn
-  readonly before: StoredValue | undefined
-}
-
-/** A key that a transaction has changed; it is known to be new where it was not there before. */
-export interface ChangedKey {
-  readonly tree: PageId
-  readonly key: Uint8Array
-  readonly isNew: boolean
-}
-
-/** What a reader has to take instead of what the page holds: undefined when the key was not there. */
-export interface Before {
-  readonly before: StoredValue | undefined
-}
-
-/** What transactions that have written much have changed. All of it can throw `PAGE_CORRUPT`, `LOG_CORRUPT`, `IO_ERROR`. */
-export interface LargeWriterPorts {
-  readonly isEmpty: boolean
-  isLarge(writer: ActiveTransaction): boolean
-  /** To be called before a transaction writes: it may be a large one by now. */
-  follow(writer: ActiveTransaction): void
-  /** What a key held before a large writer changed it; undefined when none has. `hash` is its `hashKey`. */
-  before(tree: PageId, key: Uint8Array, hash: number): Before | undefined
-  /** Whether it has changed the key, and not undone that. */
-  hasChanged(writer: ActiveTransaction, tree: PageId, key: Uint8Array, hash: number): boolean
-  /** The key of each of its changes, and nothing for those that are not of keys. */
-  keysOf(writer: ActiveTransaction): Iterable<ChangedKey | undefined>
-  /** It has undone all that it did after its record at `lsn`. */
-  undone(writer: ActiveTransaction, lsn: Lsn): void
-  ended(writer: ActiveTransaction): void
-}
-
-/** The memory of an entry beside its key, and of a value beside its bytes: objects and arrays, as measured with Node.js 20. */
-const ENTRY_BYTES = 400
-const VALUE_BYTES = 240
 /** More uncommitted entries than this are not taken from the log again if that can be helped. */
 const LINGERING_ENTRIES = 1000
 /** So many commits without a reader, and none is expected any more. */
 const LINGERING_COMMITS = 1000
 /** Steps of the noting of a large writer's changes in one turn of the event loop. */
 const NOTED_A_TURN = 100
-const UNCOMMITTED = Number.POSITIVE_INFINITY
 const NEWEST = Number.MAX_SAFE_INTEGER
-
-class VersionChain extends KeyHead {
-  newest: Version | undefined = undefined
-}
-
-/** What a key held before a change. */
-export class Version {
-  readonly before: StoredValue | undefined
-  /** @internal */
-  readonly chain: VersionChain
-  /** Who made the change, while it is uncommitted. @internal */
-  writer: ActiveTransaction | undefined
-  /** Its writer's last record before the change. @internal */
-  readonly afterLsn: Lsn
-  /** When the change committed. @internal */
-  csn = UNCOMMITTED
-  /** @internal */
-  older: Version | undefined
-  /** @internal */
-  newer: Version | undefined = undefined
-
-  constructor(chain: VersionChain, writer: ActiveTransaction, afterLsn: Lsn, before: StoredValue | undefined) {
-    this.chain = chain
-    this.writer = writer
-    this.afterLsn = afterLsn
-    this.before = before
-    this.older = chain.newest
-  }
-
-  get bytes(): number {
-    const { before, chain } = this
-    return ENTRY_BYTES + chain.keyLength + (before === undefined ? 0 : VALUE_BYTES + before.bytes.length)
-  }
-}
-
-/**
- * Somebody who reads the state as it was at `csn`; or, at `NEWEST`, the newest committed state at each
- * time, which holds back nothing. Open until it is closed, or ended for what it holds back.
- */
-export class VersionReader {
-  readonly csn: number
-  readonly openedMs: number
-  /** Why it was ended from outside. */
-  endedBy: AriesError | undefined
-  /** Called when it is closed. */
-  onClose: (() => void) | undefined
-  /** @internal */
-  isOpen = true
-  /** The next older and the next younger reader. @internal */
-  older: VersionReader | undefined
-  /** @internal */
-  younger: VersionReader | undefined = undefined
-  /** Committed entries above this reader and not above the next younger one. @internal */
-  retained: Version[] = []
-
-  constructor(csn: number, openedMs: number, older: VersionReader | undefined) {
-    this.csn = csn
-    this.openedMs = openedMs
-    this.older = older
-  }
-}
 
 export interface VersionStats {
   readonly readers: number

@@ -3,7 +3,9 @@ import { AriesError } from '../../src/common/errors.ts'
 import { asPageId, asTxnId } from '../../src/common/ids.ts'
 import { TransactionEntry } from '../../src/recovery/transaction-table.ts'
 import { ActiveTransaction } from '../../src/txn/active-transaction.ts'
-import { type LargeWriterPorts, type Version, type VersionReader, VersionStore } from '../../src/txn/version-store.ts'
+import type { LargeWriterPorts } from '../../src/txn/large-writer-ports.ts'
+import type { Version, VersionReader } from '../../src/txn/version.ts'
+import { VersionStore } from '../../src/txn/version-store.ts'
 
 const TREE = asPageId(7)
 /** More than the tests keep, unless they want to. */
