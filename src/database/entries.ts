@@ -40,6 +40,8 @@ export interface SnapshotEntries<K, V> extends IterableIterator<[K, V], undefine
   close(): void
 }
 
+/** So many entries of an iterator count as one operation: they are quick, and with a turn for each 512 a scan took a tenth longer. */
+const ENTRIES_PER_OPERATION = 8
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
 /** The range that an iterator goes over. */
@@ -107,13 +109,16 @@ export interface EntriesPorts extends RangePorts {
 
 export function entriesOf<K, V>(table: TableShape<K, V>, ports: EntriesPorts): Entries<K, V> {
   const position = new Position<K, V>(table, ports)
+  let entryCount = 0
+  const giveWay = (): Promise<void> | undefined =>
+    entryCount++ % ENTRIES_PER_OPERATION === 0 ? ports.giveWay() : undefined
   const step = (): Promise<IteratorResult<[K, V], undefined>> => {
     try {
       ports.check()
       const found = position.next()
       if (typeof found !== 'boolean') return ports.waitAndRepeat(found, step)
       const result: IteratorResult<[K, V], undefined> = found ? { done: false, value: position.entry() } : END
-      const pause = ports.giveWay()
+      const pause = giveWay()
       return pause === undefined ? Promise.resolve(result) : pause.then(() => result)
     } catch (error) {
       return Promise.reject(error)
@@ -127,7 +132,7 @@ export function entriesOf<K, V>(table: TableShape<K, V>, ports: EntriesPorts): E
       if (found === false) break
       if (found === true) entries.push(position.entry())
       else await found
-      const pause = ports.giveWay()
+      const pause = giveWay()
       if (pause !== undefined) await pause
     }
     return entries
