@@ -97,7 +97,7 @@ class Tables {
    * them still. In the end of the log there may be more than a `Set` takes.
    */
   readonly #ended = new Set<TxnId>()
-  #isMerging = false
+  #isMerged = false
   readonly #startLsn: Lsn
   #checkpointLsn: Lsn = NULL_LSN
 
@@ -106,10 +106,7 @@ class Tables {
   }
 
   take(record: LogRecordView): void {
-    if (record.type === RecordType.BEGIN_CHECKPOINT) {
-      this.#checkpointLsn = record.lsn
-      this.#isMerging = record.lsn === this.#startLsn
-    }
+    if (record.type === RecordType.BEGIN_CHECKPOINT) this.#checkpointLsn = record.lsn
     const part = this.#partOf(record)
     if (part !== undefined) this.#mergeCheckpoint(part)
     if (record.txnId !== NO_TXN) this.#takeTransaction(record)
@@ -138,8 +135,12 @@ class Tables {
 
   /** What a part of the checkpoint at the start knew; undefined for other records. */
   #partOf(record: LogRecordView): CheckpointPart | undefined {
-    const counts = record.type === RecordType.END_CHECKPOINT && this.#checkpointLsn === this.#startLsn
-    return counts ? decodeCheckpointPart(record) : undefined
+    return record.type === RecordType.END_CHECKPOINT && this.#isInCheckpoint ? decodeCheckpointPart(record) : undefined
+  }
+
+  /** Whether the last checkpoint to begin was that at the start, whose tables count. */
+  get #isInCheckpoint(): boolean {
+    return this.#checkpointLsn === this.#startLsn
   }
 
   #takeTransaction(record: LogRecordView): void {
@@ -148,7 +149,7 @@ class Tables {
     this.nextTxnId = Math.max(this.nextTxnId, txnId + 1)
     if (record.type === RecordType.END) {
       this.transactions.delete(txnId)
-      if (this.#isMerging) this.#ended.add(txnId)
+      if (this.#isInCheckpoint && !this.#isMerged) this.#ended.add(txnId)
       return
     }
     let entry = this.transactions.get(txnId)
@@ -174,7 +175,7 @@ class Tables {
     }
     for (const [pageId, recLsn] of part.dirtyPages) this.dirtyPages.set(pageId, recLsn)
     if (part.index < part.count - 1) return
-    this.#isMerging = false
+    this.#isMerged = true
     this.#ended.clear()
   }
 
