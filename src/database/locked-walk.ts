@@ -84,6 +84,10 @@ export class LockedWalk extends Walk {
       const step = this.range.reverse ? this.#stepBack(tree, cursor) : this.#stepOn(tree, cursor)
       if (step !== true) return step
       if (!cursor.isGhost) return true
+      const pause = this.giveWay()
+      if (pause === undefined) continue
+      this.#isFresh = false
+      return pause
     }
   }
 

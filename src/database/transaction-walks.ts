@@ -22,10 +22,12 @@ export function openWalk(context: TransactionContext, name: string, range: ByteR
   if (forUpdate) context.checkMayWrite()
   const { store, locks, view } = context
   if (view !== undefined) return openViewWalk(context, view, name, range, forUpdate)
+  const giveWay = (): Promise<void> | undefined => store.transactions.giveWay()
   const modes = forUpdate ? WALK_MODES.forUpdate : WALK_MODES.forRead
   return new LockedWalk(range, {
     findTree: () => locks.treeFor(name, forUpdate ? LockMode.IX : LockMode.IS),
     treeChanges: () => locks.treeChanges,
+    giveWay,
     openCursor: (tree) => store.cursor(tree),
     lock: (tree, key, what) => locks.lock(tree, key, modes[what]),
     mayVanish: (tree, key) => mayVanish(context, tree, key),
@@ -48,7 +50,7 @@ function openViewWalk(
   range: ByteRange,
   forUpdate: boolean,
 ): Walk {
-  const { active, locks, isReadOnly } = context
+  const { active, locks, isReadOnly, store } = context
   const { view: fixed, close } = view.fixed()
   // A walk may still be open when its transaction ends.
   if (close !== undefined) active.whenEnded(close)
@@ -59,13 +61,16 @@ function openViewWalk(
     close()
   }
   const treeChanges = (): number => locks.treeChanges
+  const giveWay = (): Promise<void> | undefined => store.transactions.giveWay()
   if (!forUpdate) {
     const ports = { findTree: () => fixed.findTree(name), onClose }
-    return isReadOnly ? new SnapshotWalk(range, fixed, ports) : new ViewWalk(range, fixed, { ...ports, treeChanges })
+    if (isReadOnly) return new SnapshotWalk(range, fixed, ports)
+    return new ViewWalk(range, fixed, { ...ports, treeChanges, giveWay })
   }
   return new ViewWalk(range, fixed, {
     findTree: () => context.treeToChange(name),
     treeChanges,
+    giveWay,
     claim: (tree, key) => {
       const wait = locks.lock(tree, key, LockMode.X)
       if (wait === undefined) view.checkMayChange(tree, key)

@@ -60,7 +60,11 @@ export class ViewWalk extends Walk {
         this.#key = cursor.key()
         if (!isBeforeEnd(this.range, this.#key)) return false
         this.#value = this.#valueAt(tree, cursor, this.#key)
-        if (this.#value === undefined) continue
+        if (this.#value === undefined) {
+          const pause = this.giveWay()
+          if (pause === undefined) continue
+          return pause
+        }
         if (this.#claim === undefined) return true
         this.#isOwed = true
       }

@@ -14,6 +14,8 @@ export interface WalkPorts {
   readonly treeChanges?: () => number
   /** Called before each step. @throws why the walk cannot go on */
   readonly check?: () => void
+  /** Asked for each entry that is passed over: now and then a promise to wait for, so that others come to run. */
+  readonly giveWay?: () => Promise<void> | undefined
   readonly onClose?: () => void
 }
 
@@ -55,8 +57,8 @@ export abstract class Walk {
   protected abstract moved(): void
 
   /**
-   * Goes to the next entry: true, or false at the end of the range. A promise means that a lock has to be
-   * waited for; call again when it has resolved.
+   * Goes to the next entry: true, or false at the end of the range. A promise means that a lock, or the turn of
+   * others, has to be waited for; call again when it has resolved.
    */
   next(): boolean | Promise<void> {
     if (this.#left <= 0) return false
@@ -73,6 +75,11 @@ export abstract class Walk {
     if (found === false) this.#left = 0
     else if (found === true) this.#left--
     return found
+  }
+
+  /** To be asked when an entry was passed over. */
+  protected giveWay(): Promise<void> | undefined {
+    return this.#ports.giveWay?.()
   }
 
   /** Gives back what the walk holds. It may be called more than once. */

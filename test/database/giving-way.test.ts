@@ -73,6 +73,29 @@ test('who goes through a range', async () => {
   await db.close()
 })
 
+test.each(['serializable', 'read-committed'] as const)(
+  'who passes over what it has deleted, at %s',
+  async (isolation) => {
+    const db = await openOn(new SimulatedFileSystem(), { runtime: nodeRuntime })
+    await writeRows(db, 0, 3000)
+    await using tx = db.begin({ isolation })
+    await tx.clear(textTable(db), { lt: keyOf(2999) })
+    for (const reverse of [false, true]) {
+      let turns = 0
+      let isOver = false
+      const beat = (): void => {
+        turns++
+        if (!isOver) setImmediate(beat)
+      }
+      setImmediate(beat)
+      expect(await tx.range(textTable(db), { reverse }).all()).toEqual([[keyOf(2999), textOf(2999)]])
+      isOver = true
+      expect(turns).toBeGreaterThanOrEqual(5)
+    }
+    await db.close()
+  },
+)
+
 test('who writes faster than pages can be written back waits, so that nobody has to write for a frame', async () => {
   const db = await openOn(new SimulatedFileSystem(), { durability: 'lazy', poolBytes: 512 * PAGE_SIZE })
   const put = (i: number): Promise<void> => textTable(db).put(keyOf((i * 7919) % 100_000), textOf(i, 800))
